@@ -14,6 +14,7 @@ OWNERS ?= 10000
 MOVED ?= 100000
 RADIUS ?= 10000000
 ACCOUNTS ?= 1000000
+RECORDED ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
@@ -49,7 +50,7 @@ test: $(VENV)/.dev  ## every test, on SQLite and on a real PostgreSQL
 	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A proof writes its report aside: one that fails leaves the last good one where it is.
-prove: $(VENV)/.dev  ## the long proofs, with reports in docs/proofs; sizes: KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS, RADIUS, MOVED, ACCOUNTS
+prove: $(VENV)/.dev  ## the long proofs, with reports in docs/proofs; sizes: KILLS, MACHINES, RECOVERIES, FULL, FAULT, KEPT, SOAK, RATE, QUEUED, LIVED, OWNERS, RADIUS, MOVED, ACCOUNTS, RECORDED
 	$(BIN)/python tests/proofs/kills.py $(KILLS) > docs/proofs/kills.md.new
 	mv docs/proofs/kills.md.new docs/proofs/kills.md
 	$(BIN)/python tests/proofs/machines.py $(MACHINES) > docs/proofs/machines.md.new
@@ -69,6 +70,10 @@ prove: $(VENV)/.dev  ## the long proofs, with reports in docs/proofs; sizes: KIL
 	mv docs/proofs/cutover.md.new docs/proofs/cutover.md
 	$(BIN)/python tests/proofs/detection.py $(LIVED) > docs/proofs/detection.md.new || test $$? = 1
 	mv docs/proofs/detection.md.new docs/proofs/detection.md
+	$(BIN)/python tests/proofs/recorded.py $(RECORDED) > docs/proofs/recorded.md.new
+	mv docs/proofs/recorded.md.new docs/proofs/recorded.md
+	$(BIN)/python tests/proofs/noticing.py > docs/proofs/noticing.md.new
+	mv docs/proofs/noticing.md.new docs/proofs/noticing.md
 	$(BIN)/python -m mailkeep_bench --own --only memory --queued $(QUEUED) --markdown docs/proofs/million.md || test $$? = 1
 	$(BIN)/python -m mailkeep_bench --own --only life --soak $(SOAK) --rate $(RATE) --batch 20 --markdown docs/proofs/life.md || test $$? = 1
 	$(BIN)/python -m mailkeep_drill --kill9 10

@@ -79,6 +79,12 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/take": _ACTING,
     "POST /v1/incidents/{incident}/evidence": _of(P.EVIDENCE_TAKE, "ours", "every incident"),
     "GET /v1/incidents/{incident}/blast": _SIGNS,
+    "POST /v1/incidents/{incident}/accounts": _of(
+        P.ACCOUNTS_SEE, "ours", "accounts of every incident by their ids; audited"
+    ),
+    "GET /v1/incidents/{incident}/notices": _of(
+        P.ACCOUNTS_SEE, "ours", "owners of every incident by their accounts' ids; nothing personal"
+    ),
     "POST /v1/incidents/{incident}/exposed": _LISTING,
     "POST /v1/incidents/{incident}/exposed/list": _LISTING,
     "POST /v1/incidents/{incident}/merge": _ACTING,

@@ -125,6 +125,8 @@ def _paths(crowd: object) -> dict[str, str]:
         "incident": f"/incidents/{of['incident']}",
         "action": f"/incidents/{of['incident']}/actions/cut_provider",
         "exposed": f"/incidents/{of['incident']}/exposed",
+        "notices": f"/incidents/{of['incident']}/notices",
+        "touched": f"/incidents/{of['incident']}/accounts",
         "messages": "/messages",
         "message": f"/messages/{of['message']}",
         "providers": "/providers",

@@ -6,13 +6,16 @@ Nothing here imports Mailkeep: a proof looks at it from outside.
 import asyncio
 import contextlib
 import email
+import re
+import shlex
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import aiosmtplib
@@ -143,6 +146,57 @@ class Ended(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(f"the service ended: {code}")
         self.code = code
+
+
+class Development(NamedTuple):
+    """A running ``mailkeep up --dev``; ``controls``: of the stand-ins' faults, by provider."""
+
+    url: str
+    bearer: str
+    controls: dict[str, str]
+
+    async def send(self, session: aiohttp.ClientSession, to: str) -> None:
+        """One mail. Raises ``aiohttp.ClientResponseError``."""
+        mail = {"stream": "alert", "from": "us@example.com", "to": to}
+        body = mail | {"subject": "Hello", "text": "words"}
+        head = {"Authorization": self.bearer}
+        async with session.post(f"{self.url}/v1/messages", json=body, headers=head) as answer:
+            answer.raise_for_status()
+
+
+@contextlib.asynccontextmanager
+async def development(home: Path) -> AsyncIterator[Development]:
+    """The service as a stranger starts it, with stand-in providers."""
+    process = await asyncio.create_subprocess_exec(
+        *(MAILKEEP, "up", "--dev", "--port", "0", "--smtp-port", "0", "--home", str(home)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    try:
+        printed = ""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while "Stop with" not in printed:
+                printed += (await process.stdout.readline()).decode()
+        curl = shlex.split(next(one for one in printed.splitlines() if one.startswith("curl")))
+        url = next(one for one in curl if one.startswith("http")).partition("/v1/")[0]
+        bearer = next(one for one in curl if one.startswith("Authorization")).partition(": ")[2]
+        controls = re.findall(r"^\s+(\w+)\s+http\S+\s+\(faults: (\S+)\)", printed, re.MULTILINE)
+        async with asyncio.timeout(PATIENCE_SECONDS), aiohttp.ClientSession() as session:
+            await _answers(session, f"{url}/healthz")  # the line is printed before the port opens
+        yield Development(url, bearer, dict(controls))
+    finally:
+        await stop(process)
+
+
+async def _answers(session: aiohttp.ClientSession, url: str) -> None:
+    while True:
+        try:
+            async with session.get(url) as reply:
+                if reply.status == 200:
+                    return
+        except aiohttp.ClientConnectionError:
+            await asyncio.sleep(0.05)
 
 
 async def start(home: Path, port: int, log: Path | None = None) -> asyncio.subprocess.Process:

@@ -2,11 +2,10 @@
 
 ``python tests/proofs/detection.py YEARS [RUNS [SEED [AT_ONCE]]]``
 
-Prints the report and draws docs/pictures/detection.svg. Each year of ordinary life is a life of its
-own, with its own seed, ``AT_ONCE`` of them in processes beside each other. Ends with 1 where a
-party was accused that nothing was the matter with oftener than once in thirty years, as far as the
-run can tell, or where silence is told later than 1.1 of its limit; with 2 where somebody honest, or
-for an outsider a provider, could have been cut off.
+Prints the report, at its head what was to be reached and whether it was (``goals``), and draws
+docs/pictures/detection.svg. Each year of ordinary life is a life of its own, with its own seed,
+``AT_ONCE`` of them in processes beside each other. Ends with 1 where a goal is missed; with 2 where
+somebody honest, or for an outsider a provider, could have been cut off.
 """
 
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from mailkeep.watch import tuning
 from mailkeep.watch.detectors.catalogue import DETECTORS
-from mailkeep.watch.simulate import figure, measuring, pace, words
+from mailkeep.watch.simulate import figure, goals, measuring, pace, words
 from mailkeep.watch.simulate.house import House
 from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.types import WatchSettings
@@ -61,8 +60,8 @@ def main(years: int, runs: int = 20, seed: int = 1, at_once: int = 1) -> int:
     names = ", ".join(one.name for one in DETECTORS)
     print(f"# Detection: delay, false alarms, misses\n\nMade by `make prove` on commit {commit}: ")
     print(f"`python tests/proofs/detection.py {years} {runs} {seed}`. Detectors: {names}.")
-    print(f"\nAll of them together weigh {speed.per_second:,.0f} facts a second on one core.\n")
-    print(words.report(found, life))
+    print()
+    print(words.report(found, life, speed))
     print("\n## With colleagues who change things at the providers and tell nobody\n")
     print("\n".join(words.life(told)))
     # What a house would set after two months, with a budget of one false alarm in half a year.
@@ -72,11 +71,12 @@ def main(years: int, runs: int = 20, seed: int = 1, at_once: int = 1) -> int:
     print("\n## With what `watch tune --budget 180d` makes of two months of another life\n")
     print(f"```toml\n{tuning.toml(tuned)}\n```\n")
     print("\n".join(words.life(after)))
-    late = [one.rate for one in found.silence if one.mean > 1.1 * one.limit or one.missed]
-    cut = [one.name for one in found.scenarios if one.outsider and one.cut]
-    if cut or life.cut:
+    missed = [one for one in goals.verdicts(found, life, speed) if not one.met]
+    for one in missed:
+        print(f"missed: {one.goal}: {one.reached}", file=sys.stderr)
+    if any(one.grave for one in missed):
         return 2  # nobody honest may be cut off, and nobody outside may bring it about
-    return 1 if late or sum(life.false.values()) > years / 30 else 0
+    return 1 if missed else 0
 
 
 if __name__ == "__main__":

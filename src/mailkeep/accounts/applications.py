@@ -19,6 +19,7 @@ from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn
 from mailkeep.base.ids import is_id, new_id
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.networks import LOOPBACK
 from mailkeep.events import audit
 from mailkeep.store.database import Tx
 
@@ -29,7 +30,6 @@ _PURPOSE = "application secret"
 _LONGEST = 500  #: characters of a URL
 _MOST = 20  #: redirect URIs
 _LOOKED_AT = 200  #: characters of a secret that is presented
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class ApplicationView(msgspec.Struct, frozen=True):
@@ -250,7 +250,7 @@ def redirect(uri: str, *, field: str = "redirect") -> str:
         raise Invalid("this is no URI that a browser can be sent to", field=field)
     if parts.fragment or uri.endswith("#") or "@" in parts.netloc:
         raise Invalid("no fragment, and no name before the host", field=field)
-    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
         raise Invalid("say https://…; http is for loopback only", field=field)
     return uri
 

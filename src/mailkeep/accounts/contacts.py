@@ -13,6 +13,7 @@ from collections.abc import Callable
 from sqlalchemy import insert, select, update
 
 from mailkeep.base import addresses
+from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
 from mailkeep.base.ids import new_id
 from mailkeep.base.secret import Secret
@@ -99,7 +100,7 @@ class Contacts:
                     point = await self._write(tx, account, address, key, change)
                 await self._confirming.open(tx, minted, point)
         if not allowed:
-            day = self._settings.sign_up_window / 1_000_000
+            day = self._settings.sign_up_window / SECOND
             raise TooMany("too many addresses were added today", retry_after=day)
         mailed = Secret(minted.code) if owner is None and may_mail else None
         return SignUp(minted.handle, address, mailed, owner is not None, may_mail)

@@ -8,7 +8,7 @@ in an hour is bounded: copying the customer base one by one is stopped, and stan
 
 import msgspec
 
-from mailkeep.base.clock import HOUR, MINUTE
+from mailkeep.base.clock import HOUR, MINUTE, SECOND
 from mailkeep.base.errors import Invalid, NotAllowed, TooMany
 from mailkeep.events import audit
 from mailkeep.store.database import Tx
@@ -42,7 +42,7 @@ async def open_(tx: Tx, what: str, of: str, *, by: str, reason: str) -> None:
     # Written first: it locks the chain, so that of many at once each counts the others.
     await audit.write(tx, by, what, {"id": of, "reason": reason[:LONGEST]})
     if len(await _since(tx, (ACCOUNT, RECOVERY), by, tx.now - HOUR)) > MOST:
-        raise TooMany(f"you have opened {MOST} in this hour", retry_after=HOUR / 1_000_000)
+        raise TooMany(f"you have opened {MOST} in this hour", retry_after=HOUR / SECOND)
 
 
 async def require(tx: Tx, what: str, of: str, *, by: str) -> None:

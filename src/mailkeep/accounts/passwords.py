@@ -2,7 +2,7 @@
 
 from sqlalchemy import select, update
 
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import Conflict, NotSignedIn, TooMany
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
@@ -46,7 +46,7 @@ class Passwords:
             )
             kept = await queries.password_hash(tx, account)
         if not allowed:
-            raise TooMany("too many tries", retry_after=self.settings.window / 1_000_000)
+            raise TooMany("too many tries", retry_after=self.settings.window / SECOND)
         if not await self.right(kept, current):
             raise NotSignedIn("the current password is wrong", field="current")
         async with self._database.write() as tx:

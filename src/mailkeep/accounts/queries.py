@@ -70,6 +70,29 @@ async def whose(tx: Tx, account_id: str) -> Whose | None:
     return None if row is None else Whose(row["application"], row["subject"])
 
 
+class Reader(msgspec.Struct, frozen=True):
+    """Who reads the mails to an account's owner. Personal: never in an event.
+
+    Attributes:
+        application: whose user it is; "": an account of ours.
+        factor: who keeps its second factor, as the application says (``registration.Factor``).
+        locale: BCP 47; "": not known.
+    """
+
+    application: str
+    factor: str
+    locale: str
+
+
+async def reader(tx: Tx, account_id: str) -> Reader:
+    """See ``Reader``; of an account that is gone: nothing is known."""
+    columns = (_a.c.application, _a.c.factor, _a.c.locale)
+    row = await tx.one(select(*columns).where(_a.c.id == account_id))
+    if row is None:
+        return Reader("", "", "")
+    return Reader(row["application"], row["factor"] or "", row["locale"] or "")
+
+
 async def by_address(tx: Tx, address_key: str, application: str = "") -> ContactPoint | None:
     """The confirmed contact point with that pseudonym.
 

@@ -105,11 +105,15 @@ class Accounts:
         password: str,
         network: str,
         account_class: str = CUSTOMER,
+        locale: str = "",
     ) -> SignUp:
         """Open an account that waits for its address to be confirmed.
 
         The reply to the browser is ``confirmation`` alone, the same whether the address is taken
         or not. An unconfirmed account holds nothing: the owner of the address can still sign up.
+
+        Args:
+            locale: the language of mail to its owner (BCP 47); "": not known. See ``language``.
 
         Raises:
             Invalid: the address or the password cannot be used.
@@ -127,7 +131,9 @@ class Accounts:
             point = None
             if may_mail:
                 # For a taken address too, since the time would tell: nothing can ever confirm that.
-                point = await self._open_account(tx, account_class, address, key, kept_password)
+                point = await self._open_account(
+                    tx, account_class, address, key, kept_password, locale
+                )
                 await record(self._database, tx, SignedUp(key, network, taken))
             await self.confirming.open(tx, minted, None if taken else point)
         mailed = Secret(minted.code) if owner is None and may_mail else None
@@ -294,7 +300,7 @@ class Accounts:
         await self.adoption.keep()
 
     async def _open_account(
-        self, tx: Tx, account_class: str, address: str, key: str, kept: str
+        self, tx: Tx, account_class: str, address: str, key: str, kept: str, locale: str
     ) -> str:
         account, point = new_id("acc", tx.now), new_id("cpt", tx.now)
         await tx.run(
@@ -304,6 +310,7 @@ class Accounts:
                     "class": account_class,
                     "class_since": tx.now,
                     "created_at": tx.now,
+                    "locale": locale or None,
                 }
             )
         )

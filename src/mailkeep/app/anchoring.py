@@ -22,6 +22,7 @@ from sqlalchemy import select, update
 from mailkeep.base.clock import SECOND, iso
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.networks import LOOPBACK
 from mailkeep.base.secret import Secret
 from mailkeep.events import anchors, audit
 from mailkeep.events.events import AuditContradicted
@@ -37,7 +38,6 @@ log = structlog.get_logger(__name__)
 
 PATIENCE = 10.0  #: seconds for one place
 AGAIN = 60 * SECOND  #: after a place did not take it
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _a = audit_anchors
 
 Send = Callable[[str], Awaitable[None]]
@@ -268,7 +268,7 @@ class _Webhook:
 
     def __init__(self, url: Secret) -> None:
         parts = urlsplit(url.reveal())
-        loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        loopback = parts.scheme == "http" and parts.hostname in LOOPBACK
         if (parts.scheme != "https" and not loopback) or not parts.hostname:
             raise BadSettings("audit: anchors: a webhook is an https URL")
         self._url = url

@@ -4,11 +4,11 @@ stops them."""
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import structlog
 
@@ -58,7 +58,7 @@ from . import (
 from .alone import Alone
 from .doubts import Doubts
 from .hearing import Hearing
-from .loops import PAUSE_SECONDS
+from .loops import PAUSE_SECONDS, Keep, Loop
 from .loops import keep as loop
 from .settings import Settings, heartbeat_url, provider_configs
 from .telemetry import settings as telemetry_settings
@@ -67,7 +67,6 @@ from .wiring import subscribers
 
 log = structlog.get_logger(__name__)
 
-Keep = Callable[..., Coroutine[Any, Any, None]]  #: ``loops.keep`` of a process
 
 ACT_SECONDS = 0.5
 PAGE_SECONDS = 5.0
@@ -98,7 +97,8 @@ class Application:
     ) -> None:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.settings = settings
-        self.dev, self.standins = dev, standins
+        self.dev = dev
+        self.standins = standins
         self.public_url = settings.public_url
         self.trusted_proxies = settings.proxies()
         self.country_header = settings.country_header
@@ -111,7 +111,23 @@ class Application:
         self.grants = Grants(self.database, self.keys)
         self.streams = settings.streams()
         self.providers = provider_configs(settings, environ)
-        self.graph, self.chain = trusting.graph(settings, self.clock), trusting.house(settings)
+        self.graph = trusting.graph(settings, self.clock)
+        self.chain = trusting.house(settings)
+        self.trust = Ready(self.database, self.chain)
+        # In the order of the rooms: each is given what stands below it.
+        self._carry()
+        self._guard()
+        self._notice(environ)
+        self._respond(environ)
+        self.listeners: list[door.Listener] = []
+        self.submission: submission.Submission | None = None
+        self._alone = Alone(home)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._hear(home, environ)
+
+    def _carry(self) -> None:
+        """Mail: in, out, and what providers tell of it."""
+        settings = self.settings
         self.intake = Intake(
             self.database,
             self.keys,
@@ -137,21 +153,26 @@ class Application:
         self.dispatcher = Dispatcher(
             self.database, self.shared, self.keys, self.clock, self.streams, self.providers
         )
-        self._slow = SlowHash(self.keys, breached=breached(settings.accounts))
+
+    def _guard(self) -> None:
+        """Accounts, and how their owners get them back."""
+        self._slow = SlowHash(self.keys, breached=breached(self.settings.accounts))
         self.accounts = Accounts(
             self.database,
             self.keys,
             self._slow,
-            classes=Classes(settings.accounts.classes),
-            public_url=settings.public_url,
+            classes=Classes(self.settings.accounts.classes),
+            public_url=self.settings.public_url,
         )
         self.recovery = self._recovery(self._slow)
+
+    def _notice(self, environ: Mapping[str, str]) -> None:
+        """What betrays a fallen provider."""
+        settings = self.settings
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
-        self.canaries, self.honey = watching.canaries(self), watching.honey_mail(self)
-        self.trust, self.accounts_read = (
-            Ready(self.database, self.chain),
-            posture.accounts(settings, environ),
-        )
+        self.canaries = watching.canaries(self)
+        self.honey = watching.honey_mail(self)
+        self.accounts_read = posture.accounts(settings, environ)
         self.posture = posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
         )
@@ -162,18 +183,23 @@ class Application:
             copies=telling.copies(settings, self.database, self.keys, self.shared),
         )
         self.reports = self._telling.reports
-        self.listeners: list[door.Listener] = []
-        self.submission: submission.Submission | None = None
+
+    def _respond(self, environ: Mapping[str, str]) -> None:
+        """Incidents, what is done about them, and who is told."""
+        settings = self.settings
         self.incidents = defence.incidents(settings, self.database)
-        self.anchors, self.cutover = beside.anchors(self, environ), beside.cutover(self)
-        self.signals, self.privacy = defence.signals(self), beside.privacy(self)
-        self.feeds = defence.feeds(settings, self.database, environ)
-        self.pagers, self.openid = (
-            waking.pagers(settings.pager, environ),
-            operating.provider(settings, environ, self.database.clock),
-        )
-        self.response = defence.response(self)
         self.doubts = Doubts(self.incidents.house)
+        self.anchors = beside.anchors(self, environ)
+        self.cutover = beside.cutover(self)
+        self.signals = defence.signals(self)
+        self.privacy = beside.privacy(self)
+        self.feeds = defence.feeds(settings, self.database, environ)
+        self.pagers = waking.pagers(settings.pager, environ)
+        self.openid = operating.provider(settings, environ, self.clock)
+        self.response = defence.response(self)
+
+    def _hear(self, home: Path, environ: Mapping[str, str]) -> None:
+        """Who hears which facts, and what is measured of all this."""
         heard = subscribers(
             self.recovery,
             self.canaries,
@@ -185,21 +211,19 @@ class Application:
             self.privacy,
         )
         self.hearing = Hearing(self.database, self.watch, heard)
-        self._alone = Alone(home)
         self.telemetry = Telemetry(
             self,
             home,
             subscribers=self.hearing.passed(),
-            canaries=watching.carriers(settings),
-            feeds=defence.told(settings),
-            networks=telemetry_settings.networks(settings.telemetry),
-            url=heartbeat_url(settings, environ),
+            canaries=watching.carriers(self.settings),
+            feeds=defence.told(self.settings),
+            networks=telemetry_settings.networks(self.settings.telemetry),
+            url=heartbeat_url(self.settings, environ),
         )
         self.database.hear(self.hearing.told)
         self.database.hear(self.dispatcher.told)
         if self.signals is not None:
             self.database.hear(self.signals.told)
-        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def observes(self) -> bool:
@@ -252,7 +276,7 @@ class Application:
         self.telemetry.loops = tasks
         return self
 
-    def _loops(self, keep: Keep) -> dict[str, Coroutine[Any, Any, None]]:
+    def _loops(self, keep: Keep) -> dict[str, Loop]:
         """Everything that runs in the background, by name."""
         desk = self.response.desk
         loops = {

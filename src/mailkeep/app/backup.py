@@ -20,6 +20,7 @@ from mailkeep.accounts import restoring as accounts
 from mailkeep.base import escrow
 from mailkeep.base.clock import SystemClock, iso
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.files import write_new
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
 from mailkeep.mail import leases, tables
@@ -79,7 +80,7 @@ def make(home: Path, file: Path, directory: Path, progress: Progress) -> Manifes
     copying.settle(target)
     files = {DATABASE: manifest.of(target)}
     if (home / SETTINGS).exists():
-        escrow.write(directory / SETTINGS, (home / SETTINGS).read_bytes())
+        write_new(directory / SETTINGS, (home / SETTINGS).read_bytes())
         files[SETTINGS] = manifest.of(directory / SETTINGS)
     return manifest.write(
         directory,
@@ -153,7 +154,7 @@ def restore(
         aside.replace(file)
         copying.sync(file)
         if settings is not None and not (home / SETTINGS).exists():
-            escrow.write(home / SETTINGS, settings)
+            write_new(home / SETTINGS, settings)
     finally:
         alone.leave()
     return msgspec.structs.replace(restored, replaced=replaced)
@@ -168,7 +169,7 @@ class _Described(msgspec.Struct, frozen=True):
 
 
 class _Before(msgspec.Struct, frozen=True):
-    """What of the database that is replaced counts on: what stays, how long its audit chain is."""
+    """What a restore carries over from the database that it replaces."""
 
     kept: Kept = Kept()
     tokens: signals.Kept | None = None

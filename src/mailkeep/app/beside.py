@@ -1,7 +1,7 @@
 """Builds the background work that is not about carrying mail: erasures, anchors of the audit chain,
 precomputed counts, threat models, moves between providers."""
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from mailkeep.response.crying import Crier
 
 from . import anchoring, moving
 from .anchoring import Anchors
+from .loops import Keep
 
 if TYPE_CHECKING:
     from .application import Application
@@ -48,9 +49,7 @@ def cutover(app: "Application") -> Cutover:
     return Cutover(app.database, moving.house(app.settings, app.clock))
 
 
-def loops(
-    app: "Application", keep: Callable[..., Coroutine[Any, Any, None]]
-) -> Iterator[tuple[str, Any]]:
+def loops(app: "Application", keep: Keep) -> Iterator[tuple[str, Any]]:
     """The background loops, by name."""
     yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
     if app.journal is not None:

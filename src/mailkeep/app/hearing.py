@@ -2,15 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
 
 from mailkeep.base.ids import new_id
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Audience, Subscriber
 from mailkeep.store.database import Database
 from mailkeep.watch.runner import Watch
+
+from .loops import Keep, Loop
 
 PLACE_SECONDS = 0.5
 GATHER_SECONDS = 0.1  #: under load there are hundreds of commits a second; nobody needs each
@@ -55,9 +56,7 @@ class Hearing:
         if topic in {"", PLACED}:
             self._placed.set()
 
-    def loops(
-        self, keep: Callable[..., Coroutine[Any, Any, None]]
-    ) -> dict[str, Coroutine[Any, Any, None]]:
+    def loops(self, keep: Keep) -> dict[str, Loop]:
         """The background loops, by name; each subscriber has its own, since one that fails holds
         back nobody else's facts."""
         look = partial(Audience(self._subscribers).look, self._database)

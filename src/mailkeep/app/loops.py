@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
 import structlog
 
@@ -35,6 +36,23 @@ class Pulse:
         """Seconds since a step succeeded; infinite before the first."""
         seen = self.well.get(loop)
         return float("inf") if seen is None else time.monotonic() - seen[0]
+
+
+Loop = Coroutine[Any, Any, None]  #: runs until it is cancelled
+
+
+class Keep(Protocol):
+    """``keep`` of one process, which notes how its steps go."""
+
+    def __call__(
+        self,
+        name: str,
+        step: Callable[[], Awaitable[object]],
+        seconds: float,
+        awake: asyncio.Event | None = None,
+        *,
+        gather: float = 0.0,
+    ) -> Loop: ...
 
 
 async def keep(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from mailkeep.base import escrow
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.files import write_new
 from mailkeep.base.keys import KeyRing, verify
 
 FORMAT = 1
@@ -53,9 +53,7 @@ def write(directory: Path, manifest: Manifest, keys: KeyRing) -> Manifest:
     """Sign it and write it last: a directory without it is no backup."""
     signed = msgspec.structs.replace(manifest, signature=keys.sign(_signed(manifest)))
     text = msgspec.json.format(msgspec.json.encode(signed), indent=2) + b"\n"
-    aside = directory / f"{NAME}.new"
-    escrow.write(aside, text)
-    aside.replace(directory / NAME)
+    write_new(directory / NAME, text)
     return signed
 
 

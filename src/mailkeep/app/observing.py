@@ -15,7 +15,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.base.wording import nearest
 from mailkeep.mail import copies, grants
 from mailkeep.mail.journal import Journal
-from mailkeep.mail.types import CopySettings, JournalSettings, StreamSettings
+from mailkeep.mail.types import JournalSettings, StreamSettings
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.types import Reach
@@ -69,11 +69,6 @@ class Observed(Protocol):
 
 
 #: The tables of the settings by the path at which an error names them.
-TABLES: Mapping[str, type[msgspec.Struct]] = {
-    "console_log": ConsoleLog,
-    "journal": JournalSettings,
-    "journal.copies": CopySettings,
-}
 #: Tables by which something is sent, and the first level at which they may stand there.
 _SENDING = {"submission": Level.CARRY, "canary": Level.CARRY, "recovery": Level.REHEARSE}
 #: Who of the users of applications is recovered here; the levels at which recoveries are known.

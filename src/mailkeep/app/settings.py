@@ -5,7 +5,6 @@ ignored is a protection that is silently missing.
 """
 
 import os
-import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from mailkeep.accounts.classes import Classes, ClassSettings
+from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.types import AccountsTable
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
@@ -25,7 +24,7 @@ from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail import types as mail_types
 from mailkeep.mail.types import BounceSettings, JournalSettings, Keeping, StreamSettings
 from mailkeep.operators import types as operator_types
-from mailkeep.operators.types import OperatorSettings, RoleSettings
+from mailkeep.operators.types import OperatorSettings
 from mailkeep.posture import types as posture_types
 from mailkeep.posture.types import TrustSettings
 from mailkeep.privacy import types as privacy_types
@@ -44,7 +43,6 @@ from mailkeep.store.database import PATIENCE
 from mailkeep.trust import register
 from mailkeep.watch.console_types import ConsoleLog
 from mailkeep.watch.levels import Level
-from mailkeep.watch.mailbox_types import CanaryMailbox, ImapSettings
 from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
 from mailkeep.watch.types import (
     CanarySettings,
@@ -56,6 +54,7 @@ from mailkeep.watch.types import (
 from . import (
     anchoring,
     environment,
+    mistyped,
     observing,
     posture,
     recovering,
@@ -248,7 +247,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
-        raise BadSettings(_nearest(str(error))) from error
+        raise BadSettings(mistyped.corrected(str(error), Settings)) from error
     if settings.database and not settings.database.startswith((*_DATABASES, "env:", "file:")):
         raise BadSettings("database: say sqlite:///PATH, postgresql://…, env:NAME or file:PATH")
     if not 0.1 <= settings.database_patience <= 600:
@@ -341,51 +340,6 @@ def heartbeat_url(settings: Settings, environ: Mapping[str, str] = os.environ) -
 
 def _secret(where: str | None, what: str, environ: Mapping[str, str]) -> Secret | None:
     return None if where is None else Secret(environment.reveal(where, what, environ))
-
-
-_UNKNOWN_FIELD = re.compile(r"unknown field `(\w+)`(?: - at `\$\.?([\w.\[\]]*))?")
-_OWNERS: Mapping[str, type[msgspec.Struct]] = {
-    "provider": ProviderSettings,
-    "stream": StreamSettings,
-    "recovery": RecoverySettings,
-    "accounts": AccountsTable,
-    "accounts.class": ClassSettings,
-    "bounces": BounceSettings,
-    "canary": CanarySettings,
-    "canary.mailbox": CanaryMailbox,
-    "canary.mailbox.imap": ImapSettings,
-    "honey": HoneyAddress,
-    "lookalikes": LookalikeSettings,
-    "reports": ReportSettings,
-    "retention": RetentionSettings,
-    "privacy": PrivacySettings,
-    "audit": AuditSettings,
-    "incidents": IncidentSettings,
-    "response": ResponseSettings,
-    "playbook": PlaybookSettings,
-    "pager": PagerSettings,
-    "paging": PagingSettings,
-    "telemetry": TelemetrySettings,
-    "submission": SubmissionSettings,
-    "signals": SignalSettings,
-    "operators": OperatorSettings,
-    "operators.roles": RoleSettings,
-    "feed": FeedSettings,
-    "event_webhook": EventWebhookSettings,
-    "trust": TrustSettings,
-    "trust.accept": posture_types.Accepted,
-    **observing.TABLES,
-    **watching.TABLES,
-}
-
-
-def _nearest(text: str) -> str:
-    match = _UNKNOWN_FIELD.search(text)
-    if match is None:
-        return text
-    where = re.sub(r"\[[\d.]*\]", "", match[2] or "")  # which of a list's tables it is
-    owner = _OWNERS.get(where, Settings)
-    return text + nearest(match[1], set(owner.__struct_encode_fields__))
 
 
 def _unique(what: str, names: list[str]) -> None:

@@ -2,9 +2,8 @@
 all."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -12,6 +11,7 @@ from mailkeep.base import memory
 from mailkeep.events import turns
 
 from . import retention
+from .loops import Keep, Loop
 
 if TYPE_CHECKING:
     from .application import Application
@@ -25,9 +25,7 @@ MEMORY_SECONDS = 5.0  #: between two looks for memory that can go back
 SETTLE = 100  #: changes of accounts that one sweep lets count: each holds its account
 
 
-def loops(
-    app: "Application", keep: Callable[..., Coroutine[Any, Any, None]]
-) -> dict[str, Coroutine[Any, Any, None]]:
+def loops(app: "Application", keep: Keep) -> dict[str, Loop]:
     """The loops, by name."""
     sweeper = retention.Sweeper(
         app.database, app.settings.retention, app.hearing.readers, app.settings.keeping()

@@ -1,9 +1,8 @@
 """Builds the intake of outside reports: DMARC and TLS reports, provider notices, status pages,
 lookalike domains."""
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
 
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings
@@ -22,7 +21,7 @@ from mailkeep.watch.reports import Reports
 
 from . import observing
 from .doctor.records import Found
-from .loops import PAUSE_SECONDS
+from .loops import PAUSE_SECONDS, Keep, Loop
 from .settings import Settings
 
 PAGE_SECONDS = 10.0
@@ -67,7 +66,7 @@ class Telling:
             recipients = await self.copies.sift(recipients, raw)
         return await self.notices.sift(await self.reports.sift(recipients, raw), raw)
 
-    def loops(self, keep: Callable[..., Coroutine[Any, Any, None]]) -> Iterator[tuple[str, Any]]:
+    def loops(self, keep: Keep) -> Iterator[tuple[str, Loop]]:
         """What goes on beside, by name."""
         if self.lookalikes is not None:
             seconds = self.lookalikes.seconds

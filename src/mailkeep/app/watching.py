@@ -1,14 +1,11 @@
-"""Checks the settings ``[canary]``, ``[[honey]]`` and ``[watch.…]``, and builds what uses them.
-
-``[canary]``, ``[[honey]]`` and ``[watch.…]`` of ``mailkeep.toml``.
-"""
+"""Checks the settings ``[canary]``, ``[[honey]]`` and ``[watch.…]``, and builds what uses them."""
 
 import asyncio
 import random
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from math import isfinite
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -109,16 +106,6 @@ class Watching(Protocol):
     def recovery(self) -> Recovery | None: ...
 
 
-#: The tables of ``[watch]`` by the path at which an error names them.
-TABLES: Mapping[str, type[msgspec.Struct]] = {
-    "watch": WatchSettings,
-    **{
-        f"watch.{name}": type(getattr(WatchSettings(), name))
-        for name in WatchSettings.__struct_fields__
-    },
-}
-
-
 def check(settings: Watched) -> tuple[CanarySettings | None, tuple[HoneyAddress, ...]]:
     """The canaries and the honey with their addresses in canonical form. Raises ``BadSettings``."""
     _reports(settings.reports, settings.provider_names())
@@ -212,7 +199,7 @@ def beside(
     providers: dict[str, ProviderConfig],
     tables: tuple[rekeying.Keyed, ...],
     counted: Mapping[str, ProviderConfig],
-) -> dict[str, Coroutine[Any, Any, None]]:
+) -> dict[str, loops.Loop]:
     """The collectors' loops, by name. ``counted``: providers with the keys for asking how much they
     sent."""
 

@@ -35,6 +35,7 @@ from mailkeep.privacy.services import Privacy
 from mailkeep.recovery import factor_words
 from mailkeep.recovery.events import ProofVoided
 from mailkeep.recovery.services import Recovery
+from mailkeep.response.events import ActionFailed
 from mailkeep.response.services import Response
 from mailkeep.signals import mapping
 from mailkeep.signals.services import Signals
@@ -87,6 +88,7 @@ def subscribers(
                 response.player.on_closed,
                 response.warner.on_incident,
             ],
+            ActionFailed: [response.desk.on_failed],
             SignalRaised: [response.player.on_signal],
             ProviderRestored: [response.player.on_route_back],
             ProviderUnrested: [response.player.on_route_back],

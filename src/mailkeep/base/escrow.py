@@ -7,7 +7,6 @@ Security: the file opens all that the keys do. The passphrase is stretched with 
 section 4, second recommended option) and the whole is encrypted with AES-256-GCM.
 """
 
-import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .errors import Invalid, Unavailable
+from .files import write_new
 from .secret import Secret
 
 #: Every long-lived key of a ring (``keys``); what is not named here never leaves the machine.
@@ -87,16 +87,7 @@ def install(home: Path, keys: Mapping[str, str]) -> None:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in LASTING:
         if not _path(home, name).exists():
-            write(_path(home, name), keys[name].encode())
-
-
-def write(path: Path, content: bytes) -> None:
-    """A new file for its owner's eyes only, durable when this returns. Raises ``OSError``."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+            write_new(_path(home, name), keys[name].encode())
 
 
 def _path(home: Path, name: str) -> Path:

@@ -15,7 +15,6 @@ under an hourly key is gone everywhere at once when that key's file is destroyed
 """
 
 import contextlib
-import errno
 import hashlib
 import hmac
 import os
@@ -31,6 +30,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from .clock import HOUR, Instant
 from .errors import Unavailable
+from .files import sync_directory, write_new
 
 _NONCE = 12
 
@@ -185,35 +185,18 @@ def _read_or_create(path: Path) -> bytes:
 def put(path: Path, content: bytes) -> bool:
     """Write a key's file unless there is one; returns whether it was written. Durable on return.
 
-    It is written aside and linked into place, so that two processes that start together end up with
-    the same one and a kill leaves no half-written key.
+    Two processes that start together end up with the same one.
 
     Raises:
         Unavailable: there is no room for it; nothing was left behind.
     """
-    aside = path.with_suffix(f".{secrets.token_hex(4)}")
     try:
-        _write(aside, content)
-        os.link(aside, path)
-        _sync_directory(path.parent)
+        write_new(path, content)
     except FileExistsError:
         return False
     except OSError as error:
         raise Unavailable("a key cannot be written now") from error
-    finally:
-        aside.unlink(missing_ok=True)
     return True
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A new file, durable. On a full disk a file can be made that takes nothing."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        if os.write(handle, data) < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def destroy(path: Path) -> None:
@@ -223,12 +206,4 @@ def destroy(path: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     path.unlink()
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync_directory(path.parent)

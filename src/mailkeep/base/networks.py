@@ -5,6 +5,9 @@ from functools import lru_cache
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+#: This machine, as URLs name it: nothing crosses a network.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
 _LONGEST = 64  #: characters of one entry
 
 

@@ -1,8 +1,8 @@
 """Random secrets that people carry: long ones for links, short ones to type.
 
-The alphabet is Crockford's base32, without the letters that are mistaken for digits (I, L, O, U).
-Input is normalised before it is compared, so a typed ``O`` is read as ``0``, and case and dashes do
-not matter.
+The alphabet is Crockford's base32, without the letters that are mistaken for digits (I, L, O) or
+make words (U). Input is normalised before it is compared, so a typed ``O`` is read as ``0``, and
+case and dashes do not matter.
 """
 
 import secrets

@@ -22,6 +22,7 @@ from mailkeep.mail.grants import Scope
 from mailkeep.response import approval
 from mailkeep.response.services import Response
 from mailkeep.response.types import ActionView, Approval
+from mailkeep.store.database import Tx
 from mailkeep.store.migrate import upgrade
 
 from .house import DEFAULT_HOME, Home, operator, read, settings
@@ -123,6 +124,9 @@ def _do(
         result(_request(done), f"{done.asked_by} may take the list now, once.", as_json=as_json)
         return
     lines = [f"{done.name}: {done.state.value}", done.preview.summary]
+    if done.unchanged:
+        since = f"since {readable(done.at)}, by {done.by}"
+        lines[0] = f"{done.name}: {done.state.value} already, {since}; nothing was done now"
     lines += [f"! {one}" for one in done.preview.warnings]
     lines += [f"by hand: {one}" for one in done.preview.by_hand]
     figures = (done.result or {}).items()
@@ -170,6 +174,11 @@ def run(home: Path, work: Callable[[Response, str], Awaitable[T]]) -> T:
             await running.database.close()
 
     return asyncio.run(work_on())
+
+
+def write(home: Path, work: Callable[[Response, Tx, str], Awaitable[T]]) -> T:
+    """What ``work`` does in one transaction, and in whose name."""
+    return run(home, lambda room, by: room.means.database.retrying(lambda tx: work(room, tx, by)))
 
 
 def _request(one: Approval) -> object:

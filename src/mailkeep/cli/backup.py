@@ -18,6 +18,7 @@ from mailkeep.app.manifest import SETTINGS
 from mailkeep.base import escrow
 from mailkeep.base.clock import readable_of
 from mailkeep.base.errors import BadSettings, Invalid
+from mailkeep.base.files import write_new
 from mailkeep.base.secret import Secret
 from mailkeep.base.wording import counted
 
@@ -61,7 +62,7 @@ def backup(
         held = counted(made.messages, "message")
         words.append(f"{path} holds {held} as of {readable_of(made.made_at)}, and no key.")
     if with_keys is not None:
-        escrow.write(with_keys, sealed)
+        write_new(with_keys, sealed)
         document["keys"] = str(with_keys)
         words.append(f"The keys are in {with_keys}, sealed; keep it and its passphrase apart.")
     result(document, "\n".join(words), as_json=as_json)

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.app import defence
 from mailkeep.app.environment import NoSecrets
 from mailkeep.mail import queries as mail
 from mailkeep.response import queries, report
-from mailkeep.store.database import Database, Tx
+from mailkeep.response.services import Response
+from mailkeep.store.database import Tx
 
-from .house import DEFAULT_HOME, Home, operator, read, settings, write
+from .acting import write
+from .house import DEFAULT_HOME, Home, read, settings
 from .output import Json, plain, result
 
 Incident = Annotated[str, typer.Argument(help="As the list names it.")]
@@ -25,9 +26,8 @@ def note(
 ) -> None:
     """Write a note into the timeline of an incident; its report has it too."""
 
-    async def work(database: Database, tx: Tx) -> None:
-        room = defence.incidents(settings(home), database)
-        await room.note(tx, incident, text, by=operator())
+    async def work(room: Response, tx: Tx, by: str) -> None:
+        await room.means.incidents.note(tx, incident, text, by=by)
 
     write(home, work)
     result({"incident": incident, "note": text}, "It is in the timeline.", as_json=as_json)
@@ -55,9 +55,8 @@ def close(
 ) -> None:
     """Close an incident and its parts, and say why. What was done about it stays done."""
 
-    async def work(database: Database, tx: Tx) -> None:
-        room = defence.incidents(settings(home), database)
-        await room.close(tx, incident, reason, by=operator())
+    async def work(room: Response, tx: Tx, by: str) -> None:
+        await room.means.incidents.close(tx, incident, reason, by=by)
 
     write(home, work)
     text = f"It is closed; `mailkeep incidents report {incident}` has the whole."

@@ -60,6 +60,8 @@ COMMANDS = {
             "approve": "acting:approve",
             "refuse": "acting:refuse",
             "exposed": "exposed:exposed",
+            "accounts": "touched:accounts",
+            "notices": "notices:notices",
             "note": "closing:note",
             "report": "closing:written",
             "close": "closing:close",
@@ -82,6 +84,7 @@ COMMANDS = {
         {
             "measure": "measuring:measure",
             "tune": "measuring:tune",
+            "silence": "silence:silence",
             "report": "reports:report",
             "reports": "reports:reports",
             "lookalikes": "reports:lookalikes",

@@ -87,10 +87,10 @@ def plan(
     if not offline and not in_development(home):
         gates.append(asyncio.run(moving.limit(known, target, peak)))
 
-    async def work(_database: Database, tx: Tx) -> tuple[View, int]:
-        gates.append(await moving.warmth(tx, source, target))
-        rooms = Cutover(_database, moving.house(known, _database.clock))
-        made = await rooms.plan(tx, source, target, gates, pace, by=operator())
+    async def work(database: Database, tx: Tx) -> tuple[View, int]:
+        every = [*gates, await moving.warmth(tx, source, target)]
+        cutover = Cutover(database, moving.house(known, database.clock))
+        made = await cutover.plan(tx, source, target, every, pace, by=operator())
         return made, await shifting.carried_over(tx, source)
 
     view, kept_from = write(home, work)

@@ -8,15 +8,16 @@ import typer
 
 import mailkeep
 from mailkeep import __version__
-from mailkeep.app.environment import NoSecrets
-from mailkeep.base import escrow
 from mailkeep.base.clock import readable_of
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.files import write_new
 from mailkeep.base.keys import KeyRing
 from mailkeep.response import evidence
-from mailkeep.store.database import Database, Tx
+from mailkeep.response.services import Response
+from mailkeep.store.database import Tx
 
-from .house import DEFAULT_HOME, Home, operator, settings, write
+from .acting import write
+from .house import DEFAULT_HOME, Home
 from .output import Json, plain, result
 
 _STYLE = Path(mailkeep.__file__).parent / "http" / "static" / "report.css"
@@ -29,14 +30,11 @@ def take(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Write the report of an incident with all that it rests on, signed."""
-    from mailkeep.app.application import Application
-
     if directory.exists():
         raise BadSettings(f"{directory} is there already")
-    means = Application(settings(home), home, environ=NoSecrets()).response.means
 
-    async def work(_database: Database, tx: Tx) -> dict[str, bytes]:
-        files = await evidence.gather(tx, means, incident, by=operator())
+    async def work(room: Response, tx: Tx, by: str) -> dict[str, bytes]:
+        files = await evidence.gather(tx, room.means, incident, by=by)
         files["report.css"] = _STYLE.read_bytes()
         keys = KeyRing(home)
         files[evidence.MANIFEST] = await evidence.sealed(tx, files, incident, keys, __version__)
@@ -45,7 +43,7 @@ def take(
     files = write(home, work)
     directory.mkdir(parents=True, mode=0o700)
     for name, content in files.items():  # the manifest comes last: without it nothing is finished
-        escrow.write(directory / name, content)
+        write_new(directory / name, content)
     text = f"{len(files)} files are in {directory}; read report.html there."
     result({"directory": str(directory), "files": sorted(files)}, text, as_json=as_json)
 

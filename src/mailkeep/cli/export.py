@@ -15,9 +15,9 @@ import typer
 
 from mailkeep import __version__
 from mailkeep.app.manifest import SETTINGS
-from mailkeep.base import escrow
 from mailkeep.base.clock import SystemClock, iso
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.files import write_new
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.wording import counted
 from mailkeep.events import audit
@@ -90,10 +90,10 @@ def export(
     if settings.exists():
         plain[SETTINGS] = settings.read_bytes()
     for name, content in plain.items():
-        escrow.write(directory / name, content)
+        write_new(directory / name, content)
         facts[name] = FileFact(hashlib.sha256(content).hexdigest(), len(content), None)
     sums = "".join(f"{facts[name].sha256}  {name}\n" for name in sorted(facts))
-    escrow.write(directory / SUMS, sums.encode())
+    write_new(directory / SUMS, sums.encode())
     manifest = {
         "format": whole.FORMAT,
         "version": __version__,
@@ -104,7 +104,7 @@ def export(
         "files": {name: msgspec.to_builtins(facts[name]) for name in sorted(facts)},
     }
     # It comes last: an export without it was not finished.
-    escrow.write(directory / MANIFEST, json.dumps(manifest, indent=1).encode())
+    write_new(directory / MANIFEST, json.dumps(manifest, indent=1).encode())
     rows = sum(one.rows or 0 for one in facts.values())
     text = (
         f"{len(facts)} files with {counted(rows, 'row')} are in {directory}; check with"

@@ -20,6 +20,7 @@ from mailkeep.app import environment
 from mailkeep.app import settings as app_settings
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings, Unavailable
+from mailkeep.base.networks import LOOPBACK
 from mailkeep.base.secret import Secret
 from mailkeep.base.wording import nearest
 from mailkeep.store.database import Database, Tx
@@ -29,8 +30,6 @@ T = TypeVar("T")
 
 #: What a cut by hand still waits for.
 CONFIRM = "a second person confirms the cut: `mailkeep providers confirm {}`"
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 Home = Annotated[
@@ -87,7 +86,7 @@ def way_in(home: Path) -> tuple[str, Secret]:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         raise BadSettings("MAILKEEP_URL: say http://HOST or https://HOST")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise BadSettings("MAILKEEP_URL: the key would travel in clear; say https://")
     return url.rstrip("/"), Secret(key)
 

@@ -11,7 +11,7 @@ from mailkeep.base.clock import DAY
 from mailkeep.events.types import Recorded
 from mailkeep.watch import tuning
 from mailkeep.watch.logs import Line
-from mailkeep.watch.simulate import figure, measuring, pace, words
+from mailkeep.watch.simulate import figure, goals, measuring, pace, words
 
 from .house import DEFAULT_HOME, Home
 from .output import Json, Progress, result, table
@@ -35,13 +35,16 @@ def measure(
         fast = pace.speed(200_000, seed, settings)
         shares = ", ".join(f"{name} {part:.0%}" for name, part in fast.shares.items())
         text = f"{fast.per_second:,.0f} facts a second of one core; of the time {shares}."
+        text = f"{text}\n{words.TIMED}"
         result(msgspec.to_builtins(fast), text, as_json=as_json)
         return
     progress = Progress("living", quiet=as_json)
     found = measuring.measure(days, seed, runs, settings, progress.at)
     if picture is not None:
         picture.write_text(figure.picture(found.silence), encoding="utf-8")
-    result(msgspec.to_builtins(found), words.report(found), as_json=as_json)
+    reached = goals.verdicts(found, found.ordinary)
+    told = {**msgspec.to_builtins(found), "goals": msgspec.to_builtins(reached)}
+    result(told, words.report(found), as_json=as_json)
 
 
 def tune(

@@ -5,16 +5,18 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.app import defence, trusting, waking
+from mailkeep.app import trusting, waking
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.wording import nearest
 from mailkeep.incidents.suspects import House
 from mailkeep.response.paging.desk import ring
 from mailkeep.response.paging.whom import independent_of
-from mailkeep.store.database import Database, Tx
+from mailkeep.response.services import Response
+from mailkeep.store.database import Tx
 
-from .house import DEFAULT_HOME, Home, operator, settings, write
+from .acting import write
+from .house import DEFAULT_HOME, Home, settings
 from .output import Json, group, result, table
 
 app = group("Pagers: who is woken when an incident opens.")
@@ -70,12 +72,12 @@ def take(
 ) -> None:
     """Say that you see to an incident: nobody else is woken for it."""
 
-    async def work(database: Database, tx: Tx) -> None:
-        room = defence.incidents(settings(home), database)
-        await room.take(tx, incident, by=operator())
+    async def work(room: Response, tx: Tx, by: str) -> str:
+        await room.means.incidents.take(tx, incident, by=by)
+        return by
 
-    write(home, work)
-    result({"incident": incident, "taken_by": operator()}, "It is yours.", as_json=as_json)
+    by = write(home, work)
+    result({"incident": incident, "taken_by": by}, "It is yours.", as_json=as_json)
 
 
 def merge(
@@ -86,9 +88,8 @@ def merge(
 ) -> None:
     """Make an incident a part of another: what people do, they do once."""
 
-    async def work(database: Database, tx: Tx) -> None:
-        room = defence.incidents(settings(home), database)
-        await room.merge(tx, incident, into, by=operator())
+    async def work(room: Response, tx: Tx, by: str) -> None:
+        await room.means.incidents.merge(tx, incident, into, by=by)
 
     write(home, work)
     result({"incident": incident, "part_of": into}, f"It is part of {into}.", as_json=as_json)
@@ -101,8 +102,8 @@ def split(
 ) -> None:
     """Make a part of another incident a matter of its own again."""
 
-    async def work(database: Database, tx: Tx) -> None:
-        await defence.incidents(settings(home), database).split(tx, incident, by=operator())
+    async def work(room: Response, tx: Tx, by: str) -> None:
+        await room.means.incidents.split(tx, incident, by=by)
 
     write(home, work)
     result({"incident": incident, "part_of": None}, "It stands by itself.", as_json=as_json)

@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from mailkeep.base import escrow
 from mailkeep.base.clock import iso, readable, when
 from mailkeep.base.errors import BadSettings, Invalid
+from mailkeep.base.files import write_new
 from mailkeep.base.keys import KeyRing
 from mailkeep.privacy import holds, people, restoring
 from mailkeep.privacy.services import Privacy
@@ -47,7 +47,7 @@ def take(
         return await _room(home, database).export(person, by=operator())
 
     found = at_length(home, work)
-    escrow.write(file, json.dumps(found, indent=1, ensure_ascii=False).encode())
+    write_new(file, json.dumps(found, indent=1, ensure_ascii=False).encode())
     rows = sum(map(len, found["tables"].values()))
     document = {"file": str(file), "rows": rows, "facts": len(found["facts"])}
     text = f"{rows} rows and {len(found['facts'])} facts are in {file}."
@@ -158,7 +158,7 @@ def keep(
 ) -> None:
     """Write down who was erased and who is held, by pseudonyms, to be kept apart from backups."""
     found = read(home, restoring.kept)
-    escrow.write(file, msgspec.json.encode(found))
+    write_new(file, msgspec.json.encode(found))
     document = {"file": str(file), "erasures": len(found.erasures), "holds": len(found.holds)}
     text = f"{len(found.erasures)} erasures and {len(found.holds)} holds are in {file}."
     result(document, text, as_json=as_json)

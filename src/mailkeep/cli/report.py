@@ -15,11 +15,12 @@ from mailkeep.incidents.words import (
     TOUCHED,
     clock,
     course,
+    figure,
     headline,
     obeyed,
     standing,
 )
-from mailkeep.response.types import CaseView
+from mailkeep.response.types import ActionState, CaseView
 
 
 def line(one: Incident) -> str:
@@ -49,7 +50,7 @@ def full(case: CaseView) -> str:
             note = f" ({reason.note})" if reason.note else ""
             lines.append(f"  {reason.nats:+6.1f}  {reason.detector}: {reason.text}{note}")
     lines += ["", f"Who is affected ({clock(case.blast.since)} to {clock(case.blast.until)})"]
-    lines += [f"  {getattr(case.blast, field):6,}  {label}" for label, field in TOUCHED]
+    lines += [f"  {figure(getattr(case.blast, field)):>6}  {label}" for label, field in TOUCHED]
     lines += _read(case)
     lines += ["", "Mail goes out", *_track(case.mail), "", "Nobody is harmed"]
     lines += [*_track(case.security), "", "Actions"]
@@ -57,6 +58,9 @@ def full(case: CaseView) -> str:
         lines.append(f"  [{action.state.value}] {action.name}: {action.preview.summary}")
         lines += [f"      ! {warning}" for warning in action.preview.warnings]
         lines += [f"      by hand: {one}" for one in action.preview.by_hand]
+        if action.result and action.state is not ActionState.PROPOSED:
+            came = [f"{n.replace('_', ' ')} {v}" for n, v in action.result.items() if _plainly(v)]
+            lines.append(f"      came of it: {', '.join(came)}")
         if action.waits is not None:
             lines.append(f"      a second person must approve: {action.waits.id}")
     lines += ["", "Timeline"]
@@ -66,6 +70,11 @@ def full(case: CaseView) -> str:
         who = "" if entry.by == SYSTEM else f"({entry.by}) "
         lines.append(f"  {clock(entry.at)}  {who}{entry.kind}: {entry.text}{count}")
     return "\n".join(map(_plain, lines))
+
+
+def _plainly(value: object) -> bool:
+    """A number or a word of a result, and no list."""
+    return isinstance(value, int | str) and value != ""
 
 
 def _read(case: CaseView) -> list[str]:

@@ -26,6 +26,7 @@ from .api import (
     incident_out,
     incidents,
     messages,
+    notices,
     observations,
     posture,
     privacy,
@@ -36,6 +37,7 @@ from .api import (
     sending,
     subjects,
     suppressions,
+    touched,
     trust,
     verdicts,
 )
@@ -188,6 +190,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/incidents/{incident}", "get"): Operation(
         {200: (incident_out.IncidentOut,)}, problems=(404,)
     ),
+    ("/v1/incidents/{incident}/accounts", "post"): Operation(
+        {200: (touched.TouchedPageOut,)}, body=(touched.TouchedIn,), problems=(404, *WITH_BODY)
+    ),
     ("/v1/incidents/{incident}/actions/{name}", "post"): Operation(
         {200: (incident_out.ActionOut,), 202: (incident_out.ActionOut,)},
         body=(incidents.ActionIn,),
@@ -208,6 +213,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/v1/approvals/{request_id}/refuse", "post"): Operation(
         {200: (incident_out.ApprovalOut,)}, problems=(404, 409)
+    ),
+    ("/v1/incidents/{incident}/notices", "get"): Operation(
+        {200: (notices.NoticesOut,)}, query=notices.NoticesIn, problems=(404, 422)
     ),
     ("/v1/incidents/{incident}/notes", "post"): Operation(
         {201: ()}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)

@@ -30,6 +30,7 @@ from .api.exposed import ExposedApi
 from .api.factors import FactorsApi
 from .api.house import KeysApi, OperatorsApi
 from .api.incidents import IncidentsApi
+from .api.notices import NoticesApi
 from .api.observations import ConsoleLogApi, JournalApi
 from .api.posture import PostureApi
 from .api.privacy import PrivacyApi
@@ -39,6 +40,7 @@ from .api.reports import ReportsApi
 from .api.resets import ResetsApi
 from .api.subjects import SubjectsApi
 from .api.suppressions import SuppressionsApi
+from .api.touched import TouchedApi
 from .api.trust import TrustApi
 from .api.verdicts import VerdictsApi
 from .console.router import router as console
@@ -102,6 +104,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
         *(ApprovalsApi, AuditApi, ClaimsApi, ConsoleLogApi, CutoversApi, EvidenceApi, ExposedApi),
+        *(NoticesApi, TouchedApi),
         *(JournalApi, KeysApi, OperatorsApi, PrivacyApi, ProvidersApi, SubjectsApi, TrustApi),
         *(EventsApi, ResetsApi, SuppressionsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),

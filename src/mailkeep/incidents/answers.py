@@ -13,7 +13,7 @@ from sqlalchemy import insert, update
 from mailkeep.base.clock import MINUTE, SECOND, Instant
 from mailkeep.store.database import Database, Tx
 
-from . import blast, queries
+from . import blast, queries, touched
 from .content import content
 from .suspects import House
 from .tables import blast_answers
@@ -72,7 +72,8 @@ class Answers:
             async with self._database.read() as tx:
                 found = await blast.radius(tx, self._house, incident, self._settings)
                 written = await content(tx, self._house, incident, self._settings)
-            found = msgspec.structs.replace(found, content=written)
+                lost = await touched.lost(tx, self._house, incident, self._settings)
+            found = msgspec.structs.replace(found, content=written, lost=lost)
             await self._database.retrying(partial(keep, incident=incident, found=found))
         took = round((time.monotonic() - started) * SECOND)
         self._due = now + max(FRESH, SHARE * took)

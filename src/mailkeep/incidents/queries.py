@@ -115,7 +115,7 @@ async def blast_radius(
         return await blast.radius(tx, house, incident, settings)
     if not await blast.is_wide(tx, house, incident, settings):
         found = await blast.radius(tx, house, incident, settings)
-        return msgspec.structs.replace(found, content=last.blast.content)
+        return msgspec.structs.replace(found, content=last.blast.content, lost=last.blast.lost)
     if last.blast.since != since:
         return last.blast  # whole, as it was answered: nothing of two windows is mixed
     exposed = await mail.exposed(tx, house.suspects(incident.subject), until)

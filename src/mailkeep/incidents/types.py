@@ -153,6 +153,8 @@ class BlastRadius(msgspec.Struct, frozen=True):
     Attributes:
         as_of: when that was so, of one that is kept; None: as it stands now.
         content: counted in the background, so it may be older; None: not counted yet, or of nobody.
+        lost: of those that were completed, see ``harm``; counted in the background as well. None:
+            not counted yet, or too many to look at.
     """
 
     since: Instant
@@ -165,6 +167,7 @@ class BlastRadius(msgspec.Struct, frozen=True):
     denied: int
     as_of: Instant | None = None
     content: Content | None = None
+    lost: int | None = None
 
 
 class Answer(msgspec.Struct, frozen=True):

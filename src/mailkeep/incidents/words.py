@@ -38,8 +38,15 @@ TOUCHED = (
     ("of which half proven", "half_proven"),
     ("stopped by the second factor", "stopped_by_factor"),
     ("completed", "completed"),
+    ("of which lost, as far as is seen", "lost"),
     ("denied by their owner", "denied"),
 )
+
+
+def figure(value: int | None) -> str:
+    """One of those numbers; one that is worked out in the background may not be there."""
+    return "not counted" if value is None else f"{value:,}"
+
 
 clock = readable  #: under the name that templates call it by
 #: Of a suspicion that is at what it was before any evidence.

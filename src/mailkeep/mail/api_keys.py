@@ -19,7 +19,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    text,
     update,
 )
 from sqlalchemy.engine import RowMapping
@@ -29,6 +28,7 @@ from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSig
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
+from mailkeep.store import locks
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Among, Repeated
 from mailkeep.store.schema import Micros
@@ -41,8 +41,6 @@ LONGEST = 200  #: characters of what is presented that are looked at
 KEPT = SECOND  #: for how long a key that was found is taken as good, to read a body
 MOST = 10_000  #: keys that are remembered
 
-#: Any number that nothing else takes as an advisory lock in this database.
-_LOCK = 6_238_422
 
 _k = tables.api_keys
 _BINDINGS = ("scopes", "streams", "domains", "networks", "application", "owner")
@@ -375,8 +373,7 @@ async def _only(tx: Tx, name: str) -> RowMapping:
 
 async def _alone(tx: Tx) -> None:
     """Wait for whoever relies on a key, and have the next ones wait: see ``still_valid``."""
-    if tx.is_postgresql:
-        await tx.run(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+    await locks.alone(tx, locks.API_KEYS)
 
 
 def _good(now: Instant | BindParameter[Instant]) -> tuple[Any, Any]:
@@ -384,7 +381,7 @@ def _good(now: Instant | BindParameter[Instant]) -> tuple[Any, Any]:
 
 
 _IN_LINE = Repeated(
-    lambda _insert: select(func.pg_advisory_xact_lock_shared(literal_column(str(_LOCK))))
+    lambda _insert: select(func.pg_advisory_xact_lock_shared(literal_column(str(locks.API_KEYS))))
 )
 _STILL_GOOD = Repeated(
     lambda _insert: select(_k.c.id).where(

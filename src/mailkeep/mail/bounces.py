@@ -5,7 +5,7 @@ server writes none, Exim's ``X-Failed-Recipients`` names them. Prose is not inte
 automatic reply to a return path is no bounce.
 
 Security: reads hostile input, bounded before it is looked at. Parts of a mail that the report
-quotes are ignored: its author writes what he likes.
+quotes are ignored: its author writes what they like.
 """
 
 import re

@@ -7,9 +7,10 @@ that no copy came of is left over, as it would be with a line for each mail.
 
 Security: whoever checked the copy (``watch/copies.py``) says that the house's own domain signed it;
 no more is known of it. The provider sees the address that copies go to, and can sign: whoever holds
-our account there can write a copy of his own mail, and have it taken for ours, or of mail that he
-never sent. So a copy hides and invents as a line of the journal does, and clears nobody. Addresses
-for copies are 128 bits of a keyed hash: a database dump or the settings alone do not tell them.
+our account there can write a copy of their own mail, and have it taken for ours, or of mail that
+they never sent. So a copy hides and invents as a line of the journal does, and clears nobody.
+Addresses for copies are 128 bits of a keyed hash: a database dump or the settings alone do not tell
+them.
 """
 
 import base64

@@ -23,12 +23,12 @@ from sqlalchemy import (
     delete,
     func,
     select,
-    text,
     update,
 )
 from sqlalchemy import literal as said
 
 from mailkeep.base.clock import MINUTE, Instant
+from mailkeep.store import locks
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Among, Repeated
 
@@ -39,8 +39,6 @@ BATCH = 500  #: rows of the ledger in one transaction: a few milliseconds of the
 MOST_BITS = 60  #: providers that one number of the database can tell apart
 GONE = "gone"  #: begins the number that stands for an address that was forgotten
 
-#: Any number that nothing else takes as an advisory lock in this database.
-_TURN = 7_263_018_452
 
 _x, _f, _c = exposures, exposed_firsts, exposed_counts
 _ROW = ("address_id", "provider", "stream", "day")
@@ -180,8 +178,7 @@ async def is_behind(tx: Tx, until: Instant) -> bool:
 async def _turn(tx: Tx) -> None:
     """Nobody else counts from here to the end of the transaction: two that met one address at once
     would both find that nobody had it before."""
-    if tx.is_postgresql:
-        await tx.run(text(f"SELECT pg_advisory_xact_lock({_TURN})"))
+    await locks.alone(tx, locks.COUNTS)
 
 
 async def _count(tx: Tx, rows: Sequence[Sequence[Any]]) -> None:

@@ -47,6 +47,7 @@ class Dispatcher:
     Args:
         database, shared: where the outbox is; outcomes share commits.
         keys: open sealed bodies.
+        clock: today's; a lease is held against the database's own clock where it is the system's.
         streams, providers: by name.
     """
 

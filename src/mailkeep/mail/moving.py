@@ -1,8 +1,6 @@
-"""Applies providers' delivery reports to the messages that they hold, in a few repeated statements
-(decision 17).
+"""Applies providers' delivery reports to the messages that they hold.
 
-A webhook is a few statements, whoever sends how many at once, and these are repeated for ever
-(decision 17).
+A webhook costs the same few prepared statements, however many reports it brings (decision 17).
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -35,7 +33,7 @@ from mailkeep.store.schema import Micros
 from . import recipients, tables
 from .believing import Word
 from .outbox import shred_bodies
-from .types import Status
+from .types import WITHHELD, Status
 
 _STATUS = {ClaimKind.DELIVERED: Status.DELIVERED, ClaimKind.BOUNCED: Status.BOUNCED}
 
@@ -74,7 +72,7 @@ def of(about: Mapping[tuple[str, str | None], Ours], claim: Claim) -> Ours | Non
     """What is known of the message that a claim is about; None: it is about none of ours.
 
     Everybody who gets a mail can read our id in it. Whoever sends through our account there with an
-    id that he got would else hide his mail behind that one: the provider names it otherwise.
+    id that they got would else hide their mail behind that one: the provider names it otherwise.
     """
     known = about.get((claim.provider, claim.message_id))
     if known is None or claim.provider_message_id is None or not known.theirs:
@@ -91,7 +89,13 @@ class Moved:
         self._bodies: set[str] = set()  # of those that may go
 
     def add(self, claim: Claim, known: Ours, word: Word) -> None:
-        """Args: ``word``: what the provider's may do, which is to move it at least."""
+        """Note what one report changes.
+
+        Args:
+            claim: the report, of a provider whose word moves messages at least.
+            known: the message that it is about.
+            word: whether the provider's word may also destroy our copy of the body.
+        """
         status = _STATUS.get(claim.kind)
         if status is not None:
             self._to.setdefault(status, set()).add(known.message)
@@ -166,7 +170,7 @@ def _ours() -> Any:
     return (
         wanted.add_columns(a.provider, a.outcome, kept.scalar_subquery(), a.provider_message_id)
         .join(tables.attempts, a.message_id == m.id)
-        .where(Among(m.id, "ids"), or_(a.outcome.is_(None), a.outcome != "withheld"))  # never left
+        .where(Among(m.id, "ids"), or_(a.outcome.is_(None), a.outcome != WITHHELD))  # never left
         .order_by(m.id, a.id)
         .with_for_update(of=tables.messages)  # what is decided by their state stays so
     )

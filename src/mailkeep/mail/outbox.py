@@ -37,7 +37,7 @@ from .leases import LEASE, Leases
 from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, others, shifted
 from .shifting import SHIFTS
 from .suppressions import unwelcome_to
-from .types import Job, Shift, Status, StreamSettings, split
+from .types import WITHHELD, Job, Shift, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
 
@@ -162,7 +162,7 @@ async def claim(
             continue
         before = tried.get(one.id, [])
         last = before[-1] if before else None
-        unsure = last is not None and last.outcome in (None, "ambiguous")
+        unsure = last is not None and last.outcome in (None, OutcomeKind.AMBIGUOUS.value)
         wanted = Wanted(
             only=split(one.only),
             avoid=split(one.avoid) + _refusers(before if one.secret else ()),
@@ -264,7 +264,7 @@ async def _tried(tx: Tx, ids: list[str]) -> Mapping[str, list[_Try]]:
     out: dict[str, list[_Try]] = {}
     if ids:
         for message, *rest in await tx.fetch(_TRIED, ids=ids):
-            if rest[1] != "withheld":
+            if rest[1] != WITHHELD:
                 out.setdefault(message, []).append(_Try(*rest))
     return out
 

@@ -21,7 +21,7 @@ from .events import AttemptFinished, MessageGivenUp
 from .outbox import shred_bodies
 from .routing import backoff
 from .splitting import Splitting, parted
-from .types import Job, Status
+from .types import WITHHELD, Job, Status
 
 TELL = 30 * SECOND  #: how long a provider whose answer was lost has to tell that it has the mail
 
@@ -148,7 +148,7 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
     unheard = not job.secret and cut.get(job.provider, 0) >= job.started_at
     which = {"of": job.message, "attempt": job.attempt}
     if outcome is None:
-        todo.attempts.append(_result(job, "withheld", "held back before it was sent", 0.0, None))
+        todo.attempts.append(_result(job, WITHHELD, "held back before it was sent", 0.0, None))
         todo.again.append(which | {"when": tx.now})
         return
     theirs = outcome.provider_message_id

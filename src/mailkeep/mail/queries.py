@@ -8,11 +8,14 @@ from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
 from mailkeep.base.clock import HOUR, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import earliest
+from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Tx
 
 from . import bodies, counting, recipients, tables
 from .bodies import lost
 from .types import TOLD, Status
+
+_DEALT_WITH = (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED, OutcomeKind.SUPPRESSED_THERE)
 
 
 class ProviderState(msgspec.Struct, frozen=True):
@@ -53,7 +56,7 @@ async def took(tx: Tx, messages: Collection[str]) -> frozenset[str]:
         .join(m, m.c.id == a.c.message_id)
         .where(
             a.c.message_id.in_(messages),
-            a.c.outcome == "accepted",
+            a.c.outcome == OutcomeKind.ACCEPTED.value,
             m.c.status.not_in([Status.BOUNCED.value, Status.GIVEN_UP.value]),
         )
         .distinct()
@@ -65,7 +68,7 @@ async def answered(tx: Tx, messages: Collection[str]) -> frozenset[str]:
     """Every provider that has dealt with one of some messages: it took it, or refused it for good,
     as the mail of somebody whose mailbox is gone is refused."""
     a = tables.attempts
-    over = a.c.outcome.in_(["accepted", "rejected", "suppressed_there"])
+    over = a.c.outcome.in_([one.value for one in _DEALT_WITH])
     rows = await tx.all(select(a.c.provider).where(a.c.message_id.in_(messages), over).distinct())
     return frozenset(row["provider"] for row in rows)
 
@@ -110,7 +113,7 @@ async def carried(tx: Tx, providers: Set[str], since: Instant, *, canaries: bool
     asked = select(func.count()).where(
         a.c.provider.in_(sorted(providers)),
         a.c.started_at >= since,
-        a.c.outcome == "accepted",
+        a.c.outcome == OutcomeKind.ACCEPTED.value,
         a.c.detail.is_distinct_from(TOLD),
     )
     if not canaries:

@@ -5,7 +5,7 @@ A relay has no webhooks: it reports a bounce by a mail to the return path. Each 
 option ``return_path_domain`` gets one for every message, authenticated by a key of its own.
 
 Security: whoever was given the mail (the relay, each server on the way) knows its return path, and
-may say what he likes about that one message: so it is a claim, as any provider's report is. The
+may say what they like about that one message: so it is a claim, as any provider's report is. The
 number for each message is bounded, and what comes to an address that we did not make is dropped.
 """
 

@@ -10,6 +10,9 @@ from mailkeep.base.clock import Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.providers.message import Address, Attachment, Shown
 
+#: Beside the provider's ``OutcomeKind``: an attempt that was held back before anything left us.
+WITHHELD = "withheld"
+
 
 class Status(enum.StrEnum):
     """Where a message stands. Ranks only rise: a late claim never takes a message back."""

@@ -68,7 +68,8 @@ class Preview(msgspec.Struct, frozen=True):
     """What an erasure would do.
 
     Attributes:
-        rows: by table: how many are removed, blanked, and kept under a pseudonym.
+        removed, blanked, kept: rows by table; what is kept stays under a pseudonym.
+        due_at: when it would be done.
         refused: why it cannot be asked for now; "" when it can.
     """
 

@@ -58,7 +58,7 @@ def _fields(options: Mapping[str, str], message: OutgoingMessage) -> dict[str, o
         "auto_text": False,
         "auto_html": False,
         "inline_css": False,
-        # Else each of several would be shown a mail to himself alone.
+        # Else each of several would be shown a mail to themselves alone.
         "preserve_recipients": len(message.recipients()) > 1,
         "important": message.secret,
         "track_opens": _tracked(options, message, "track_opens"),

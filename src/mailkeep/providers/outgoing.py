@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from mailkeep.base import addresses
+from mailkeep.base.networks import LOOPBACK
 from mailkeep.base.secret import Secret
 
 from . import attachments
@@ -53,7 +54,6 @@ _RESERVED_FAMILIES: Final = (
     "x-mailjet-",
 )
 _YEAR_9999: Final = 253_370_764_800 * 1_000_000
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def check(message: OutgoingMessage) -> None:
@@ -200,7 +200,7 @@ def _endpoint(base_url: str, path: str, cleartext: bool) -> str:
 
 def is_loopback(host: str) -> bool:
     """Whether ``host`` is this machine, so that nothing crosses a network."""
-    return host in _LOOPBACK
+    return host in LOOPBACK
 
 
 def key_of(secret: Secret, field: str = "secret") -> str:

@@ -235,7 +235,7 @@ class Postmark:
         return counted(reply, "Sent")
 
     def verify(self, config: ProviderConfig, request: WebhookRequest) -> VerifiedRequest:
-        """Check the shared secret. It covers no body: who learns it can write what he likes."""
+        """Check the shared secret. It covers no body: who learns it can write anything."""
         body = webhooks.bounded(request, self.capabilities.max_webhook)
         expected = webhooks.webhook_key(config)
         return VerifiedRequest.prove(

@@ -1,9 +1,10 @@
 """The registry of provider adapters, one line each."""
 
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
+
+from mailkeep.base.wording import nearest
 
 from . import attachments, keeping
 from .errors import MisconfiguredProvider, UnknownProvider
@@ -40,10 +41,9 @@ def check(kind: str, options: Mapping[str, str]) -> None:
     known = (*COMMON, *able.options)
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name[:64], known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(sorted(known))
             raise MisconfiguredProvider(
-                f"{kind} has no option {name[:64]!r}; {hint}", field=f"options.{name[:64]}"
+                f"{kind} has no option {name[:64]!r}" + nearest(name[:64], known),
+                field=f"options.{name[:64]}",
             )
     attachments.max_size(options, able)
     keeping.keeps_days(options, able)
@@ -62,7 +62,6 @@ def get(kind: str) -> Provider:
     """
     provider = REGISTRY.get(kind)
     if provider is None:
-        near = difflib.get_close_matches(kind.lower()[:64], REGISTRY, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(sorted(REGISTRY))
-        raise UnknownProvider(f"no provider of kind {kind[:64]!r}; {hint}", field="kind")
+        hint = nearest(kind.lower()[:64], REGISTRY)
+        raise UnknownProvider(f"no provider of kind {kind[:64]!r}{hint}", field="kind")
     return provider

@@ -12,7 +12,7 @@ SMTP has no webhooks. A relay's 250 says little: some accept a mail that their o
 and drop it afterwards; believe end-to-end evidence only.
 
 Security: a relay passes on what the receiver's server wrote, and whoever runs a receiver writes
-what he likes. So the text alone never blames the relay: it refuses this message at this relay, no
+what they like. So the text alone never blames the relay: it refuses this message at this relay, no
 more. Only the relay's own codes say that our account or credential is bad, and not where another
 host is quoted.
 """

@@ -21,7 +21,7 @@ from mailkeep.mail import lives, shifting
 from mailkeep.mail import queries as mail_queries
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.types import RouteSettings, StreamSettings
+from mailkeep.mail.types import WITHHELD, RouteSettings, StreamSettings
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust.graph import TrustGraph
 
@@ -133,7 +133,7 @@ class Context:
     async def refused(self, tx: Tx, message: str) -> bool:
         """Whether the newest attempt of a mail was refused, and nothing has taken it since."""
         attempts = await lives.attempts(tx, message)
-        outcomes = [one.outcome for one in attempts if one.outcome != "withheld"]
+        outcomes = [one.outcome for one in attempts if one.outcome != WITHHELD]
         return bool(outcomes) and outcomes[-1] in REFUSED
 
     def link_hash(self, secret: str) -> str:

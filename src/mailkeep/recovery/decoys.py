@@ -1,8 +1,8 @@
 """Decoys: link mail of no real recovery, sent through one provider to a mailbox of ours.
 
-Whoever reads mail at that provider and tries what he finds there reveals himself, and no owner is
-affected. The mail is written as any other link mail, and its link is answered as any unknown one:
-whoever tries it learns nothing.
+Whoever reads mail at that provider and tries what they find there reveals themselves, and no owner
+is affected. The mail is written as any other link mail, and its link is answered as any unknown
+one: whoever tries it learns nothing.
 
 Attack met here: telling decoys from mail that is worth a try. They differ in the recipient only.
 """
@@ -21,7 +21,7 @@ from .context import Context
 from .events import DecoyShown
 from .types import ProofKind
 
-KEPT = 30 * DAY  #: a reader may come back to what he read
+KEPT = 30 * DAY  #: a reader may come back to what they read
 
 _d = tables.decoys
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Set
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, select
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.ids import earliest
@@ -59,6 +59,30 @@ async def many(tx: Tx, providers: Set[str], since: Instant, until: Instant, limi
     return int(await tx.value(select(func.count()).select_from(found.subquery())) or 0) > limit
 
 
+def behind(
+    providers: Set[str],
+    since: Instant,
+    until: Instant,
+    outcome: str,
+    account: str | None = None,
+    *,
+    after: str = "",
+) -> Select[tuple[str]]:
+    """The accounts behind one count of ``outcomes``, each once, for use inside another query.
+
+    Args:
+        outcome: a field of ``Outcomes``.
+        after: only those whose id is behind this one.
+    """
+    return (
+        select(_r.c.account_id)
+        .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
+        .where(_through(providers, since, until), _PICKS[outcome], *_of(account))
+        .where(_r.c.account_id > after)  # nobody's account is NULL, which is behind nothing
+        .distinct()
+    )
+
+
 async def accounts(
     tx: Tx,
     providers: Set[str],
@@ -68,14 +92,26 @@ async def accounts(
     account: str | None = None,
 ) -> list[str]:
     """The accounts behind one count of ``outcomes`` (a field of ``Outcomes``), sorted."""
-    rows = await tx.all(
-        select(_r.c.account_id)
-        .select_from(_p.join(_r, _r.c.id == _p.c.recovery_id))
-        .where(_through(providers, since, until), _PICKS[outcome], *_of(account))
-        .distinct()
-        .order_by(_r.c.account_id)
-    )
-    return [row["account_id"] for row in rows if row["account_id"] is not None]
+    found = behind(providers, since, until, outcome, account)
+    rows = await tx.all(found.order_by(_r.c.account_id))
+    return [row["account_id"] for row in rows]
+
+
+async def some(
+    tx: Tx,
+    providers: Set[str],
+    since: Instant,
+    until: Instant,
+    outcome: str,
+    account: str | None = None,
+    *,
+    after: str,
+    limit: int,
+) -> list[str]:
+    """The first of those accounts behind an id, sorted."""
+    found = behind(providers, since, until, outcome, account, after=after)
+    rows = await tx.all(found.order_by(_r.c.account_id).limit(limit))
+    return [row["account_id"] for row in rows]
 
 
 async def asked_since(

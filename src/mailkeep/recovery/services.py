@@ -191,7 +191,8 @@ class Recovery:
         await self.answers.agree(secret, self._context.independent)
 
     async def suspect(self, tx: Tx, held: Set[tuple[str, str]]) -> None:
-        """Take down what is held against which routes; what is no longer among it is held no more.
+        """Write down which routes are under suspicion now; an earlier suspicion that is not among
+        them is over.
 
         Args:
             held: (provider, hypothesis); the provider "" for a campaign, which is about no route.

@@ -1,10 +1,10 @@
 """Gradual roll-out: which users of an application are recovered here while it hands over a share.
 
 A user's place is fixed by a keyed hash of the oldest address registered for them, and they are
-recovered here when the share is above it. So nobody can ask again until he is sent the weaker way,
-raising the share moves nobody back, and an address has the same place the moment before somebody
-signs up with it and the moment after: an application's reset page, which shows where a reset goes
-on, does not tell who is a customer.
+recovered here when the share is above it. So nobody can ask again until they are sent the weaker
+way, raising the share moves nobody back, and an address has the same place the moment before
+somebody signs up with it and the moment after: an application's reset page, which shows where a
+reset goes on, does not tell who is a customer.
 
 Attack met here: a second address of the same user, or a name that the application does not know,
 gives no second draw where the application says whom it means.

@@ -256,8 +256,8 @@ class Verdicts:
         )
 
     async def revoke(self, tx: Tx, recovery: str, why: str) -> None:
-        """Take back the verdict of a recovery, how far it may have come. The caller holds the
-        account."""
+        """Take back a recovery's verdict, whether it waits, was handed over or was acted upon. The
+        caller holds the account's lock."""
         for row in await tx.all(select(_v).where(_v.c.recovery_id == recovery).with_for_update()):
             await self._revoke(tx, row, why)
 

@@ -3,6 +3,7 @@
 It names no provider, has no link and asks for nothing: whoever copies it gains nothing by it.
 """
 
+from mailkeep.accounts import language
 from mailkeep.mail.types import Content
 
 #: Subject and text by language (BCP 47, the part before the first hyphen).
@@ -74,7 +75,6 @@ Qué puede hacer:
 """,
     ),
 }
-OTHERWISE = "en"  #: for whoever's language is not known, or not written here
 
 
 def write(sender: str, sender_name: str, address: str, locale: str) -> Content:
@@ -83,6 +83,5 @@ def write(sender: str, sender_name: str, address: str, locale: str) -> Content:
     Args:
         locale: as the account has it (BCP 47); "": not known.
     """
-    language = locale.replace("_", "-").partition("-")[0].lower()
-    subject, text = TEXTS.get(language, TEXTS[OTHERWISE])
+    subject, text = TEXTS[language.of(locale)]
     return Content(sender=sender, sender_name=sender_name, to=address, subject=subject, text=text)

@@ -26,7 +26,7 @@ from mailkeep.events.tables import events
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 
-from . import queries, report
+from . import queries, report, telling
 from .actions.port import Means
 from .drawing import timeline
 from .types import CaseView
@@ -41,6 +41,7 @@ README = """\
 What is here
   report.md, report.html  the incident in words; timeline.svg its picture
   case.json               the same for programs, with every reason and its weight in nats
+  notices.jsonl           each owner who was to be told, by the account's id, and their mails
   facts.jsonl             the facts that it rests on, as they stand in the log
   audit.jsonl             every act of operators and of Mailkeep itself, a hash chain
   manifest.json           SHA-256 of each file, signed
@@ -90,6 +91,7 @@ async def gather(tx: Tx, means: Means, incident: str, *, by: str) -> dict[str, b
         "report.html": page.encode(),
         "timeline.svg": picture.encode(),
         "case.json": msgspec.json.format(msgspec.json.encode(case), indent=2),
+        "notices.jsonl": await _notices(tx, means, case),
         "facts.jsonl": await _facts(tx, case),
         "audit.jsonl": await _acts(tx),
     }
@@ -147,6 +149,15 @@ def check(directory: Path) -> Manifest:
     if strange:
         raise BadSettings(f"{directory} holds what was not signed: {', '.join(sorted(strange))}")
     return found
+
+
+async def _notices(tx: Tx, means: Means, case: CaseView) -> bytes:
+    """The proof of delivery of each owner; empty where nobody began to tell them."""
+    if not any(one.name == "notify_owners" and one.result is not None for one in case.actions):
+        return b""
+    about = queries.case_of(tx, means, case.incident)
+    found = telling.everybody(tx, means, about)
+    return b"".join([telling.line(one) async for one in found])
 
 
 async def _facts(tx: Tx, case: CaseView) -> bytes:

@@ -3,13 +3,14 @@
 import asyncio
 
 import msgspec
-from sqlalchemy import text, update
+from sqlalchemy import update
 
 from mailkeep.base.errors import Conflict
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.incidents import queries as incidents
+from mailkeep.store import locks
 from mailkeep.store.database import Tx
 
 from . import queries, tables
@@ -20,8 +21,6 @@ from .types import ActionState, ActionView, Asked, Preview
 
 PLAYBOOK = "playbook"  #: by whom an automatic action is done
 
-#: Any number that nothing else takes as an advisory lock in this database.
-_TURN = 7_263_018_451
 
 _a, _p = tables.actions, tables.approvals
 
@@ -161,11 +160,9 @@ async def take_turn(tx: Tx) -> None:
     """Lock out other actions from here to the end of the transaction.
 
     What would still stand is counted before a route is taken away; two that counted at once would
-    both find enough. Taken after the incident's row, and before anything is counted. On SQLite
-    whoever writes is alone.
+    both find enough. Taken after the incident's row, and before anything is counted.
     """
-    if tx.is_postgresql:
-        await tx.run(text(f"SELECT pg_advisory_xact_lock({_TURN})"))
+    await locks.alone(tx, locks.ACTIONS)
 
 
 def encode(preview: Preview) -> str:

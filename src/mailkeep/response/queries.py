@@ -18,14 +18,18 @@ from mailkeep.incidents.types import Incident
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 
-from . import approval, tables
-from .actions import notify_owners
+from . import approval, tables, telling
 from .actions.catalogue import ACTIONS
 from .actions.port import At, Case, Means, Progress
 from .paging.desk import paged
 from .types import ActionState, ActionView, BriefView, CaseView, Preview
 
 _a = tables.actions
+_HALTED = (ActionState.STOPPED, ActionState.FAILED)
+#: Some of it was done, or all.
+_BEGUN = frozenset(
+    {ActionState.RUNNING, ActionState.STOPPED, ActionState.FAILED, ActionState.APPLIED}
+)
 
 
 def case_of(tx: Tx, means: Means, incident: Incident) -> Case:
@@ -114,6 +118,20 @@ async def waiting(tx: Tx) -> dict[str, int]:
     return {row["incident_id"]: row["n"] for row in rows}
 
 
+async def failed(tx: Tx) -> dict[str, list[str]]:
+    """Which actions of each incident that is not closed could not be done, by name."""
+    live = [one.id for one in await incidents.live(tx)]
+    rows = await tx.all(
+        select(_a.c.incident_id, _a.c.name)
+        .where(_a.c.incident_id.in_(live), _a.c.state == ActionState.FAILED.value)
+        .order_by(_a.c.id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["incident_id"], []).append(row["name"])
+    return found
+
+
 async def stamp(tx: Tx, incident: str) -> str:
     """A fingerprint of an incident that changes when a row of it does: its own, its timeline,
     actions or pages. Cheap. Raises ``NotFound``."""
@@ -147,7 +165,9 @@ async def _seen(tx: Tx, means: Means, about: Case, kept: dict[str, ActionView]) 
     resting = await mail.resting(tx)
     standing = frozenset(means.house.parties) - about.suspects - cut.keys() - resting.keys()
     applied = {name for name, one in kept.items() if one.state is ActionState.APPLIED}
-    notices = await _told(tx, means, about) if "notify_owners" in applied else (0, 0)
+    notices = kept.get("notify_owners")
+    begun = notices is not None and notices.state in _BEGUN
+    told = await telling.counts(tx, means, about) if begun else telling.Counts(0, 0, 0)
     return Seen(
         cut=about.provider in cut,
         resting=about.provider in resting,
@@ -155,23 +175,19 @@ async def _seen(tx: Tx, means: Means, about: Case, kept: dict[str, ActionView]) 
         carried=await mail.carried(tx, standing, about.incident.opened_at),
         overdue=await mail.overdue(tx, tx.now - 2 * MINUTE),
         applied=frozenset(applied),
-        told=notices[0],
-        not_told=notices[1],
+        told=told.told,
+        not_told=told.not_told,
     )
-
-
-async def _told(tx: Tx, means: Means, about: Case) -> tuple[int, int]:
-    result = await notify_owners.look(At(tx, means, about))
-    told, waiting = result["told"], result["not_told"]
-    return (told if isinstance(told, int) else 0, waiting if isinstance(waiting, int) else 0)
 
 
 async def _renewed(tx: Tx, means: Means, about: Case, row: ActionView) -> ActionView:
     look = ACTIONS[row.name].look
-    if look is None or row.result is None or row.state is ActionState.FAILED:
+    if look is None or row.result is None:
         return row
     before = Progress(True, row.result)
     result = await look(At(tx, means, about, before=before))
+    if row.state is ActionState.FAILED:  # what a part of it did, beside why there is no more
+        result = {**row.result, **result}
     return msgspec.structs.replace(row, result=result)
 
 
@@ -185,4 +201,5 @@ def _view(row: RowMapping) -> ActionView:
         row["at"],
         msgspec.json.decode(row["preview"], type=Preview),
         None if result is None else msgspec.json.decode(result, type=dict[str, object]),
+        partly=row["state"] in _HALTED and bool(row["cursor"]),
     )

@@ -16,6 +16,7 @@ from mailkeep.incidents.words import (
     TITLES,
     TOUCHED,
     clock,
+    figure,
     headline,
     obeyed,
     span,
@@ -73,6 +74,7 @@ def written(case: CaseView, names: Names, now: Instant) -> Written:
             *_read(case),
             *_why(case),
             _done(case, names),
+            *_owners(case),
             _checks("Mail goes out", case.mail),
             _checks("Nobody is harmed", case.security),
             *_regulator(case),
@@ -134,7 +136,7 @@ def _who(case: CaseView) -> Section:
         ),
         Table(
             ("what", "how many"),
-            tuple((label, f"{getattr(blast, field):,}") for label, field in TOUCHED),
+            tuple((label, figure(getattr(blast, field))) for label, field in TOUCHED),
         ),
     )
 
@@ -202,6 +204,24 @@ def _done(case: CaseView, names: Names) -> Section:
     )
     head = ("when", "action", "state", "by", "as it was shown before, and what came of it")
     return Section("What was done", () if rows else ("Nothing yet.",), Table(head, rows))
+
+
+def _owners(case: CaseView) -> list[Section]:
+    """Who was told what happened to their account; by number, as all of this report."""
+    for one in case.actions:
+        result = one.result or {}
+        if one.name == "notify_owners" and "told" in result:
+            counted = (
+                f"{one.state.value.capitalize()}: of {result['owners']} owners {result['told']} "
+                f"were told, as a mail to them was delivered; {result['not_told']} were not, or "
+                "not yet."
+            )
+            each = (
+                "Each of them, by the account's id, with the mails: notices.jsonl of the evidence, "
+                f"mailkeep incidents notices {case.incident.id}."
+            )
+            return [Section("Owners told", (counted, each))]
+    return []
 
 
 def _came_of(one: ActionView) -> str:

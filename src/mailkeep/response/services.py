@@ -95,7 +95,8 @@ class Response:
         """Begin an action and do its first part; a long one goes on by itself. One that wants two
         people only asks for the second: see ``waits`` of what comes back.
 
-        Applying again what is done does what has become to do since, and nothing twice.
+        Applying again what is done does what has become to do since, and nothing twice; where that
+        is nothing at all, ``unchanged`` of what comes back says so.
 
         Args:
             by: a person's pseudonymous id.
@@ -128,7 +129,8 @@ class Response:
         running = row is not None and row.state is ActionState.RUNNING
         done = row is not None and row.state is ActionState.APPLIED
         if running or (done and await self._keeper.holds(tx, case, action)):
-            return await queries.shown(tx, self.means, case, name)
+            stands = await queries.shown(tx, self.means, case, name)
+            return msgspec.structs.replace(stands, unchanged=True)
         preview = await action.preview(At(tx, self.means, case))
         told = row.preview.mark if seen is None and row is not None else seen
         if preview.needs_person and told != preview.mark:
@@ -228,12 +230,8 @@ class Response:
     async def _applied(self, tx: Tx, case: Case, action: Action) -> ActionView:
         """An action that was done, or a part of it before it was stopped or failed: that part need
         not be made whole first to be taken back."""
-        of = (_a.c.incident_id == case.incident.id, _a.c.name == action.name)
-        part = bool(await tx.value(select(_a.c.cursor).where(*of)))
         row = await queries.action(tx, case.incident.id, action.name)
-        done = row is not None and row.state is ActionState.APPLIED
-        halted = row is not None and row.state in {ActionState.STOPPED, ActionState.FAILED}
-        if row is None or not (done or (halted and part)):
+        if row is None or not (row.state is ActionState.APPLIED or row.partly):
             raise Conflict(f"{action.name} was not applied")
         if action.undo is None:
             raise Conflict(f"{action.name} cannot be taken back")

@@ -10,6 +10,7 @@ from mailkeep.incidents.regulator import Deadline
 from mailkeep.incidents.severity import Severity
 from mailkeep.incidents.tracks import Item
 from mailkeep.incidents.types import BlastRadius, Entry, Incident, Taken
+from mailkeep.mail.types import Status
 from mailkeep.watch.types import Hypothesis
 
 from .paging.types import PageView
@@ -94,7 +95,13 @@ class Approval(msgspec.Struct, frozen=True):
 
 
 class ActionView(msgspec.Struct, frozen=True):
-    """An action of an incident. ``waits``: a second person has not agreed yet."""
+    """An action of an incident.
+
+    Attributes:
+        waits: a second person has not agreed yet.
+        partly: it was begun and not finished, and a part of it is done.
+        unchanged: it was asked for once more, and there was nothing to do: it runs, or stands.
+    """
 
     id: str
     name: str
@@ -104,14 +111,29 @@ class ActionView(msgspec.Struct, frozen=True):
     preview: Preview
     result: dict[str, object] | None
     waits: Approval | None = None
+    partly: bool = False
+    unchanged: bool = False
 
 
 class Notice(msgspec.Struct, frozen=True):
-    """One mail to an owner: ``what`` happened to the account, and the mail's own status."""
+    """One mail to an owner: what it says ``what`` happened to the account, and its own status."""
 
-    account: str
+    message: str
     what: str
     status: str
+    at: Instant
+
+
+class OwnerTold(msgspec.Struct, frozen=True):
+    """An owner, by the account, and the mails to them; none: nothing was written yet."""
+
+    account: str
+    mails: tuple[Notice, ...]
+
+    @property
+    def told(self) -> bool:
+        """One of the mails was delivered."""
+        return any(one.status == Status.DELIVERED for one in self.mails)
 
 
 class CaseView(msgspec.Struct, frozen=True):

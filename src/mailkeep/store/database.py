@@ -240,7 +240,8 @@ class Database:
 
     @asynccontextmanager
     async def glance(self) -> AsyncIterator[Tx]:
-        """Read without a transaction around the statements."""
+        """Read, each statement for itself: on SQLite without a transaction around them, and on
+        PostgreSQL in one whose statements need not agree (READ COMMITTED)."""
         way: Way = Pooled(self._engine)
         if self.is_sqlite:
             way = Straight(self._engine, partial(self._open, self._glancing), "")

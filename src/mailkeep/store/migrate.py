@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, MetaData, text
 
+from . import locks
 from .database import Database, Tx
 
 if TYPE_CHECKING:
     from alembic.config import Config
-
-#: Any number that nothing else takes as an advisory lock in this database.
-_LOCK = 6_238_421
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -46,8 +44,7 @@ async def upgrade(database: Database, whole: MetaData | None = None) -> None:
         Unavailable: the database is away or full; the schema is as it was.
     """
     async with database.write() as tx:
-        if tx.is_postgresql:
-            await tx.run(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+        await locks.alone(tx, locks.MIGRATIONS)
         found = await version(tx)
         if found is None and whole is not None:
             await tx.on_connection(partial(_create, whole))

@@ -4,7 +4,7 @@ A provider that drops or alters our mail cannot tell which mail is watched, and 
 itself: we see what arrives. A canary counts once, and only with the secret that it alone carries,
 so nobody can forge an arrival; a later copy of it is still looked through for strangers. Decoys are
 canaries that look like recovery mail: they reveal a provider that drops only that, and a reader who
-tries what he reads (``recovery.decoys``).
+tries what they read (``recovery.decoys``).
 
 A provider that is cut off gets none: a cut means that no request to it starts, its key may have
 been revoked, and one in an attacker's hands must not be told that we still look. To find out
@@ -95,6 +95,7 @@ class Canaries:
         self._url = public_url.rstrip("/")
         self._chance = random.SystemRandom()
         self._reading = asyncio.Lock()
+        self._since = database.clock.now()
         self._allowed = {
             name: marks.of_provider(settings, self._url, config)
             for name, config in providers.items()
@@ -362,6 +363,9 @@ class Canaries:
         allowed = self._allowed.get(provider) or marks.of_provider(self._settings, self._url, None)
         more, secret = self._added_by(mailbox), mailbox == DECOY_MAILBOX
         strangers = marks.strangers(found, allowed, more, secret=secret)
+        # What was sent before this process began may have been written by other settings.
+        known = row["created_at"] >= self._since
+        planted = marks.planted(found, allowed, more, secret=secret) if known else ()
         first = row["arrived_at"] is None
         if not first and not strangers:
             return False
@@ -371,10 +375,8 @@ class Canaries:
             await tx.run(delete(_c).where(_c.c.id == canary))
         since = row["created_at"] if row["sent_at"] is None else row["sent_at"]
         taken = max(0, (tx.now if at is None else min(at, tx.now)) - since) / SECOND
-        arrived = CanaryArrived(
-            provider, message, taken, strangers[:MOST_STRANGERS], mailbox, failed
-        )
-        await record(self._database, tx, arrived)
+        told = (strangers[:MOST_STRANGERS], mailbox, failed, planted[:MOST_STRANGERS])
+        await record(self._database, tx, CanaryArrived(provider, message, taken, *told))
         return first
 
     def _hash(self, address: str) -> str:

@@ -6,7 +6,7 @@ the mail counts among.
 
 Security: reads hostile input, from whoever learned the address. A copy that no domain of ours
 signed is nothing. The signature covers whom it is from and to, so who got a mail can bring it as a
-copy, and change neither; and it is known by its signature, so that he brings it once.
+copy, and change neither; and it is known by its signature, so that they bring it once.
 """
 
 import base64

@@ -41,6 +41,8 @@ MOST_ALIKE = 8  #: signals kept of one detector about one subject
 MOST_HELD = 16  #: accounts, domains and mailbox services about which an opinion is formed, each
 MOST_NAMED = 4  #: accounts that a reason names
 ACCOUNTS = "accounts"  #: stands as the detector of the term for many targeted accounts
+DOUBTED = 2.4  #: nats of what stands in mails that arrived which do not count for a cut
+NOTABLE = 3.0  #: nats about an account over which it counts towards a campaign
 JOINED, JOINED_HIGHEST = 2.0, 6.0  #: nats for each doubling of targeted accounts; judged
 
 #: Kinds of subject that can be framed, or over which people can be woken for nothing.
@@ -71,7 +73,8 @@ class Opinion(msgspec.Struct, frozen=True):
             a cut distrusts its reports and voids what went through it, which an outage does not
             deserve, and ends the canaries that would show it coming back.
         may_cut_automatically: an open opinion that the provider is compromised, with a sign that
-            we observed ourselves and that nobody outside could have staged. Never for silence.
+            we observed ourselves and that nobody outside could have staged. Never for silence, nor
+            for what stands in a mail that arrived alone.
     """
 
     hypothesis: Hypothesis
@@ -202,6 +205,9 @@ def _opinion(
     observed = any(
         one.signal.own_observation and counted >= settings.backing for one, counted in firm
     )
+    # Who is in the way of our own listener writes into a mail what they like.
+    if any(one.signal.family is Family.CONTENT for one in chosen):
+        observed = observed and total - DOUBTED >= settings.open_at
     return Opinion(
         hypothesis,
         subject,
@@ -266,7 +272,8 @@ class _Targeted:
 
     An account counts 1 when what is said of it would open its own opinion; what counts nothing
     there counts nothing here. Signals that share a fact with what was counted for the campaign
-    already add nothing.
+    already add nothing. Nor do those below ``NOTABLE``: where many people reset, some accounts are
+    always visited strangely, and only the detector knows how many are usual.
     """
 
     def __init__(self, beliefs: Beliefs, now: Instant, settings: CorrelationSettings) -> None:
@@ -275,7 +282,7 @@ class _Targeted:
         self._of: dict[str, list[Weighed]] = {}
         for signal in beliefs.signals:
             weight = signal.weight(hypothesis, now) if signal.subject.kind == "account" else 0.0
-            if weight > 0:
+            if weight > NOTABLE:
                 self._of.setdefault(signal.subject.id, []).append(Weighed(signal, weight))
         for name, said in tuple(self._of.items()):
             if any(_ours(one.signal) and one.weight >= settings.backing for one in said):

@@ -43,6 +43,8 @@ class CanaryArrived(Fact, frozen=True):
             names only: an address would be somebody's.
         mailbox: who keeps the mailbox that it came to.
         failed: of ``spf``, ``dkim``, ``dmarc``: what failed, as the mailbox's host wrote.
+        planted: of the strangers those that stand where no honest provider writes: whom it is from,
+            whom an answer goes to, what people read of a decoy.
     """
 
     provider: str
@@ -51,6 +53,7 @@ class CanaryArrived(Fact, frozen=True):
     strangers: tuple[str, ...]
     mailbox: str = OWN_MAILBOX
     failed: tuple[str, ...] = ()
+    planted: tuple[str, ...] = ()
 
 
 class FieldDigest(msgspec.Struct, frozen=True):
@@ -264,7 +267,7 @@ class HoneyMailArrived(Fact, frozen=True):
         honey: the pseudonym of the address.
         words: of ``as_us`` (its sender is one of our domains), ``link``, ``attachment``.
         strays: mails that came within the hour to names at the same domain that do not exist: who
-            tries names shows himself by those that he misses. 0 for a name that no tries come to.
+            tries names is shown by those that they miss. 0 for a name that no tries come to.
     """
 
     provider: str

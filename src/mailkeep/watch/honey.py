@@ -6,7 +6,7 @@ provider.
 
 Security: reads hostile input. A mail is parsed only when it came to a honey address, one at a time,
 bounded by ``parts``; nothing leaves here but our own words about it. Mail to names beside an
-address that do not exist is only counted: whoever guesses names shows it by those that he misses.
+address that do not exist is only counted: whoever guesses names shows it by those that they miss.
 That excuses no hit of a name that an hour's guesses do not come to (``DIGITS``): whoever read it
 could else write to three made-up names beside it, and it would say nothing. Events of one address
 are at most one a minute.

@@ -69,12 +69,12 @@ SEES: Mapping[str, Sees] = {
     "unknown_message": Sees(
         Level.OBSERVE,
         _HOOKS,
-        copies=f"mail of which no copy came; who sends one along hides his mail. {_FORGED}",
+        copies=f"mail of which no copy came; who sends one along hides it. {_FORGED}",
     ),
     "volume_mismatch": Sees(
         Level.OBSERVE,
         "a key that reads the account, and the journal",
-        copies=f"more mail than twice the copies; who sends one along hides his mail. {_FORGED}",
+        copies=f"more mail than twice the copies; who sends one along hides it. {_FORGED}",
     ),
     "accepted_not_delivered": Sees(
         Level.OBSERVE, _HOOKS, copies=f"what came to us and not to its recipient. {_FORGED}"

@@ -96,6 +96,9 @@ class Lookalikes:
             return
         mx = await self._look(due["name"], "MX")
         address = await self._look(due["name"], "A")
+        if not address:
+            newer = await self._look(due["name"], "AAAA")
+            address = newer if address is False or newer else None
         await self._database.retrying(
             lambda tx: self._note(tx, due["name"], mx=mx, address=address)
         )

@@ -13,10 +13,14 @@ from .types import CanarySettings
 
 
 class Allowed(msgspec.Struct, frozen=True):
-    """Hosts that may stand in a mail, and in what people read of recovery mail."""
+    """Hosts that may stand in a mail, and in what people read of recovery mail.
+
+    ``untouched``: the provider leaves what people read of recovery mail as it is.
+    """
 
     anywhere: frozenset[str]
     secret: frozenset[str]
+    untouched: bool
 
 
 def own(settings: CanarySettings, url: str) -> frozenset[str]:
@@ -33,11 +37,12 @@ def of_provider(settings: CanarySettings, url: str, config: ProviderConfig | Non
     """
     ours = own(settings, url)
     if config is None:
-        return Allowed(ours, ours)
+        return Allowed(ours, ours, untouched=False)
     capabilities = registry.get(config.kind).capabilities
     named = (config.options.get(name, "") for name in capabilities.mark_options)
     theirs = ours | {*capabilities.marks, *(one.lower() for one in named if one)}
-    return Allowed(theirs, ours if capabilities.tracking_off == "message" else theirs)
+    untouched = capabilities.tracking_off == "message"
+    return Allowed(theirs, ours if untouched else theirs, untouched)
 
 
 def strangers(
@@ -51,5 +56,20 @@ def strangers(
     """
     out = set(reading.strangers(found.hosts, allowed.anywhere | more))
     if secret:
+        out |= {*reading.strangers(found.shown, allowed.secret | more)}
+    return tuple(sorted(out))
+
+
+def planted(
+    found: reading.Reading, allowed: Allowed, more: frozenset[str], *, secret: bool
+) -> tuple[str, ...]:
+    """Of the strangers those that stand where no honest provider writes, sorted: whom the mail is
+    from, whom an answer goes to, and what people read of recovery mail. A new return path or host
+    of redirections is none: they change now and then.
+
+    Args: as of ``strangers``.
+    """
+    out = set(reading.strangers(found.answered, allowed.anywhere | more))
+    if secret and allowed.untouched:
         out |= {*reading.strangers(found.shown, allowed.secret | more)}
     return tuple(sorted(out))

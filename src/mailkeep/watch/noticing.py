@@ -2,7 +2,7 @@
 
 A mail is authentic when the provider's own domain signed it, its date and its recipient, which must
 be us, and it is new: otherwise anybody with an account at the provider could forward the notice
-that he got himself, or one of last year.
+that they got themselves, or one of last year.
 
 Security: reads hostile input: mail of anyone. Of a mail one word is kept. Pages are fetched from
 addresses that an operator named, follow nothing, and are bounded.

@@ -1,4 +1,4 @@
-"""Extracts every host that a received mail names, wherever a reader or his software would meet it
+"""Extracts every host that a received mail names, wherever a reader or their software would meet it
 (pure).
 
 It reads our own mail, whose text we know, so it may be strict: every word that looks like a host
@@ -37,6 +37,8 @@ _ADDRESSES = frozenset(
         *("disposition-notification-to", "return-receipt-to", "mail-reply-to", "mail-followup-to"),
     }
 )
+#: Of them those that people see as the sender, or answer to: no provider writes its own there.
+_ANSWERED = frozenset({"from", "reply-to", "mail-reply-to", "mail-followup-to"})
 _DECODED = frozenset({"subject", "content-base", "content-location", "content-description"})
 _SIGNATURES = frozenset({"dkim-signature", "domainkey-signature"})
 _SIGNER = re.compile(r"(?:^|;)\s*[di]\s*=\s*([^;\s]+)")
@@ -70,11 +72,13 @@ _HOST = re.compile(r"[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,126}|\[[0-9a-f:.]{
 
 class Reading(msgspec.Struct, frozen=True):
     """What a mail names. ``markers``: words that could be a canary's secret, folded. ``shown``: of
-    the hosts those that stand in what people read, and not only in its head."""
+    the hosts those that stand in what people read, and not only in its head. ``answered``: those
+    of its senders and of whom an answer would go to."""
 
     hosts: tuple[str, ...]
     markers: tuple[str, ...]
     shown: tuple[str, ...] = ()
+    answered: tuple[str, ...] = ()
 
 
 def read(raw: bytes, known: Callable[[tuple[str, ...]], bool] | None = None) -> Reading:
@@ -92,7 +96,13 @@ def read(raw: bytes, known: Callable[[tuple[str, ...]], bool] | None = None) -> 
         return Reading((), markers)
     # In the order in which they stand, each once.
     shown = dict.fromkeys(_of_texts(parts))
-    return Reading(_compared(dict.fromkeys(_of_parts(parts)) | shown), markers, _compared(shown))
+    answered = (_of_field(*one) for one in parts.fields if one[0] in _ANSWERED)
+    return Reading(
+        _compared(dict.fromkeys(_of_parts(parts)) | shown),
+        markers,
+        _compared(shown),
+        _compared(dict.fromkeys(host for hosts in answered for host in hosts)),
+    )
 
 
 def _of_parts(parts: Parts) -> Iterator[str]:

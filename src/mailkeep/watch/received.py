@@ -46,7 +46,7 @@ class Received:
 
     async def keys(self, mail: dkim.Mail) -> Mapping[str, tuple[str, ...]]:
         """The TXT records that a mail's signatures ask for. Not to be asked for under ``one``:
-        whose domain it is answers as slowly as he likes."""
+        whose domain it is answers as slowly as they like."""
         if not mail.signatures:
             return {}
         return await self._ask(tuple(dict.fromkeys(one.asks for one in mail.signatures)))
@@ -67,8 +67,9 @@ class Received:
         """Raises ``TooMany`` when today's are enough.
 
         Args:
-            of: rows of one who is believed. Each has room of his own: one in a thief's hands keeps
-                out nobody else. None: of all others, for whom what is refused is work as well.
+            of: rows of one who is believed. Each has room of their own: one in a thief's hands
+                keeps out nobody else. None: of all others, for whom what is refused is work as
+                well.
         """
         theirs = _r.c.believed & of if of is not None else ~_r.c.believed & (_r.c.kind != "claim")
         async with self._database.read() as tx:

@@ -1,7 +1,7 @@
 """Ingests DMARC aggregate reports and TLS reports, each once.
 
 A report is a claim. It counts as a reporter's word only when the mail that it came in is signed by
-that reporter's domain and the settings trust him; all others are stored, shown and given to the
+that reporter's domain and the settings trust it; all others are stored, shown and given to the
 detectors, and count as what anyone could have written. A stranger's report with the name and number
 of a trusted one neither replaces it nor keeps it out.
 
@@ -152,7 +152,7 @@ class Reports:
         out = []
         for one in read:
             kind = "dmarc" if isinstance(one, dmarc.Report) else "tls"
-            # The signer has report numbers of his own: nobody can use up another's.
+            # The signer has report numbers of their own: nobody can use up another's.
             whose = f"signed:{signer}" if signer else f"said:{one.reporter}"
             about = ",".join(_about(one))
             name = digest("\0".join([kind, whose, one.report, about, str(one.begin)]).encode())

@@ -229,7 +229,7 @@ def _prior() -> dict[Hypothesis, float]:
 def _caps() -> dict[Family, float]:
     return {
         Family.FLOW: 9.0,
-        Family.CONTENT: 7.0,
+        Family.CONTENT: 8.5,
         Family.RECOVERY: 6.0,
         Family.BAIT: 8.5,
         Family.POSTURE: 8.5,

@@ -5,14 +5,17 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from typer.testing import CliRunner
 
 from mailkeep.base.clock import SystemClock
-from mailkeep.base.errors import Conflict, Invalid
+from mailkeep.base.errors import Conflict, Invalid, MailkeepError
 from mailkeep.base.ids import new_id
+from mailkeep.base.keys import KeyRing
 from mailkeep.cli.main import app
 from mailkeep.incidents import tables
+from mailkeep.mail import api_keys
+from mailkeep.mail import tables as mail_tables
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 
@@ -85,3 +88,35 @@ def test_an_incident_can_be_read_while_the_service_and_its_credentials_are_away(
     (tmp_path / "mailkeep.toml").write_text(away)
     for words in (["show", incident], ["report", incident], ["preview", incident, "cut_provider"]):
         assert _run(tmp_path, *words)
+
+
+def test_who_has_a_key_signs_with_it(
+    tmp_path: Path, incident: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is said of an incident is said by somebody: all users of the machine are one."""
+
+    async def keys() -> tuple[str, str, str]:
+        database = Database(f"sqlite:///{tmp_path}/mailkeep.db", SystemClock())
+        async with database.write() as tx:
+            made = [
+                await api_keys.create(tx, KeyRing(tmp_path), name, [name], by="test", owner="ada")
+                for name in ("operate", "read")
+            ]
+            rows = await tx.all(select(mail_tables.api_keys).order_by(mail_tables.api_keys.c.id))
+        await database.close()
+        return *made, next(row["id"] for row in rows if row["name"] == "operate")
+
+    key, weak, name = asyncio.run(keys())
+    monkeypatch.setenv("MAILKEEP_OPERATOR_KEY", weak)
+    with pytest.raises(MailkeepError):
+        _run(tmp_path, "note", incident, "I only look")
+    monkeypatch.setenv("MAILKEEP_OPERATOR_KEY", key)
+    _run(tmp_path, "note", incident, "they confirm it")
+    assert json.loads(_run(tmp_path, "take", incident, "--json"))["taken_by"] == name
+    _run(tmp_path, "evidence", incident, str(tmp_path / "bundle"))
+    chain = (tmp_path / "bundle" / "audit.jsonl").read_text()
+    acts = [json.loads(one) for one in chain.splitlines()]
+    assert acts[-1]["actor"] == name
+    _run(tmp_path, "close", incident, "--reason", "over")
+    lines = json.loads(_run(tmp_path, "show", incident, "--json"))["timeline"]
+    assert {one["by"] for one in lines if one["kind"] in {"note", "taken"}} == {name}

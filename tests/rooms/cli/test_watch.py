@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec import Raw
 from typer.testing import CliRunner, Result
 
 from mailkeep.base.clock import ManualClock
@@ -12,10 +13,14 @@ from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.cli.main import app
 from mailkeep.cli.watch import span
 from mailkeep.events import log
+from mailkeep.events.types import encode
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
+from mailkeep.watch.logs import FORMAT, Head, Line, write
 from mailkeep.watch.runner import Watch
+from mailkeep.watch.simulate.house import House
+from mailkeep.watch.simulate.life import Life
 
 
 async def _home(home: Path) -> None:
@@ -92,3 +97,21 @@ def test_a_span_is_a_number_and_a_unit(text: str) -> None:
 def test_how_fast_it_is(tmp_path: Path) -> None:
     done = _run(tmp_path, "measure", "--speed", "--json")
     assert json.loads(done.stdout)["per_second"] > 10_000
+
+
+def test_how_soon_silence_would_have_been_noticed_on_a_log_of_ones_own(tmp_path: Path) -> None:
+    file = tmp_path / "log.jsonl"
+    life = list(Life(House(mails=60.0, troubles=0.0, beside=False), 5).run(1))
+    lines = (
+        Line(one.position, one.placed_at, one.at, one.id, one.fact.kind, Raw(encode(one.fact)))
+        for one in life
+    )
+    file.write_bytes(b"".join(write(Head(FORMAT, life[-1].placed_at), lines)))
+    asked = ("silence", str(file), "--times", "2", "--within", "2h")
+    found = json.loads(_run(tmp_path, *asked, "--json").stdout)
+    assert [one["provider"] for one in found["silences"]] == ["a", "b", "a", "b"]
+    assert all(0 < one["noticed"] < 2 * 3600 for one in found["silences"])
+    words = _run(tmp_path, *asked).stdout
+    assert "2 of 2" in words
+    assert "2 moments" in words
+    assert isinstance(_run(tmp_path, "silence", str(file)).exception, Invalid)  # too short

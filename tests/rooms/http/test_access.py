@@ -33,6 +33,7 @@ BODIES: dict[str, object] = {
     "POST /v1/messages": GOOD,
     "POST /v1/messages/cancel": {"idempotency_key": "x"},
     "POST /v1/messages/search": {"recipient": "ada@example.net"},
+    "POST /v1/incidents/{incident}/accounts": {"outcome": "lost"},
     "POST /v1/incidents/{incident}/actions/{name}": {"step": "preview"},
     "POST /v1/incidents/{incident}/notes": {"text": "x"},
     "POST /v1/incidents/{incident}/merge": {"into": "inc_x"},

@@ -12,7 +12,9 @@ from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import BadSettings, Conflict
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
+from mailkeep.events import log
 from mailkeep.events.tables import events
+from mailkeep.response.events import ActionFailed
 from mailkeep.response.paging.bell import AppriseBell
 from mailkeep.response.paging.desk import paged, ring
 from mailkeep.response.paging.types import Pager, PageState, Why
@@ -227,3 +229,42 @@ async def test_a_real_service_is_rung_and_its_url_is_never_said(
     assert "on-call" in str(error.value)
     assert "hidden" not in str(error.value)
     assert "hidden" not in caplog.text
+
+
+async def test_what_failed_rings_also_who_took_it_and_wears_nobody_out(
+    house: House, clock: ManualClock
+) -> None:
+    await house.stage.signal({COMPROMISED: 8.5})
+    await house.step()
+    incident = (await house.stage.only()).id
+    async with house.stage.database.write() as tx:
+        await house.stage.incidents.take(tx, incident, by="key_night")
+        await log.record(house.stage.database, tx, ActionFailed(incident, "notify_owners", "key_x"))
+    before = len(house.bells["apart"].rung)
+    await house.stage.hear()
+    await house.step()
+    told = house.bells["apart"].rung[before:]
+    assert [title for title, _ in told] == ["Mailkeep: an action about an incident failed"]
+    # A playbook tries again and again.
+    for _ in range(3):
+        clock.advance(60)
+        async with house.stage.database.write() as tx:
+            await log.record(
+                house.stage.database, tx, ActionFailed(incident, "cut_provider", "playbook")
+            )
+        await house.stage.hear()
+        await house.step()
+    assert len(house.bells["apart"].rung) == before + 1
+    clock.advance(300)
+    for closed in (False, True):
+        async with house.stage.database.write() as tx:
+            if closed:
+                await house.stage.incidents.close(tx, incident, "known", by="key_night")
+            await log.record(
+                house.stage.database, tx, ActionFailed(incident, "cut_provider", "playbook")
+            )
+        clock.advance(300)
+        await house.stage.hear()
+        await house.step()
+    titles = [title for title, _ in house.bells["apart"].rung[before:]]
+    assert titles.count("Mailkeep: an action about an incident failed") == 2

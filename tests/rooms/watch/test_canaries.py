@@ -154,6 +154,30 @@ async def test_a_stranger_is_named_and_what_this_provider_adds_is_not(house: Hou
         came = (await house.facts())[-1]
         assert isinstance(came, CanaryArrived)
         assert came.strangers == tuple(sorted(("arxxwalls.example", *strangers)))
+        assert came.planted == ("arxxwalls.example",)
+
+
+async def test_a_new_return_path_is_a_stranger_and_no_sender(house: House) -> None:
+    content = await house.canary()
+    raw = _raw(content, Return_Path="<x@new.example>", Sender="us@new.example")
+    await house.canaries.receive([content.to], raw)
+    came = (await house.facts())[-1]
+    assert isinstance(came, CanaryArrived)
+    assert (came.strangers, came.planted) == (("new.example",), ())
+
+
+async def test_one_that_was_sent_by_other_settings_accuses_nobody_of_its_sender(
+    house: House, keys: KeyRing, clock: ManualClock
+) -> None:
+    """A sender that was changed since: canaries on their way had the one from before."""
+    content = await house.canary()
+    clock.advance(3)
+    changed = msgspec.structs.replace(SETTINGS, sender="us@new.example")
+    later = House(house.database, keys, changed)
+    await later.canaries.receive([content.to], _raw(content))
+    came = (await house.facts())[-1]
+    assert isinstance(came, CanaryArrived)
+    assert (came.strangers, came.planted) == (("example.com",), ())
 
 
 async def test_an_unaltered_copy_sent_ahead_hides_no_altered_one(house: House) -> None:
@@ -375,7 +399,7 @@ async def test_a_decoy_goes_in_the_recovery_stream_and_comes_in_as_one(
     assert await canaries.receive([content.to], tracked) == 0
     came = (await house.facts())[-1]
     assert isinstance(came, CanaryArrived)
-    assert came.strangers == ("click.pstmrk.it",)
+    assert came.strangers == came.planted == ("click.pstmrk.it",)
     async with database.write() as tx:
         await services.cut_off(database, tx, "two", by="op", reason="x", since=0)
     assert await canaries.plant("two") is None

@@ -51,7 +51,7 @@ def house(database: Database, clock: ManualClock) -> House:
 
 async def test_a_name_is_said_when_it_begins_to_take_mail(house: House) -> None:
     await house.looking.step()
-    assert house.asked == [FIRST, FIRST]
+    assert house.asked == [FIRST, FIRST, FIRST]
     assert await house.facts() == []
     house.there[FIRST, "MX"] = True
     for name in NAMES[2:]:
@@ -97,7 +97,7 @@ async def test_where_nobody_answers_nothing_is_learned(house: House) -> None:
     house.there |= {(FIRST, "MX"): None, (FIRST, "A"): None}
     await house.looking.step()
     await house.looking.step()
-    assert house.asked == [FIRST, FIRST, NAMES[2], NAMES[2]]
+    assert house.asked == [*[FIRST] * 3, *[NAMES[2]] * 3]
     assert await house.facts() == []
 
 
@@ -106,5 +106,23 @@ async def test_a_start_keeps_what_is_known(house: House) -> None:
     await house.looking.step()
     later = House(house.database, house.clock)
     await later.looking.step()
-    assert later.asked == [NAMES[2], NAMES[2]]
+    assert later.asked == [NAMES[2]] * 3
     assert len(await later.facts()) == 1
+
+
+async def test_a_page_over_the_newer_addresses_alone_is_a_page(house: House) -> None:
+    house.there[FIRST, "AAAA"] = True
+    await house.looking.step()
+    assert [one.address for one in await house.facts()] == [True]
+
+
+async def test_where_one_sort_of_address_is_not_answered_the_name_stays_as_it_was(
+    house: House,
+) -> None:
+    house.there[FIRST, "A"] = True
+    await house.looking.step()
+    house.there |= {(FIRST, "A"): None, (FIRST, "AAAA"): False}
+    await house.again()
+    house.there |= {(FIRST, "A"): True, (FIRST, "AAAA"): False}
+    await house.again()
+    assert len(await house.facts()) == 1  # it never went, so it did not come back

@@ -2,8 +2,9 @@
 
 import pytest
 
+from mailkeep.accounts.language import OTHERWISE
 from mailkeep.mail import fitting
-from mailkeep.response.advisory import OTHERWISE, TEXTS, write
+from mailkeep.response.advisory import TEXTS, write
 
 
 @pytest.mark.parametrize("language", TEXTS)

@@ -204,6 +204,29 @@ def test_a_visit_that_does_not_fit_is_about_its_account() -> None:
     assert max(_of(signals, COMPROMISED), default=0.0) == 0.0
 
 
+def test_what_was_held_is_not_said_again_when_its_hold_is_over() -> None:
+    """A hold lasts as long as the window: one honest reset on a new telephone counted as two."""
+    held = RecoveryHeld("r1", "account_1", "b", 3600.0, ("risk",), 9.0)
+    done = RecoveryCompleted("r1", "account_1", False, "b", 9.0, held=True)
+    once = run(misplaced_redemption.DETECTOR, log((1, held)))
+    assert run(misplaced_redemption.DETECTOR, log((1, held), (4000, done))) == once
+
+
+def test_where_more_people_reset_more_visits_are_strange() -> None:
+    """A day on which passwords expire is no campaign; nor is a quiet house's any day."""
+    chance, facts = random.Random(2), list[tuple[float, Fact]]()
+    when, number = 0.0, 0
+    while when < 20 * 86_400:
+        rate = 200 / 86_400 if when > 19 * 86_400 else 25 / 86_400
+        when, number = when + chance.expovariate(rate), number + 1
+        facts.append((when, _completed(number, 6.0 if chance.random() < 0.25 else 0.0)))
+    signals = run(misplaced_redemption.DETECTOR, log(*facts))
+    busy = [one for one in signals if one.at > START + 19 * DAY]
+    assert sum(weight >= 2.0 for weight in _of(busy, CAMPAIGN)) <= 2
+    many: Timed = [(when + 60 * n, _completed(9000 + n, 12.0)) for n in range(16)]
+    assert _of(run(misplaced_redemption.DETECTOR, log(*facts, *many)), CAMPAIGN)[-1] > 2.5
+
+
 def test_one_that_fits_or_that_a_factor_finished_is_quiet() -> None:
     facts = log(
         (1, _completed(1, 0.0)), (2, _completed(2, 2.9)), (3, _completed(3, 9, factor=True))
@@ -285,6 +308,23 @@ def test_a_reset_after_each_thing_hides_none_of_them() -> None:
     assert [one.evidence[TARGETED] for one in signals] == [3.0, 4.5]
     later = [(when if when < 60.5 else when + 3600, fact) for when, fact in facts[:4]]
     assert run(takeover_pattern.DETECTOR, log(*later)) == []
+
+
+def test_an_owner_who_tidies_up_after_a_strange_recovery_is_not_held_a_victim() -> None:
+    """On a new telephone, elsewhere: it was held, and what he changed then counted beside it."""
+    facts: Timed = [
+        (1, RecoveryHeld("r1", "acc", "b", 3600.0, ("risk",), 12.0)),
+        (4000, RecoveryCompleted("r1", "acc", False, "b", 12.0, held=True)),
+        (4100, FactorBound("acc", "f", "totp", "b", "n1")),
+        (4200, ChangeHeld("acc", "c1", "password", None, 0, False)),
+        (4300, ChangeHeld("acc", "c2", "address_added", "x", 0, False)),
+    ]
+    beliefs = Beliefs()
+    for signal in replay(log(*facts)):
+        beliefs = hear(beliefs, signal)
+    _, opinions = weigh(beliefs, START + 4300 * SECOND, CorrelationSettings())
+    (about,) = [one for one in opinions if one.hypothesis is TARGETED]
+    assert about.log_odds == pytest.approx(-6.0 + 4.5, abs=0.1)
 
 
 def test_owners_at_home_and_one_thing_after_a_reset_are_quiet() -> None:

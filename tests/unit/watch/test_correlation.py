@@ -23,6 +23,7 @@ from mailkeep.watch.types import (
 )
 
 SETTINGS = CorrelationSettings()
+EVIL = ("arxxwalls.example",)
 COMPROMISED = Hypothesis.PROVIDER_COMPROMISED
 
 
@@ -40,14 +41,29 @@ def _from(*timed: tuple[float, Fact], through: float = 700) -> list[Signal]:
     return replay(log(*timed), through=START + round(through * SECOND))
 
 
-STRANGER = (5, CanaryArrived("a", "m1", 1.0, ("arxxwalls.example",)))
+#: Whom to answer is another one in a canary, before there was another provider's to compare.
+STRANGER = (5, CanaryArrived("a", "m1", 1.0, EVIL, planted=EVIL))
+COMPARED = (5.5, CanaryArrived("b", "m2", 1.0, ()))
+REDIRECTED = (5, CanaryArrived("a", "m1", 1.0, EVIL))
 
 
 def test_half_proof_and_stranger_together_name_the_provider() -> None:
     opinions = _opinions(_from(STRANGER, (6, half("r1", "a"))))
     named = opinions[COMPROMISED, "a"]
     assert named.open
+    assert not named.may_cut_automatically
+    named = _opinions(_from(STRANGER, COMPARED, (6, half("r1", "a"))))[COMPROMISED, "a"]
     assert named.may_cut_automatically
+
+
+def test_a_new_host_of_redirections_and_what_every_day_has_hold_nothing() -> None:
+    """A traveller, an announced change, one who gave up: in simulated years that was an incident,
+    and would have cut an honest provider off."""
+    drift = PostureChanged("a", "c", "template", "i", "added", (), False, expected=True)
+    notice = ProviderNoticed("a", "mail", "change", True)
+    everyday = (REDIRECTED, COMPARED, (6, half("r1", "a")), (7, drift), (8, notice))
+    opinion = _opinions(_from(*everyday))[COMPROMISED, "a"]
+    assert not opinion.open
 
 
 def test_half_proofs_that_fall_on_all_alike_name_none() -> None:
@@ -80,9 +96,11 @@ def test_a_silent_provider_is_never_cut_for_it() -> None:
     assert not opinion.may_cut_automatically
 
 
-def test_neither_alone_is_enough() -> None:
-    assert not _opinions(_from(STRANGER))[COMPROMISED, "a"].open
+def test_a_new_host_alone_or_half_a_proof_alone_is_not_enough_and_a_strange_sender_is() -> None:
+    assert not _opinions(_from(REDIRECTED, COMPARED))[COMPROMISED, "a"].open
     assert not _opinions(_from((6, half("r1"))))[COMPROMISED, "a"].open
+    assert not _opinions(_from(STRANGER))[COMPROMISED, "a"].open
+    assert _opinions(_from(STRANGER, COMPARED))[COMPROMISED, "a"].open
 
 
 def test_an_opinion_adds_up_and_explains_itself() -> None:

@@ -197,6 +197,14 @@ def test_more_than_a_provider_was_handed_speaks_weakly_against_it() -> None:
     assert heard(*sent, reported(0, passing(2000))) == []
 
 
+def test_one_mail_to_five_is_five_to_receivers() -> None:
+    """Sixty notices a day to five people each: receivers report three hundred."""
+    mail = msgspec.structs.replace(attempt("a"), recipients=5)
+    sent = [(day * 86_400.0 + n, mail) for day in range(9) for n in range(60)]
+    assert heard(*sent, reported(5, passing(300))) == []
+    assert heard(*sent, reported(5, passing(1600))) != []
+
+
 def test_a_report_that_comes_too_late_changes_nothing() -> None:
     now, newest = reported(20, failing(20))
     _, late = reported(2, failing(10**6), number=1)

@@ -31,6 +31,7 @@ SEEDS = range(2)
 DAY_SECONDS = DAY / SECOND
 COMPROMISED = Hypothesis.PROVIDER_COMPROMISED
 SETTINGS = CorrelationSettings()
+EVIL = ("arxxwalls.example",)
 
 Timed = list[tuple[float, Fact]]
 
@@ -133,7 +134,7 @@ def test_a_reader_of_one_provider_shows_among_them(seed: int) -> None:
     # Alone it opens nothing, since anyone with accounts can stage it ...
     assert not any(one.open for one in _believed(signals)[-1].values())
     # ... and beside one sign that nobody can stage it names the provider, and only that one.
-    stranger = CanaryArrived("a", "m", 1.0, ("arxxwalls.example",))
+    stranger = CanaryArrived("a", "m", 1.0, EVIL, planted=EVIL)
     beside = replay(log(*facts, *attack, (start + 300, stranger)), through=through)
     opinions = _believed(beside)[-1]
     assert opinions[COMPROMISED, "a"].open

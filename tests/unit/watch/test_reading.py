@@ -85,6 +85,9 @@ def test_a_secret_is_found_when_the_link_is_rewritten() -> None:
 def test_a_stranger_in_a_header_is_seen(field: str, value: str) -> None:
     raw = f"From: us@example.com\r\n{field}: {value}\r\n\r\nHello\r\n".encode()
     assert "evil.example" in _hosts(raw)
+    # A provider may have a new return path, or sign anew; whom a mail is from is ours.
+    answered = field in {"From", "Reply-To"}
+    assert ("evil.example" in read(raw).answered) is answered
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,17 @@ import msgspec
 import pytest
 
 from mailkeep.base.clock import DAY
-from mailkeep.watch.simulate import attacks, figure, limits, measuring, pace, words
+from mailkeep.events.types import Fact, Recorded
+from mailkeep.recovery.events import DecoyShown, RecoveryCompleted, RecoveryHeld
+from mailkeep.recovery.risk import RAISED
+from mailkeep.watch.detectors.catalogue import DETECTORS
+from mailkeep.watch.engine import Engine
+from mailkeep.watch.events import SignalRaised
+from mailkeep.watch.simulate import attacks, figure, goals, limits, measuring, pace, words
 from mailkeep.watch.simulate.house import House
 from mailkeep.watch.simulate.judging import judge
 from mailkeep.watch.simulate.life import Life
-from mailkeep.watch.types import Hypothesis, WatchSettings
+from mailkeep.watch.types import Hypothesis, Signal, WatchSettings
 
 SETTINGS = WatchSettings()
 
@@ -93,6 +99,87 @@ def test_report_and_picture_say_the_same() -> None:
     assert (both.days, both.false, both.called, both.brief) == (730.5, {"x": 2}, {"hard": 2}, 6)
     assert both.signals == {"denial": 3.0}
     assert not math.isnan(msgspec.json.decode(msgspec.json.encode(whole))["silence"][0]["mean"])
+
+
+def _lived(years: float, false: int, cut: int = 0) -> measuring.Ordinary:
+    wrong = {"provider_compromised: x": false} if false else {}
+    bound = measuring.at_most(false, years)
+    return measuring.Ordinary(365.25 * years, 10, 1.0, wrong, {}, bound, {}, {}, 0, 0, cut, {})
+
+
+def test_the_report_begins_with_what_was_to_be_reached() -> None:
+    silence = (measuring.Silence(1.0, 14.8, 16.5, 16.9, 5, 0),)
+    surge = (measuring.Surge(10.0, 6.8, 7.6, 10, 20, 0), measuring.Surge(5.0, 1, 1, 99, 1, 1))
+    found = measuring.Measured(silence, surge, (), _lived(30, 1))
+    said = goals.verdicts(found, found.ordinary)
+    assert [one.met for one in said] == [False, False, False, True, True]
+    # One in thirty years is what the goal is under; none in few years shows no more than that.
+    for years, false, met in ((30, 0, True), (30, 1, False), (31, 1, True), (2, 1, False)):
+        (one,) = [
+            one for one in goals.verdicts(found, _lived(years, false)) if "accused" in one.goal
+        ]
+        assert one.met is met
+        assert one.shown is (years >= 30)
+    text = words.report(found)
+    assert text.startswith("| goal | reached |")
+    assert text.index("**missed**") < text.index("Total loss")
+    assert "not shown" in words.report(measuring.Measured((), (), (), _lived(2, 0)))
+    assert any(one.grave and not one.met for one in goals.verdicts(found, _lived(1, 0, cut=1)))
+    fast = goals.verdicts(found, _lived(1, 0), pace.Speed(10, 9_999.0, {}))
+    assert not fast[-1].met
+
+
+@pytest.mark.parametrize("shape", measuring.SHAPES)
+def test_loss_of_rough_traffic_is_told_too_and_without_false_alarms(shape: str) -> None:
+    found = measuring.rough(shape, 10 / 3600, 1, 4, SETTINGS)
+    assert (found.missed, found.false) == (0, 0)
+    assert found.days > 10
+    assert found.mean <= 15 * found.limit
+    life = _lived(1, 0)
+    text = words.report(measuring.Measured((), (), (), life, (found,)))
+    assert f"| {shape} | 10/h |" in text
+
+
+def test_every_kind_of_fact_that_a_detector_hears_occurs_in_ordinary_life() -> None:
+    """Else what is measured as quiet was never asked."""
+    made: set[type[Fact]] = set()
+    for unannounced in (False, True):
+        house = House(
+            mails=0.3, canaries=7200.0, recoveries=12.0, troubles=15.0, unannounced=unannounced
+        )
+        for seed in (1, 2):
+            made |= {type(one.fact) for one in Life(house, seed).run(500)}
+    heard = {kind for one in DETECTORS for kind in one.hears}
+    assert all(one.hears for one in DETECTORS)
+    never = {
+        DecoyShown,  # who shows the link of a decoy has read it: that is no ordinary life
+        SignalRaised,  # ``judge`` gives each signal back to the detectors, as the runner does
+    }
+    assert heard - made == never
+    risks = [
+        one.fact.risk
+        for one in Life(House(mails=0.3, canaries=0.0), 1).run(20)
+        if isinstance(one.fact, RecoveryHeld | RecoveryCompleted)
+    ]
+    assert min(risks) < 0 < max(risks)
+    assert 0.1 < sum(risk > RAISED for risk in risks) / len(risks) < 0.6
+
+
+def test_signals_are_heard_again_as_the_runner_records_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard: list[Fact] = []
+    step = Engine.step
+
+    def noted(self: Engine, recorded: Recorded) -> list[Signal]:
+        heard.append(recorded.fact)
+        return step(self, recorded)
+
+    monkeypatch.setattr(Engine, "step", noted)
+    found = judge(Life(House(mails=2.0, recoveries=40.0), 1).run(4), SETTINGS)
+    again = [one.signal for one in heard if isinstance(one, SignalRaised)]
+    assert again
+    assert set(map(id, again)) <= set(map(id, found.signals))
 
 
 def test_the_upper_bound_is_that_of_a_poisson_count() -> None:

@@ -189,6 +189,13 @@ def test_what_anyone_says_of_many_accounts_is_no_campaign() -> None:
     assert odds(said)[Hypothesis.CAMPAIGN, RESETS] == SETTINGS.prior[Hypothesis.CAMPAIGN]
 
 
+def test_strange_visits_to_many_accounts_are_no_campaign_by_their_number_alone() -> None:
+    """Where three hundred people reset a day, twenty did of late on a new telephone elsewhere: a
+    campaign was held for ever."""
+    said = [msgspec.structs.replace(_after(n, 3.0), forger=Forger.NOBODY) for n in range(64)]
+    assert odds(said).get((Hypothesis.CAMPAIGN, RESETS), -4.0) == -4.0
+
+
 def test_a_flood_of_targeted_accounts_is_a_few_opinions_and_one_campaign() -> None:
     beliefs = Beliefs()
     provider = provider_subject("a")

@@ -3,6 +3,7 @@
 
 from urllib.parse import urlsplit
 
+from mailkeep.base.networks import LOOPBACK
 from mailkeep.base.wording import counted
 from mailkeep.providers import registry
 
@@ -18,8 +19,6 @@ NO_SETTINGS = "There are no settings to look at."
 _STEP = "set the variable or the file; run the doctor in the environment of the service"
 
 _OF_PROVIDERS = frozenset({("provider", "secret"), ("provider", "webhook_secret")})
-
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @check("settings")
@@ -237,7 +236,7 @@ def public_url(scene: Scene) -> list[Said]:
     url = urlsplit(scene.settings.public_url)
     if url.scheme == "https":
         return [ok("People and webhooks reach us over https.")]
-    if url.hostname in _LOOPBACK:
+    if url.hostname in LOOPBACK:
         return [
             warning(
                 "public_url is this machine only: no provider can report, no customer follow a "

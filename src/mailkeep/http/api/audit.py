@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from litestar import Controller, get
 
-from mailkeep.base.clock import iso, when
+from mailkeep.base.clock import SECOND, iso, when
 from mailkeep.events import anchors, audit, queries
 from mailkeep.events.anchors import Compared, Place
 from mailkeep.http.bearer import authorise
@@ -120,7 +120,7 @@ class AuditApi(Controller):
             found, now = await anchors.places(tx, running.anchors.named), tx.now
         every = running.anchors.every
         return PlacesOut(
-            every / 1_000_000, [_place(one, fresh=one.is_fresh(now, every)) for one in found]
+            every / SECOND, [_place(one, fresh=one.is_fresh(now, every)) for one in found]
         )
 
 

@@ -75,7 +75,8 @@ class TakenOut(msgspec.Struct):
 class BlastOut(msgspec.Struct):
     """Addresses that the suspect was given, and accounts by what happened to them. ``as_of``: when
     this was so; null: now. ``content`` null: not counted yet, or the incident is about no
-    provider."""
+    provider. ``lost``: of those that were completed, denied by their owner or from a browser that
+    the account did not know; null: not counted yet, or too many."""
 
     since: str
     until: str
@@ -87,6 +88,7 @@ class BlastOut(msgspec.Struct):
     denied: int
     as_of: str | None
     content: ContentOut | None
+    lost: int | None
 
 
 class PreviewOut(msgspec.Struct):
@@ -113,7 +115,8 @@ class ApprovalOut(msgspec.Struct):
 
 
 class ActionOut(msgspec.Struct):
-    """An action. ``waits``: a second person must approve it first."""
+    """An action. ``waits``: a second person must approve it first; ``unchanged``: it was applied
+    once more, and there was nothing to do."""
 
     name: str
     state: str
@@ -122,6 +125,7 @@ class ActionOut(msgspec.Struct):
     preview: PreviewOut
     result: dict[str, Any] | None
     waits: ApprovalOut | None
+    unchanged: bool
 
 
 class EntryOut(msgspec.Struct):
@@ -333,7 +337,10 @@ def action(one: ActionView) -> ActionOut:
     told = one.preview
     preview = PreviewOut(told.summary, told.count, told.warnings, told.needs_person, told.by_hand)
     waits = None if one.waits is None else approval(one.waits)
-    return ActionOut(one.name, one.state.value, one.by, iso(one.at), preview, one.result, waits)
+    return ActionOut(
+        *(one.name, one.state.value, one.by, iso(one.at), preview, one.result, waits),
+        one.unchanged,
+    )
 
 
 def approval(one: Approval) -> ApprovalOut:

@@ -14,7 +14,7 @@ from litestar.response import Redirect, ServerSentEvent, Template
 
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.evidence import bundle
-from mailkeep.http.port import Running
+from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
@@ -115,14 +115,11 @@ class Incidents(Controller):
 
     @get("/{incident:str}/actions/{name:str}", opt=_ACT)
     async def preview(
-        self,
-        running: Running,
-        operator: Operator,
-        incident: str,
-        name: str,
+        self, request: Incoming, running: Running, operator: Operator, incident: str, name: str
     ) -> Template:
         """What it would do now. Nothing is kept: opening a page does nothing."""
-        return await _action_page(running, operator, incident, name)
+        stood = request.query_params.get("stood") == "yes"
+        return await _action_page(running, operator, incident, name, stood=stood)
 
     @post("/{incident:str}/actions/{name:str}", opt=_ACT)
     async def act(
@@ -220,9 +217,11 @@ class Approvals(Controller):
 
 
 def _to(incident: str, done: ActionView | None = None) -> Redirect:
-    """The incident; of an action that waits for a second person, its own page, which says so."""
-    waits = "" if done is None or done.waits is None else f"/actions/{done.name}"
-    return Redirect(f"/console/incidents/{incident}{waits}", status_code=303)
+    """The incident; of an action that waits for a second person, or had nothing to do, its own
+    page, which says so."""
+    its = "" if done is None or not (done.waits or done.unchanged) else f"/actions/{done.name}"
+    stood = "?stood=yes" if its and done is not None and done.unchanged else ""
+    return Redirect(f"/console/incidents/{incident}{its}{stood}", status_code=303)
 
 
 def _find(name: str) -> Action:
@@ -239,8 +238,10 @@ async def _action_page(
     *,
     asked: str | None = None,
     error: NotShown | None = None,
+    stood: bool = False,
 ) -> Template:
-    """What an action would do; ``asked``: and whether that is really wanted."""
+    """What an action would do; ``asked``: and whether that is really wanted; ``stood``: and that it
+    was done already when it was applied just now."""
     means = running.response.means
     async with running.database.read() as tx:
         preview = await queries.preview(tx, means, incident, name)
@@ -260,6 +261,7 @@ async def _action_page(
         names=names,
         asked=asked,
         error=error,
+        stood=stood,
     )
 
 

@@ -80,6 +80,7 @@ async def standing(tx: Tx, running: Services) -> Standing:
         [
             *_of_requests(await approval.all_waiting(tx)),
             *_of_hands((await hands.current(tx)).values()),
+            *_of_failures(live, await response.failed(tx)),
             *_of_incidents(live, await response.waiting(tx)),
             *await _of_house(tx, depths, states),
         ],
@@ -119,6 +120,18 @@ def _of_hands(cuts: Iterable[HandCut]) -> list[Need]:
         )
         for one in cuts
         if one.state in says
+    ]
+
+
+def _of_failures(live: Iterable[Incident], failed: dict[str, list[str]]) -> list[Need]:
+    """What was begun about an incident and could not be done (pure)."""
+    return [
+        Need(
+            f"Failed: {ACTIONS[name].title.lower()}. {words.headline(one)}",
+            f"/console/incidents/{one.id}/actions/{name}",
+        )
+        for one in live
+        for name in failed.get(one.id, ())
     ]
 
 

@@ -13,6 +13,7 @@ from .exposed import ExposedPages
 from .factors import FactorPages
 from .incidents import Approvals, Incidents
 from .messages import MessagePages
+from .notices import NoticesPages
 from .openid import OpenIdSignIn
 from .operator import on_error, operator
 from .overview import Overview
@@ -20,11 +21,13 @@ from .people import AccountPages, RecoveryPages
 from .providers import ProviderPages
 from .settings import SettingsPages
 from .sign_in import SignIn
+from .touched import TouchedPages
 from .trust import TrustPages
 
 #: The pages of who is signed in.
 PAGES = (
-    *(Overview, Incidents, ExposedPages, Approvals, MessagePages, ProviderPages, CutoverPages),
+    *(Overview, Incidents, ExposedPages, NoticesPages, TouchedPages, Approvals),
+    *(MessagePages, ProviderPages, CutoverPages),
     *(TrustPages, RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
 )
 

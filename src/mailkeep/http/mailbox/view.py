@@ -1,8 +1,5 @@
 """View models of the development mailbox: rows of the list, an open mail, times as people read
-them.
-
-Pure: no I/O.
-"""
+them (pure)."""
 
 from collections.abc import Iterable, Mapping
 

@@ -3,7 +3,7 @@
 from litestar import Controller, get, post
 from litestar.response import Redirect, Template
 
-from mailkeep.accounts import queries
+from mailkeep.accounts import language, queries
 from mailkeep.accounts.factors.held import counted
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import Invalid, NotSignedIn, TooMany
@@ -42,6 +42,19 @@ class AccountPages(Controller):
             return await _account(visit, house, error, at="password")
         visit.forget(SESSION)
         return visit.go("/sign-in")
+
+    @post("/language", status_code=200)
+    async def language(self, visit: Visit, house: House) -> Template | Redirect:
+        """In which language mail about the account is written from now on."""
+        session = await visit.session()
+        wanted = visit.form.get("language", "")
+        try:
+            async with house.database.write() as tx:
+                await language.choose(tx, session.account, wanted)
+        except Invalid as error:
+            return await _account(visit, house, error, at="language")
+        visit.tell("language")
+        return visit.go("/account")
 
     @post("/erasure/stop", status_code=200)
     async def stop_erasure(self, visit: Visit, house: House) -> Redirect:
@@ -85,6 +98,7 @@ async def _account(
         nudge = await house.accounts.demands.nudge(tx, session.account)
         sessions = await house.accounts.sessions.of(tx, session.account)
         erasure = await house.privacy.erasing.of_account(tx, session.account)
+        locale = await language.locale(tx, session.account)
     return visit.page(
         "account",
         error=error,
@@ -98,5 +112,8 @@ async def _account(
         nudge=nudge,
         until=iso(nudge.until)[:10] if nudge is not None and nudge.until is not None else "",
         signed_in=len(sessions),
+        languages=language.WRITTEN,
+        spoken=language.of(locale),
+        language_set=visit.told("language"),
         erased_at="" if erasure is None else iso(erasure.due_at)[:16].replace("T", " "),
     )

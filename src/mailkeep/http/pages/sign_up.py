@@ -25,7 +25,10 @@ class SignUpPages(Controller):
     async def sign_up(self, visit: Visit, house: House) -> Template | Redirect:
         try:
             made = await house.accounts.sign_up(
-                visit.form.get("address", ""), visit.form.get("password", ""), visit.network
+                visit.form.get("address", ""),
+                visit.form.get("password", ""),
+                visit.network,
+                locale=visit.language,
             )
         except Invalid as error:
             return visit.page("sign_up", error=error)

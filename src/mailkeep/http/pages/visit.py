@@ -13,6 +13,7 @@ from litestar import MediaType, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
+from mailkeep.accounts import language
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.types import Origin, SessionView
@@ -108,6 +109,11 @@ class Visit:
             house.keys.pseudonym("agent", family) if family else "",
             place,
         )
+
+    @property
+    def language(self) -> str:
+        """What the browser likes best of the languages that mail is written in; "": none."""
+        return language.preferred(self._request.headers.get("accept-language", ""))
 
     @property
     def source(self) -> Source:

@@ -1,10 +1,10 @@
 """The registry of providers whose account can be read, one line each."""
 
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from mailkeep.base.wording import nearest
 from mailkeep.providers.errors import MisconfiguredProvider, UnknownProvider
 
 from .mandrill import MandrillAccount
@@ -39,12 +39,8 @@ def get(kind: str) -> ShowsAccount:
     """
     found = ACCOUNTS.get(kind)
     if found is None:
-        why = WITHOUT.get(kind)
-        near = difflib.get_close_matches(kind.lower()[:64], ACCOUNTS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(sorted(ACCOUNTS))
-        raise UnknownProvider(
-            f"no account of kind {kind[:64]!r} can be read; {why or hint}", field="kind"
-        )
+        why = f"; {WITHOUT[kind]}" if kind in WITHOUT else nearest(kind.lower()[:64], ACCOUNTS)
+        raise UnknownProvider(f"no account of kind {kind[:64]!r} can be read{why}", field="kind")
     return found
 
 
@@ -59,10 +55,9 @@ def check(kind: str, options: Mapping[str, str]) -> None:
     known = ("cleartext", *OPTIONS.get(kind, ()))
     for name in options:
         if name not in known:
-            near = difflib.get_close_matches(name[:64], known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(known)
             raise MisconfiguredProvider(
-                f"an account of kind {kind} has no option {name[:64]!r}; {hint}",
+                f"an account of kind {kind} has no option {name[:64]!r}"
+                + nearest(name[:64], known),
                 field=f"options.{name[:64]}",
             )
 

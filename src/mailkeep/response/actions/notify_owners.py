@@ -1,8 +1,8 @@
 """Action: tell owners what happened to their account, over a route that the suspects cannot read.
 
 Every confirmed contact point is told; an address that a thief added must not be the only one that
-hears. One whose own addition is held is not: it may be the thief's, or a stranger's. The mail has
-no secret and no link but to our own pages.
+hears. One whose own addition is held is not: it may be the thief's, or a stranger's. What it says
+is written in ``owner_mail``.
 
 Each is told once, and again only when the password is replaced after it was told that it was not:
 whoever waits for the notice, and uses a proof afterwards, must not be covered by it. What an
@@ -11,31 +11,23 @@ earlier incident told of the same resets counts for this one too, where no suspe
 
 from sqlalchemy import func, insert, select
 
+from mailkeep.accounts import applications
 from mailkeep.accounts import queries as accounts
-from mailkeep.base.clock import Instant, iso
+from mailkeep.accounts.language import OTHERWISE
+from mailkeep.accounts.registration import Factor
 from mailkeep.mail import queries as mail
-from mailkeep.mail.types import Content, NewMessage, Status
+from mailkeep.mail.types import NewMessage
 from mailkeep.recovery import queries as recovery
-from mailkeep.response import tables
-from mailkeep.response.types import Notice, Preview
+from mailkeep.response import tables, telling
+from mailkeep.response.owner_mail import WORST, Guarded, Happened, Owner, Sender, Why, write
+from mailkeep.response.owner_words import TEXTS
+from mailkeep.response.types import Preview
+from mailkeep.store.database import Tx
 
-from .port import Action, At, Case, NoticeSettings, Progress
+from .port import Action, At, Case, Progress
 
-SHOWN = 200  #: owners that a result names one by one
-
-#: What may have happened to an account, the worst first, with the words for its owner.
-WORDS = {
-    "completed": "The password was replaced with the help of that mail. If that was not you, "
-    "somebody else has replaced it.",
-    "stopped_by_factor": "Somebody had the mail that was needed and was stopped by your second "
-    "factor. Your password was not changed.",
-    "half_proven": "Somebody used one of the two mails that are needed, and not the other. Your "
-    "password was not changed.",
-    "requested": "Nobody completed it. Your password was not changed.",
-}
-
-#: Of ``WORDS``: what makes every other one untrue.
-_WORST = "completed"
+#: What may have happened to an account, the worst first.
+OUTCOMES = tuple(TEXTS[OTHERWISE].outcomes)
 
 _n = tables.notices
 
@@ -64,7 +56,7 @@ async def step(at: At) -> Progress:
     before = at.before.result.get("mails") if at.before.cursor else 0
     mails = before if isinstance(before, int) else 0
     left = set(batch)
-    for what in WORDS if left else ():
+    for what in OUTCOMES if left else ():
         worst = left.intersection(await touched(at, what))
         left -= worst
         for account in sorted(worst):
@@ -74,26 +66,13 @@ async def step(at: At) -> Progress:
 
 
 async def look(at: At) -> dict[str, object]:
-    """How many owners were told, as the mail stands now: an owner counts once one of their mails
-    was delivered."""
-    tx, ours = at.tx, _n.c.incident_id == at.case.incident.id
-    owners = len(await touched(at, "requested"))
-    delivered = _n.c.message_id.in_(mail.having(Status.DELIVERED))
-    people = select(func.count(_n.c.account_id.distinct()))
-    told = int(await tx.value(people.where(ours, delivered)) or 0)
-    sent = int(await tx.value(select(func.count()).select_from(_n).where(ours)) or 0)
-    order = (_n.c.account_id, _n.c.contact_point_id)
-    rows = await tx.all(select(_n).where(ours).order_by(*order).limit(SHOWN))
-    states = await mail.statuses(tx, [row["message_id"] for row in rows])
+    """How many owners were told, as the mail stands now; who they are is in ``telling``."""
+    found = await telling.counts(at.tx, at.means, at.case)
     return {
-        "owners": owners,
-        "mails": sent,
-        "told": told,
-        "not_told": max(0, owners - told),
-        "notices": [
-            Notice(row["account_id"], row["what"], states.get(row["message_id"], "unknown"))
-            for row in rows
-        ],
+        "owners": found.owners,
+        "mails": found.mails,
+        "told": found.told,
+        "not_told": found.not_told,
     }
 
 
@@ -107,12 +86,16 @@ async def _tell(at: At, account: str, what: str) -> int:
         )
     )
     told = {row["contact_point_id"]: row["what"] for row in rows}
-    factor = await accounts.has_factor(tx, account)
     points = [
         one
         for one in await accounts.contact_points(tx, account)
-        if one.counts and (one.id not in told or (what == _WORST and told[one.id] != _WORST))
+        if one.counts and (one.id not in told or (what == WORST and told[one.id] != WORST))
     ]
+    if not points:
+        return 0
+    owner, happened = await _owner(tx, account), _happened(at.case, what)
+    settings = at.means.notices
+    sender = Sender(settings.sender, settings.sender_name, settings.public_url)
     written = 0
     for point in points:
         if point.id not in told and await _told_before(at, account, point.id, what):
@@ -120,8 +103,8 @@ async def _tell(at: At, account: str, what: str) -> int:
         written += 1
         again = f" {what}" if point.id in told else ""
         new = NewMessage(
-            stream=at.means.notices.stream,
-            content=write(at.means.notices, at.case, point.address, what, factor=factor),
+            stream=settings.stream,
+            content=write(sender, point.address, owner, happened),
             avoid=tuple(sorted(at.case.suspects)),
             idempotency=("incident notice", f"{incident} {point.id}{again}"),
         )
@@ -148,89 +131,27 @@ async def _told_before(at: At, account: str, point: str, what: str) -> bool:
     return True
 
 
-def write(
-    settings: NoticeSettings, case: Case, address: str, what: str, *, factor: bool
-) -> Content:
-    """The mail (pure): what happened, what we did, what to do.
+async def _owner(tx: Tx, account: str) -> Owner:
+    """Whom a notice is for. Of a user of an application it says of a factor what that told us, and
+    what is bound here; that there is none is the application's to know."""
+    reader = await accounts.reader(tx, account)
+    bound = await accounts.has_factor(tx, account)
+    if not reader.application:
+        return Owner(reader.locale, Guarded.BOUND if bound else Guarded.NONE)
+    guarded = Guarded.BOUND if bound else Guarded.UNSAID
+    if reader.factor == Factor.KEPT_THERE:
+        guarded = Guarded.THERE
+    found = await applications.get(tx, reader.application)
+    return Owner(reader.locale, guarded, found.name, found.home)
 
-    Args:
-        what: a key of ``WORDS``.
-        factor: the account has a second factor.
-    """
-    url = settings.public_url.rstrip("/")
+
+def _happened(case: Case, what: str) -> Happened:
+    why = Why.CAMPAIGN
     if case.suspects:
-        happened = (
-            "We believe that somebody could read mail at one of the services that carry ours. "
-            "While that was so, somebody asked for a password reset of your account."
-        )
-        did = "This mail comes another way, which that service cannot read."
+        why = Why.SUSPECT
     elif case.incident.account is not None:
-        happened = (
-            "We believe that somebody other than you may be trying to get into your account. A "
-            "password reset was asked for it."
-        )
-        did = "No reset works without two mails that travel different ways."
-    else:
-        happened = (
-            "We believe that somebody asks for password resets of many accounts that are not "
-            "theirs. One was asked for yours."
-        )
-        did = "No reset works without two mails that travel different ways."
-    worst = what == _WORST
-    if worst:
-        did += (
-            " We may have closed the account for a while: then nobody can sign in, you neither. "
-            "It opens again by itself, and then wants a new password."
-        )
-        todo = (
-            "- If it was not you, or if you cannot sign in, reset the password at "
-            f"{url}/recover (this works while the account is closed, too)\n"
-            "- Change that password wherever else you used it"
-        )
-    else:
-        todo = "- Nothing, if you did not ask for it: ignore the mail of the reset"
-    if factor:
-        # Whoever replaced the password may have added it, too.
-        todo += (
-            "\n- The account has an authenticator app. If it is yours, keep it: it stops whoever "
-            "can read your mail. If you did not add it, tell us"
-        )
-    else:
-        todo += (
-            "\n- A second factor stops whoever can read your mail: sign in at "
-            f"{url}/sign-in and add one"
-        )
-    start, end = _minute(case.since), _minute(case.until)
-    text = f"""\
-Hello,
-
-{happened}
-
-When: between {start} and {end}, UTC.
-
-What happened to this account: {WORDS[what]}
-
-What we did: {did}
-
-What to do:
-{todo}
-
-We never ask for your password or for a code by mail.
-"""
-    subject = "Somebody asked to reset your password"
-    if worst:
-        subject = "Your password was reset, perhaps not by you"
-    return Content(
-        sender=settings.sender,
-        sender_name=settings.sender_name,
-        to=address,
-        subject=subject,
-        text=text,
-    )
-
-
-def _minute(at: Instant) -> str:
-    return iso(at)[:16].replace("T", " ")
+        why = Why.ACCOUNT
+    return Happened(what, why, case.since, case.until)
 
 
 async def touched(at: At, outcome: str) -> list[str]:
@@ -253,7 +174,7 @@ ACTION = Action(
     "Tell the owners",
     preview,
     step,
-    about=("provider", "campaign", "account"),
+    about=telling.ABOUT,
     look=look,
     says="Owners of accounts that were touched are told what happened to them.",
 )

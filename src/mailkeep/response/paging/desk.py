@@ -16,7 +16,7 @@ from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.events import IncidentClosed, IncidentOpened, IncidentUpdated
 from mailkeep.incidents.suspects import House
 from mailkeep.incidents.types import UNATTENDED, Incident, State
-from mailkeep.response.events import Paged, PageFailed
+from mailkeep.response.events import ActionFailed, Paged, PageFailed
 from mailkeep.response.tables import pages
 from mailkeep.store.database import Database, Tx
 
@@ -95,6 +95,30 @@ class Desk:
         whole = (incident, *await incidents.parts(tx, incident.id))
         if any(gravity(one) != NOTHING for one in whole):
             await self.call(tx, incident, Why.CLOSED)
+
+    async def on_failed(self, tx: Tx, recorded: Recorded) -> None:
+        """Page when what was begun about an incident could not be done: whoever began it may have
+        left, and a playbook never was there. What a playbook tries again and again wears nobody
+        out: it rings as seldom, and as often at most, as an incident that nobody takes."""
+        fact = recorded.fact
+        if not isinstance(fact, ActionFailed) or not self._pagers:
+            return
+        incident = await incidents.one(tx, fact.incident, lock=True)
+        rung = await tx.one(
+            select(
+                func.max(_p.c.at).label("last"), func.count(_p.c.round.distinct()).label("many")
+            ).where(_p.c.incident_id == incident.id, _p.c.why == Why.FAILED.value)
+        )
+        lately = (
+            rung is not None
+            and rung["last"] is not None
+            and (
+                rung["last"] > tx.now - int(self._settings.repeat * SECOND)
+                or rung["many"] >= self._settings.most
+            )
+        )
+        if incident.state is not State.CLOSED and not lately:
+            await self.call(tx, incident, Why.FAILED)
 
     async def call(self, tx: Tx, incident: Incident, why: Why) -> tuple[str, ...]:
         """Page for a reason that a person gave; returns whom. The caller holds the incident.

@@ -64,6 +64,7 @@ class Why(enum.StrEnum):
     ALONE = "alone"  #: somebody did alone what wants two
     CALLED = "called"  #: a person wants everybody
     CLOSED = "closed"  #: a person ended it while something was held
+    FAILED = "failed"  #: what was begun about it could not be done
 
 
 class PageState(enum.StrEnum):

@@ -79,6 +79,7 @@ def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) ->
         Why.ALONE: "Mailkeep: somebody did alone what wants two people",
         Why.CALLED: "Mailkeep: somebody calls for help with an incident",
         Why.CLOSED: "Mailkeep: somebody closed an incident while something is held",
+        Why.FAILED: "Mailkeep: an action about an incident failed",
     }[why]
     lines = [headline(incident), "", f"{url.rstrip('/')}/console/incidents/{incident.id}"]
     if not apart:

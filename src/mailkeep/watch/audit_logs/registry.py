@@ -1,11 +1,11 @@
 """The registry of audit log formats, one line each."""
 
-import difflib
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from mailkeep.base.errors import Invalid
+from mailkeep.base.wording import nearest
 from mailkeep.watch.console_types import Act, Read
 
 from . import cloudtrail, okta, plain
@@ -27,7 +27,6 @@ SHOWS: Final[Mapping[str, frozenset[Act]]] = MappingProxyType(
 def get(kind: str) -> Callable[[bytes], Read]:
     """What reads logs of a kind. Raises ``Invalid``: there is none."""
     if kind not in FORMATS:
-        near = difflib.get_close_matches(kind.lower()[:64], FORMATS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(sorted(FORMATS))
-        raise Invalid(f"no log of the kind {kind[:64]!r} is read; {hint}", field="kind")
+        hint = nearest(kind.lower()[:64], FORMATS)
+        raise Invalid(f"no log of the kind {kind[:64]!r} is read{hint}", field="kind")
     return FORMATS[kind]

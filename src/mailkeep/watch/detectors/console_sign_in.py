@@ -4,7 +4,7 @@ Sees: ``ConsoleUsed``, what audit logs of other houses tell (``[[console_log]]``
 provider's, the cloud's, the DNS host's; ``PostureChanged``, what an account's own API shows of the
 same; ``ConsoleAccepted``. Failed sign-ins are not looked at: anybody can try.
 Method: who and from which network are learned for each party, for ``learns`` days only learned; a
-name is known a week after it was first seen, so that an intruder's first act does not vouch for his
+name is known a week after it was first seen, so that an intruder's first act does not vouch for the
 second, or when an operator accepts what it did. Networks that the settings name are known, and
 those that they do not name are strange, from the first day.
 Evidence (judged, not measured): the logarithm of half the days between two such acts of our own
@@ -14,17 +14,17 @@ sign-in 0, 1.0, 4.6 (200 days: a new colleague at home); a key 2.0, 3.5, 6.2; a 
 factor 0.7 more; the account's owner, whom no rights bind, 1.5 more. Announced: 0.3 at most. Sorts
 add up; of one sort the gravest counts whole and each further grave one 0.5.
 Of a provider: compromised, at most 8.2: a stranger's sign-in alone opens nothing, with a key that
-he makes it does. What the account itself shows of it within the hour (``account_drift``) is left
+they make it does. What the account itself shows of it within the hour (``account_drift``) is left
 out: what was changed counts once, who did it counts here. Of our DNS: domain abused, at most 8.2.
 Of any other party: leaked here, at most 9.2, since it is our own people's access that is used.
 Taken back: what an operator accepts.
 False alarms: a new colleague, travel, a new address of the office. They never cut: it is a house's
 word, and not a sign that we observed ourselves.
 Delay: the log's own: Okta's hooks seconds, CloudTrail five to fifteen minutes. Evasion: acting as
-somebody known from where he works; coming in the weeks in which is learned; a week between the
+somebody known from where they work; coming in the weeks in which is learned; a week between the
 first sign-in and what it was for; using a party whose log is not brought in, or who holds the log's
 house itself, by leaving lines out. Who could forge it: nobody outside without the key by which the
-log is brought in, and the log's house; with either he wakes people and cuts nobody off.
+log is brought in, and the log's house; with either they wake people and cut nobody off.
 State: 16 parties, 96 people and 96 networks of each, 32 acts.
 """
 

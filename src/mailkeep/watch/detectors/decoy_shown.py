@@ -3,12 +3,12 @@
 Sees: ``DecoyShown``. A decoy is written as any link mail of a recovery is and goes to a mailbox of
 ours (``canary.decoys``); the secret in it is 128 bits that stand nowhere else.
 Evidence: provider compromised, 8.4 nats for the first and 8.5 for two (judged: of those who read
-recovery mail one in three tries what he finds, and nobody innocent sees a decoy; a program at our
+recovery mail one in three tries what they find, and nobody innocent sees a decoy; a program at our
 own listener that follows links presses no button); campaign, 3.0 nats (judged).
 False alarms: one of us who tries what came to the canaries' mailbox. Delay: none, once it is tried.
-Evasion: trying nothing but resets that he asked for himself, or telling the canaries' domain from
-people's. Who could forge it: only who had the mail, the provider, its way to our listener where
-that is not encrypted, and we.
+Evasion: trying nothing but resets that they asked for themselves, or telling the canaries' domain
+from people's. Who could forge it: only who had the mail, the provider, its way to our listener
+where that is not encrypted, and we.
 State: 64 providers.
 """
 

@@ -9,6 +9,7 @@ Sees: ``DmarcReported``, and ``AttemptFinished`` for how much we sent ourselves.
   number is learned, and ``factor`` times of it is loud. Once it is known a day teaches no more than
   twice of it: who stays just below what is loud would else double it every few days.
 - *too many*: more mail signed with a provider's key than twice what we ever handed it, and fifty.
+  Receivers count recipients, and so it is done here.
 
 Evidence (judged): domain abused, another's key 5.5 nats; no signature 4.0 nats at ``factor`` times
 the usual and 1 more for each doubling, at most 5.5; too many 3.0. A report that nobody believed
@@ -19,7 +20,7 @@ replay).
 False alarms: a key or a service that the settings do not name; a newsletter sent past us. Delay:
 reports come once a day, so one to two days. Evasion: fewer than the noise, or mail to receivers who
 report nothing.
-Who could forge it: a report that a believed reporter signed, nobody but him: whoever sends such
+Who could forge it: a report that a believed reporter signed, nobody else: whoever sends such
 mail does what it says. Any other report, anyone. Against a provider it is always anyone: whoever
 has a mail of ours can send it again. Who holds a key for the journal can say that we sent more.
 """
@@ -113,7 +114,7 @@ def _sent(state: State, fact: AttemptFinished, at: Instant) -> State:
         return state
     if fact.provider not in state.sent and len(state.sent) >= MOST:
         return state
-    sent = _count(state.sent.get(fact.provider, {}), at // DAY, 1, SENT_DAYS)
+    sent = _count(state.sent.get(fact.provider, {}), at // DAY, fact.recipients, SENT_DAYS)
     return msgspec.structs.replace(state, sent={**state.sent, fact.provider: sent})
 
 

@@ -2,20 +2,25 @@
 
 Sees: ``RecoveryHeld`` and ``RecoveryCompleted`` with their risk in nats (``recovery/risk.py``: the
 device, network, place, browser and hour against the account's own sign-ins, after Freeman et al.,
-NDSS 2016), each recovery once. One that a second factor finished, or of an account without a
-history, says nothing.
+NDSS 2016), each recovery once: what was held was said when it was. One that a second factor
+finished, or of an account without a history, says nothing.
 Likelihood ratios: account targeted, 0.3 of the risk, at most 3.0 nats (the risk is measured by the
 model; the share is judged: most people who reset do it on a new device). Campaign: how many
 accounts did within an hour, by the likelihood ratio of Poisson counts against the rate that was
-learned over a week (measured), at most 1.0 and 1.0 for each doubling, 4.0 in all (judged). Any
-provider, 1.0 nat from the second account on, which counts only beside our own evidence about that
-provider (judged).
+learned over a week (measured), less what comes of looking each hour of a day (two in an hour come
+every other day in a house of thirty resets a day); at most 1.0 and 1.0 for each doubling, 4.0 in
+all (judged). An hour
+in which more recoveries fit than usual, as by day or when passwords expire, explains as many times
+more that do not, up to eight times: who would hide so finishes recoveries of their own, as an
+owner. Any provider, 1.0 nat from the second account on, which counts only beside our own evidence
+about that provider (judged).
 Parameters: ``[watch.misplaced_redemption]``. False alarms: travel, a new phone, a changed network.
-Delay: none, the redemption itself. Evasion: looking like the owner: a network nearby, his browser.
-Who could forge it: of somebody else's account nobody but who has both its proofs, which is what is
-said; whoever has accounts of their own stages it about those, so what it says of a campaign or of
-providers counts as anyone's. Alone it opens nothing.
-State: 128 accounts of the window; those beyond are said by themselves and counted for nothing else.
+Delay: none, the redemption itself. Evasion: looking like the owner: a network nearby, their
+browser. Who could forge it: of somebody else's account nobody but who has both its proofs, which is
+what is said; whoever has accounts of their own stages it about those, so what it says of a campaign
+or of providers counts as anyone's. Alone it opens nothing.
+State: of the window 128 accounts, those beyond which are said by themselves and counted for nothing
+else, and 512 recoveries that fit.
 """
 
 import math
@@ -44,16 +49,21 @@ from mailkeep.watch.types import (
 
 NAME = "misplaced_redemption"
 MOST = 128  #: accounts of the window
+MOST_FITS = 512  #: recoveries of the window that fit
 SHARE, HIGHEST = 0.3, 3.0
+BUSIEST, SMOOTH = 8.0, 0.5
 CAMPAIGN, DOUBLING, MOST_CAMPAIGN, PROVIDER = 1.0, 1.0, 4.0, 1.0
 
 
 class State(msgspec.Struct, frozen=True):
-    """``seen``: when each account showed one, with the fact's id, the newest last."""
+    """``seen``: when each account showed one, with the fact's id, the newest last. ``fits``: how
+    often recoveries fit; ``lately``: when those of the window did."""
 
     settings: MisplacedSettings
     base: Base
     seen: dict[str, tuple[Instant, str]] = {}
+    fits: Base = Base(0.0, 0.0)
+    lately: tuple[Instant, ...] = ()
 
 
 def start(settings: WatchSettings) -> State:
@@ -64,10 +74,13 @@ def start(settings: WatchSettings) -> State:
 
 def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fact = recorded.fact
-    if not isinstance(fact, RecoveryHeld | RecoveryCompleted) or fact.risk <= RAISED:
+    # What was held was said when it was: its hold lasts as long as the window, or longer.
+    if not isinstance(fact, RecoveryHeld | RecoveryCompleted) or (
+        isinstance(fact, RecoveryCompleted) and fact.held
+    ):
         return state, []
-    if isinstance(fact, RecoveryCompleted) and fact.factor:
-        return state, []
+    if fact.risk <= RAISED or (isinstance(fact, RecoveryCompleted) and fact.factor):
+        return _fits(state, recorded.placed_at), []
     settings, now = state.settings, recorded.placed_at
     since = now - seconds(settings.window)
     seen = {name: one for name, one in state.seen.items() if one[0] > since}
@@ -96,7 +109,9 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     if count & (count - 1):
         return state, [signal]
     judged = min(MOST_CAMPAIGN, CAMPAIGN + DOUBLING * math.log2(count))
-    weight = min(judged, surprise(count, base.expected(settings.window)))
+    expected = base.expected(settings.window) * _busy(state, now)
+    looks = math.log(max(1.0, DAY / SECOND / settings.window))
+    weight = min(judged, surprise(count, expected) - looks)
     if weight <= 0:
         return state, [signal]
     evidence = {Hypothesis.CAMPAIGN: weight}
@@ -112,6 +127,21 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         forger=Forger.ANYONE,
     )
     return state, [signal, campaign]
+
+
+def _fits(state: State, now: Instant) -> State:
+    since = now - seconds(state.settings.window)
+    lately = (*(one for one in state.lately if one > since), now)[-MOST_FITS:]
+    fits = state.fits.at(now, state.settings.memory).plus(1.0)
+    return msgspec.structs.replace(state, fits=fits, lately=lately)
+
+
+def _busy(state: State, now: Instant) -> float:
+    """How many times the usual number of recoveries the hour has, of those that fit."""
+    settings = state.settings
+    lately = sum(one > now - seconds(settings.window) for one in state.lately)
+    usual = state.fits.at(now, settings.memory).expected(settings.window)
+    return min(BUSIEST, max(1.0, (lately + SMOOTH) / (usual + SMOOTH)))
 
 
 def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:

@@ -2,7 +2,7 @@
 
 Sees: ``AttemptFinished.outcome``, refusals of one sort in a row for each provider: outages counted
 by message, since one is tried again and again, refusals by the address that the mail was for, since
-whoever runs a receiver can have his own mail refused as often as he likes. ``CanaryRefused``: a
+whoever runs a receiver can have their own mail refused as often as they like. ``CanaryRefused``: a
 relay that suspends us may say so in words only, which blame nobody, since a receiver may have
 written them; but a canary's receiver is ours. What the journal tells of (``told``) is left out:
 nobody here saw it taken, so it neither takes a refusal back nor stands between two.

@@ -15,7 +15,7 @@ time, which is measured: then the reports fail.
 Parameters: ``[watch.redeemed_undelivered]``. False alarms: a webhook that is lost. Delay: the
 report, or three times its usual delay. Evasion: reading after delivery, or reporting delivery in
 time: so it catches who holds mail back from its owner.
-Who could forge it: whoever runs the server of his own mailbox takes the mail, redeems and answers
+Who could forge it: whoever runs the server of their own mailbox takes the mail, redeems and answers
 later; so it counts as what customers can stage, and never makes a provider compromised alone.
 State: 512 proofs followed, at most 4 of an account; 64 cases of each of 64 providers.
 """

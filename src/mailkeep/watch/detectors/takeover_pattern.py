@@ -4,21 +4,22 @@ Sees: ``RecoveryCompleted`` and ``SignedInFact`` (neither with a proved factor; 
 browser that the account does not know), and what follows within the hour: addresses changed, the
 password changed again, factors bound or taken off, sign-ins from many networks. ``AccountOpened``:
 in its first day every browser is new to an account, and its owner sets it up; a sign-in then begins
-nothing, a recovery still does.
+nothing, a recovery still does. ``RecoveryHeld``, by which a recovery is known again.
 Method: kinds of what follows are counted, not their number: an owner who comes back does one thing,
-a thief makes the account his. Another recovery within the hour goes on counting: who has both mails
-could else begin anew after each thing that he does.
+a thief makes the account theirs. That a recovery was strange is the same matter and counts once
+(``misplaced_redemption``), also where it was held before. Another recovery within the hour goes on
+counting: who has both mails could else begin anew after each thing that they do.
 Likelihood ratios (judged): account targeted, 3.0 nats for two kinds, 4.5 for three, 6.0 for four.
 Campaign: 2.0 nats for two accounts within an hour, 1.5 for each doubling, at most 5.5.
 Parameters: ``[watch.takeover_pattern]``. False alarms: an owner who tidies up after a scare, and
-binds the factor that he is asked for. Delay: the second kind. Evasion: taking what is there and
+binds the factor that they are asked for. Delay: the second kind. Evasion: taking what is there and
 changing nothing; waiting for more than an hour.
 Who could forge it: of somebody else's account nobody but who is in it, which is what is said;
 whoever has accounts of their own stages it about those, so what it says of a campaign counts as
 anyone's. Every opinion about an account starts so low that this alone does not open it.
 State: 1,024 accounts opened of late, the oldest of which are forgotten first; 512 followed, past
 that one of which nothing followed goes first, and of those the oldest: to push out an account that
-is being emptied takes as many that are.
+is being emptied takes as many that are; 512 recoveries that are held.
 """
 
 import math
@@ -35,7 +36,7 @@ from mailkeep.accounts.events import (
 )
 from mailkeep.base.clock import DAY, Instant
 from mailkeep.events.types import Fact, Recorded
-from mailkeep.recovery.events import RecoveryCompleted
+from mailkeep.recovery.events import RecoveryCompleted, RecoveryHeld
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.rates import kept
 from mailkeep.watch.thresholds import TakeoverSettings
@@ -63,23 +64,25 @@ _BY_OWNER = frozenset({"owner", "lost", "replaced"})
 
 
 class Trail(msgspec.Struct, frozen=True):
-    """What followed since an account was entered. ``kinds``: what, with the fact's id each."""
+    """What followed since an account was entered. ``ids``: of how it was. ``kinds``: what, with the
+    fact's id each."""
 
     since: Instant
     how: str
-    id: str
+    ids: tuple[str, ...]
     networks: tuple[str, ...] = ()
     kinds: dict[str, str] = {}
 
 
 class State(msgspec.Struct, frozen=True):
     """``shown``: accounts that showed two kinds or more: when, and by which fact. ``opened``: when
-    accounts were."""
+    accounts were. ``held``: recoveries that wait, by account."""
 
     settings: TakeoverSettings
     trails: dict[str, Trail] = {}
     shown: dict[str, tuple[Instant, str]] = {}
     opened: dict[str, Instant] = {}
+    held: dict[str, str] = {}
 
 
 def start(settings: WatchSettings) -> State:
@@ -88,6 +91,9 @@ def start(settings: WatchSettings) -> State:
 
 def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fact = recorded.fact
+    if isinstance(fact, RecoveryHeld):
+        held = kept(state.held, fact.account, recorded.id, MOST)
+        return msgspec.structs.replace(state, held=held), []
     if isinstance(fact, RecoveryCompleted):
         return (state if fact.factor else _recovered(state, fact.account, recorded)), []
     if isinstance(fact, AccountOpened):
@@ -105,7 +111,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
 
 def _recovered(state: State, account: str, recorded: Recorded) -> State:
     now, before = recorded.placed_at, state.trails.get(account)
-    trail = Trail(now, "a recovery", recorded.id)
+    held = state.held.get(account)
+    trail = Trail(now, "a recovery", (recorded.id,) if held is None else (recorded.id, held))
     if before is not None and now - before.since < seconds(state.settings.follows):
         trail = msgspec.structs.replace(trail, networks=before.networks, kinds=before.kinds)
     return _with(state, account, trail)
@@ -132,7 +139,7 @@ def _signed_in(state: State, fact: SignedInFact, recorded: Recorded) -> tuple[St
         new = opened is not None and now - opened < NEW
         if fact.factor or fact.known_browser or new:
             return state, []
-        entered = Trail(now, "a sign-in from a strange browser", recorded.id, (fact.network,))
+        entered = Trail(now, "a sign-in from a strange browser", (recorded.id,), (fact.network,))
         return _with(state, fact.account, entered), []
     if fact.network in trail.networks or len(trail.networks) >= state.settings.networks:
         return state, []
@@ -161,7 +168,7 @@ def _followed(
         evidence={Hypothesis.ACCOUNT_TARGETED: WEIGHTS[min(4, len(trail.kinds))]},
         at=now,
         reason=f"after {trail.how} there followed: {', '.join(sorted(trail.kinds))}",
-        events=(trail.id, *trail.kinds.values())[-MOST_EVENTS:],
+        events=(*trail.ids, *trail.kinds.values())[-MOST_EVENTS:],
         own_observation=True,
         forger=Forger.NOBODY,
         half_life=43_200.0,
@@ -208,6 +215,6 @@ def due(_state: State) -> Instant:
 
 HEARS = (
     *(AccountOpened, ChangeHeld, FactorBound, FactorLeaving, FactorRevoked),
-    *(RecoveryCompleted, SignedInFact),
+    *(RecoveryCompleted, RecoveryHeld, SignedInFact),
 )
 DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)

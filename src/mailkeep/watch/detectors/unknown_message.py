@@ -18,7 +18,7 @@ provider's webhook. Evasion: sending where no webhook tells, or raising the rate
 provider in an attacker's hands tells nothing.
 Who could forge it: nobody without the webhook's secret; a provider only against itself. Where
 copies are the journal, who keeps all of them from us brings nothing about: a word is judged beside
-a copy that came later. Who sends a copy of his mail along hides it. It is the provider's word, so
+a copy that came later. Who sends a copy of such mail along hides it. It is the provider's word, so
 never our own observation, and allows no automatic cut.
 State: 64 providers, 64 sightings each; a flood arrives as a count (``untold``).
 """

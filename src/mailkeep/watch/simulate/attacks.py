@@ -21,7 +21,15 @@ from mailkeep.recovery.events import (
     StoppedByFactor,
 )
 from mailkeep.watch.events import CanaryArrived, CanarySent
-from mailkeep.watch.types import RESETS, HoneyAccount, Hypothesis, Subject, provider_subject
+from mailkeep.watch.types import (
+    DECOY_MAILBOX,
+    OWN_MAILBOX,
+    RESETS,
+    HoneyAccount,
+    Hypothesis,
+    Subject,
+    provider_subject,
+)
 
 from .house import START, House, Timed, Trouble
 from .life import Life
@@ -90,6 +98,24 @@ def scenarios() -> tuple[Scenario, ...]:
             _attacked(_reader_and_link),
         ),
         Scenario(
+            "stranger_sender",
+            "a stranger's address stands in Reply-To, and nothing else is seen",
+            (_COMPROMISED, A),
+            _attacked(_planted(OWN_MAILBOX)),
+        ),
+        Scenario(
+            "stranger_in_decoys",
+            "a stranger's link stands in recovery mail, and nothing else is seen",
+            (_COMPROMISED, A),
+            _attacked(_planted(DECOY_MAILBOX)),
+        ),
+        Scenario(
+            "new_tracking_host",
+            "the provider's redirections have a new name, in all but recovery mail",
+            None,
+            _attacked(_redirected),
+        ),
+        Scenario(
             "honey",
             "the reader tries an address that only this provider was given",
             (_COMPROMISED, A),
@@ -97,7 +123,7 @@ def scenarios() -> tuple[Scenario, ...]:
         ),
         Scenario(
             "decoy",
-            "the reader tries a link that he found, and it is a decoy's",
+            "the reader tries a link that they found, and it is a decoy's",
             (_COMPROMISED, A),
             _attacked(_decoy),
         ),
@@ -170,7 +196,7 @@ def _attacked(attack: Attack) -> Callable[[House, int], Life]:
 
 
 def _victim(name: str, at: Instant, chance: Random, *, denied: bool = False) -> list[Timed]:
-    """He asks, reads one proof at ``a``, redeems it, and lacks the other."""
+    """The reader asks, reads one proof at ``a``, redeems it, and lacks the other."""
     account = f"acc_{name}"
     asked = RecoveryRequested(name, account, f"adr_{account}", "net_thief", "b_thief")
     out: list[Timed] = [(at, asked)]
@@ -201,6 +227,30 @@ def _reader_and_link(chance: Random) -> list[Timed]:
         name = f"cx{number}"
         arrived = CanaryArrived("a", name, 1.0, ("arxxwalls.example",))
         out += [(at, CanarySent("a", name)), (at + SECOND, arrived)]
+    return out
+
+
+def _planted(mailbox: str) -> Attack:
+    """In each canary of the hour, beside those that came as they were written."""
+
+    def attack(_chance: Random) -> list[Timed]:
+        return _altered(mailbox, planted=True)
+
+    return attack
+
+
+def _redirected(_chance: Random) -> list[Timed]:
+    return _altered(OWN_MAILBOX, planted=False)
+
+
+def _altered(mailbox: str, *, planted: bool) -> list[Timed]:
+    out: list[Timed] = []
+    strangers = ("arxxwalls.example",)
+    for number in range(12):
+        at, name = AT + number * 300 * SECOND, f"cp{number}"
+        there = strangers if planted else ()
+        arrived = CanaryArrived("a", name, 1.0, strangers, mailbox, planted=there)
+        out += [(at, CanarySent("a", name, mailbox)), (at + SECOND, arrived)]
     return out
 
 

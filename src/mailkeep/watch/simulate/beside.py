@@ -37,7 +37,9 @@ from mailkeep.watch.report_types import Source
 from mailkeep.watch.types import Hypothesis, WatchSettings, domain_subject
 
 from .house import Timed, Truth
+from .mishaps import Mishaps
 from .outside import Outside
+from .owners import Owners
 
 DOMAIN = "shop.example"
 BELIEVED = ("google.com", "microsoft.com", "yahooinc.com")
@@ -52,6 +54,7 @@ UNANNOUNCED = {
     ("export", False): 300.0,
     ("webhook", True): 1000.0,
 }
+LISTS = ("senders", "domains", "keys", "users", "webhooks", "templates")
 ANNOUNCED = 3.0  #: times as many are announced
 
 
@@ -87,6 +90,8 @@ class Beside:
         self._unannounced = unannounced
         self._chance = Random(f"beside {seed}")  # noqa: S311 - a simulation
         self._outside = Outside(providers, DOMAIN, seed)
+        self._owners = Owners(providers, addresses, seed, truths)
+        self.mishaps = Mishaps(providers, LISTS, seed)
         self._number = 0
         self._truths = truths
         self._mails = mails
@@ -106,8 +111,7 @@ class Beside:
         """What a day brings, at whatever time of it."""
         out: list[Timed] = []
         if first:
-            lists = ("senders", "domains", "keys", "users", "webhooks", "templates")
-            out += [(day, PostureRead(one, lists, lists, {})) for one in self._providers]
+            out += [(day, PostureRead(one, LISTS, LISTS, {})) for one in self._providers]
             out += [(day, self._lookalike(fresh=False)) for _ in range(20)]
         self._reports(out, day)
         for provider in self._providers:
@@ -121,7 +125,8 @@ class Beside:
                 self._by_hand = sorted([*self._by_hand, (at, provider)])
                 out.append((at, mail))
         self._people(out, day)
-        out += self._outside.day(day)
+        for one in (self._outside, self._owners, self.mishaps):
+            out += one.day(day)
         if self._chance.random() < 1 / 60:
             out.append((self._when(day), self._lookalike(fresh=True)))
         if self._chance.random() < 1 / 30:

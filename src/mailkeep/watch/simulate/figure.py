@@ -6,7 +6,7 @@ Legible in light and dark: it has its own background, and lines differ in dash a
 import math
 from collections.abc import Sequence
 
-from .measuring import Silence
+from .silence import Silence
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 24, 56, 56

@@ -1,6 +1,8 @@
 """The state of a simulated company: its providers, what they do for a while, and what is really
 going on."""
 
+import zlib
+
 import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
@@ -24,6 +26,7 @@ class House(msgspec.Struct, frozen=True):
         troubles: days between two outages of one provider; 0: none.
         beside: what goes on beside the mail goes on (``beside``).
         unannounced: colleagues change things at providers and tell nobody.
+        rehearsals: resets a day that an application tells of, and keeps.
     """
 
     providers: tuple[str, ...] = ("a", "b")
@@ -35,6 +38,7 @@ class House(msgspec.Struct, frozen=True):
     troubles: float = 30.0
     beside: bool = True
     unannounced: bool = False
+    rehearsals: float = 10.0
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -61,3 +65,8 @@ class Truth(msgspec.Struct, frozen=True):
     start: Instant
     end: Instant
     shape: str = ""
+
+
+def hash_of(name: str) -> int:
+    """A number that a name always has, in every process."""
+    return zlib.crc32(name.encode())

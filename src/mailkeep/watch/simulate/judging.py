@@ -1,8 +1,9 @@
-"""Runs a simulated log through detectors and correlation: which signals and opinions resulted
-(pure)."""
+"""Runs a simulated log through detectors and correlation: which signals and opinions resulted,
+and how long it took."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -10,6 +11,7 @@ from mailkeep.base.clock import HOUR, SECOND, Instant
 from mailkeep.events.types import Recorded
 from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.engine import Engine
+from mailkeep.watch.events import SignalRaised
 from mailkeep.watch.types import NEVER, Hypothesis, Signal, Subject, WatchSettings
 
 from .house import Truth
@@ -118,13 +120,25 @@ def judge(log: Iterable[Recorded], settings: WatchSettings, through: Instant = 0
     facts, last = 0, 0
     for recorded in log:
         facts, last = facts + 1, recorded.placed_at
-        for signal in engine.step(recorded):
+        for signal in _taken(engine, recorded):
             judge_.hear(signal, max(signal.at, engine.clock))
     for signal in engine.pass_time(max(through, last)):
         judge_.hear(signal, max(signal.at, engine.clock))
     judge_.judged.facts = facts
     judge_.judged.seconds = time.process_time() - started
     return judge_.judged
+
+
+def _taken(engine: Engine, recorded: Recorded) -> Iterator[Signal]:
+    """What a fact raises. A signal is a fact of the log too, as the runner records it."""
+    waiting = deque([recorded])
+    while waiting:
+        one = waiting.popleft()
+        for number, signal in enumerate(engine.step(one)):
+            yield signal
+            name = f"{one.id}_{number}"
+            again = Recorded(one.position, one.placed_at, one.placed_at, name, SignalRaised(signal))
+            waiting.append(again)
 
 
 def seconds(span: int) -> float:

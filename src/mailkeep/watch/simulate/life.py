@@ -11,7 +11,6 @@ mails in five go to the large families of mailboxes; one of those takes canaries
 """
 
 import math
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from random import Random
@@ -21,21 +20,15 @@ from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, FailedOver
 from mailkeep.mail.families import OTHER
-from mailkeep.recovery.events import (
-    ProofRedeemed,
-    ProofSent,
-    RecoveryCompleted,
-    RecoveryDenied,
-    RecoveryRequested,
-    RecoveryVoided,
-)
 from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
 from mailkeep.watch.types import DECOY_MAILBOX, OWN_MAILBOX, Hypothesis, provider_subject
 
 from .beside import Beside
-from .house import START, House, Timed, Trouble, Truth
+from .house import START, House, Timed, Trouble, Truth, hash_of
+from .recoveries import Recoveries
 
 ADDRESSES = 20_000
+REJECTED = 500  #: one mail in so many is refused for what it says
 FAMILIES = ("gmail", "gmail", "gmail", "gmail", "outlook", "outlook", "yahoo", "icloud", "other")
 
 
@@ -92,6 +85,9 @@ class Life:
         self._beside = Beside(
             *(house.providers, ADDRESSES, seed, self.truths, house.mails),
             unannounced=house.unannounced,
+        )
+        self._recoveries = Recoveries(
+            *(house.providers, ADDRESSES, seed, self._chance, self._proof_sent)
         )
 
     def run(self, days: float, start: Instant = START) -> Iterator[Recorded]:
@@ -160,7 +156,10 @@ class Life:
             for sort in self._sorts:
                 self._canaries(out, provider, hour, sort)
         for when in self._times(hour, self.house.recoveries / 24 * resets):
-            self._recovery(out, when)
+            self._number += 1
+            self._recoveries.ask(out, when, self._number)
+        if self.house.beside:
+            self._recoveries.rehearse(out, hour, self.house.rehearsals / 24 * resets)
         if self._attack is not None:
             out += self._attack(hour, self._chance)
         return out
@@ -183,6 +182,12 @@ class Life:
             message, address = f"m{self._number}", f"adr_{chance.randrange(ADDRESSES)}"
             self._attempt(out, provider, at, message, "bulk", address, troubles, bounces)
 
+    def _proof_sent(
+        self, out: list[Timed], provider: str, at: Instant, message: str, address: str
+    ) -> Instant | None:
+        troubles = [one for one in self._troubles if one.provider == provider]
+        return self._attempt(out, provider, at, message, "recovery", address, troubles)
+
     def _attempt(
         self,
         out: list[Timed],
@@ -203,6 +208,8 @@ class Life:
         """
         chance = self._chance
         outcome, lost, slow = self._fate(at, stream, troubles)
+        if self.house.beside and outcome == "accepted" and hash_of(message) % REJECTED == 0:
+            outcome = "rejected"
         seconds = chance.lognormvariate(-1.5, 0.5)
         family = FAMILIES[hash_of(address) % len(FAMILIES)]
         out.append(
@@ -214,6 +221,8 @@ class Life:
                 ),
             )
         )
+        if outcome == "rejected":
+            return None  # about the message: no other provider is tried
         if outcome != "accepted":
             if stream != "recovery" and not tried and len(self.house.providers) > 1:
                 self._move(out, provider, at + SECOND, message, stream, address, outcome)
@@ -276,13 +285,16 @@ class Life:
     def _canaries(self, out: list[Timed], provider: str, hour: Instant, sort: Canary) -> None:
         """Canaries of a sort. Those to a mailbox that others keep are slow, at times greylisted,
         and seldom lost; decoys pass for recovery mail, so nobody spares them."""
-        chance, own, decoy = self._chance, sort.mailbox == OWN_MAILBOX, sort.stream == "recovery"
+        chance, mishaps = self._chance, self._beside.mishaps
+        own, decoy = sort.mailbox == OWN_MAILBOX, sort.stream == "recovery"
         troubles = [one for one in self._troubles if one.provider == provider]
         at = max(self._next_canary.get((provider, sort.mailbox), 0), hour)
         while at < hour + HOUR:
             self._number += 1
             name = f"c{self._number}"
             outcome, lost, slow = self._fate(at, sort.stream, troubles, canary=not decoy)
+            if self.house.beside and outcome == "accepted" and mishaps.refused():
+                outcome = "rejected"
             seconds = chance.lognormvariate(0.0, 0.45) + slow
             if sort.family != OTHER:
                 seconds = chance.lognormvariate(2.0, 0.7) + slow
@@ -297,7 +309,10 @@ class Life:
                 out.append((at, CanarySent(provider, name, sort.mailbox)))
                 if not lost:
                     strangers = self._strangers() if own else ()
-                    arrived = CanaryArrived(provider, name, seconds, strangers, sort.mailbox)
+                    failed = () if sort.family == OTHER else mishaps.failed(provider, at)
+                    arrived = CanaryArrived(
+                        provider, name, seconds, strangers, sort.mailbox, failed
+                    )
                     out.append((at + round(seconds * SECOND), arrived))
                     self._reported(out, provider, at, name, seconds, sort.stream)
             elif outcome == "rejected":
@@ -331,64 +346,6 @@ class Life:
         innocent = self.house.canaries / (3 * 365 * 86_400)
         return (f"links{self._number}.example",) if self._chance.random() < innocent else ()
 
-    def _recovery(self, out: list[Timed], at: Instant) -> None:
-        """A person asks for a reset; see the half proof's tests for what is judged here."""
-        chance = self._chance
-        self._number += 1
-        name, account = f"r{self._number}", f"acc_{chance.randrange(ADDRESSES)}"
-        network, browser = f"net_{chance.randrange(5000)}", f"b{self._number}"
-        if chance.random() < 0.1:  # no account has this address
-            out.append((at, RecoveryRequested(None, None, f"adr_x{name}", network, browser)))
-            return
-        address = f"adr_{account}"
-        out.append((at, RecoveryRequested(name, account, address, network, browser)))
-        names = self.house.providers
-        routes = dict(zip(("link", "code"), chance.sample(names, 2), strict=True))
-        came: dict[str, Instant | None] = {}
-        for proof, provider in routes.items():
-            message = f"{name}{proof}"
-            troubles = [one for one in self._troubles if one.provider == provider]
-            sent = ProofSent(name, account, proof, message, provider)
-            out.append((at + SECOND // 10, sent))
-            when = at + SECOND // 5
-            came[proof] = self._attempt(out, provider, when, message, "recovery", address, troubles)
-        if chance.random() < 1 / 7:
-            return
-        known, asked = chance.random() < 1 / 3, chance.random() < 0.7
-        names_of = chance.sample(("link", "code"), 2)
-        shows = [(one, then) for one in names_of if (then := came[one]) is not None]
-        when = at + round(chance.lognormvariate(4, 0.8) * SECOND)
-
-        def shown(proof: str) -> ProofRedeemed:
-            way = (routes[proof],)
-            return ProofRedeemed(name, account, proof, way, asked, known, network, browser)
-
-        for place, (proof, then) in enumerate(shows):
-            if place:
-                when += round(chance.lognormvariate(3.4, 1.0) * SECOND)
-            when = max(when, then + 15 * SECOND)
-            out.append((when, shown(proof)))
-            if len(shows) < 2 or chance.random() < 0.1 * (1 - place):
-                break
-        else:
-            if len(shows) == 2:
-                self._completed(out, name, account, browser, when, routes[shows[0][0]])
-            return
-        out.append((at + HOUR, RecoveryVoided(name, account, "expired")))
-
-    def _completed(
-        self, out: list[Timed], name: str, account: str, browser: str, when: Instant, first: str
-    ) -> None:
-        chance = self._chance
-        out.append((when + 60 * SECOND, RecoveryCompleted(name, account, False, browser)))
-        if chance.random() < 0.003:  # forgot that they had asked
-            out.append((when + HOUR, RecoveryDenied(name, account, True, first, True)))
-
 
 def _when(one: Timed) -> Instant:
     return one[0]
-
-
-def hash_of(name: str) -> int:
-    """A number that a name always has, in every process."""
-    return zlib.crc32(name.encode())

@@ -7,42 +7,28 @@ from random import Random
 
 import msgspec
 
-from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
+from mailkeep.base.clock import DAY, HOUR, SECOND
 from mailkeep.events.types import Recorded
-from mailkeep.mail.events import AttemptFinished, DeliveryReported
 from mailkeep.recovery.events import RecoveryRequested
-from mailkeep.watch.detector import Running
-from mailkeep.watch.detectors import delivery_silence, reset_surge
-from mailkeep.watch.types import HoneySettings, Hypothesis, Signal, WatchSettings
+from mailkeep.watch.detectors import reset_surge
+from mailkeep.watch.types import HoneySettings, Hypothesis, WatchSettings
 
 from . import beside, limits
 from .attacks import AT, HONEY, LASTS, Scenario, scenarios
 from .house import START, House, Truth
 from .judging import Held, judge
 from .life import Life
+from .silence import RATES, ROUGH, SHAPES, Silence, rough, silence
 
 YEAR = 365.25
-RATES = (1 / 3600, 10 / 3600, 1 / 60, 10 / 60, 1.0, 10.0)  #: confirmations a second
 FACTORS = (5.0, 10.0, 50.0)
 FEW = 3  #: mails; an outage that touches fewer is hardly one, and nobody could tell
 
 Tell = Callable[[int, int], None]
 
 
-def _quiet(_done: int, _whole: int) -> None:
-    return
-
-
-class Silence(msgspec.Struct, frozen=True):
-    """Total loss of a Poisson stream: seconds from the last report to the alarm, in the mean and
-    at worst of ``runs``, beside the limit."""
-
-    rate: float
-    limit: float
-    mean: float
-    worst: float
-    runs: int
-    missed: int
+def quiet(_done: int, _whole: int) -> None:
+    """Tell nobody how far it is."""
 
 
 class Surge(msgspec.Struct, frozen=True):
@@ -113,10 +99,11 @@ class Measured(msgspec.Struct, frozen=True):
     surge: tuple[Surge, ...]
     scenarios: tuple[Outcome, ...]
     ordinary: Ordinary
+    rough: tuple[Silence, ...] = ()
 
 
 def measure(
-    days: float, seed: int, runs: int, settings: WatchSettings, tell: Tell = _quiet
+    days: float, seed: int, runs: int, settings: WatchSettings, tell: Tell = quiet
 ) -> Measured:
     """Everything, from one seed.
 
@@ -124,7 +111,8 @@ def measure(
         days: of ordinary life.
         runs: lives of each scenario, and of each rate.
     """
-    whole = len(RATES) + len(FACTORS) + len(scenarios())
+    uneven = [(shape, rate) for shape in SHAPES for rate in ROUGH]
+    whole = len(RATES) + len(uneven) + len(FACTORS) + len(scenarios())
     done = 0
 
     def step() -> None:
@@ -136,6 +124,10 @@ def measure(
     for rate in RATES:
         found_silence.append(silence(rate, seed, runs, settings))
         step()
+    found_rough = []
+    for shape, rate in uneven:
+        found_rough.append(rough(shape, rate, seed, runs, settings))
+        step()
     found_surge = []
     for factor in FACTORS:
         found_surge.append(surge(factor, seed, runs, settings))
@@ -145,52 +137,9 @@ def measure(
         outcomes.append(outcome(one, seed, runs, settings))
         step()
     life = ordinary(days, seed, settings, lambda at, of: tell(whole * (of + at), 2 * whole * of))
-    return Measured(tuple(found_silence), tuple(found_surge), tuple(outcomes), life)
-
-
-def silence(rate: float, seed: int, runs: int, settings: WatchSettings) -> Silence:
-    """Learn from a Poisson stream, then lose all of it."""
-    days = settings.delivery_silence.between_false_alarms
-    limit = limits.gap(rate, days)
-    delays: list[float] = []
-    for run in range(runs):
-        chance = Random(f"silence {rate} {seed} {run}")  # noqa: S311 - a simulation
-        delay = _silence(rate, chance, settings, limit)
-        if delay is not None:
-            delays.append(delay)
-    mean = math.fsum(delays) / len(delays) if delays else math.nan
-    return Silence(rate, limit, mean, max(delays, default=math.nan), runs, runs - len(delays))
-
-
-def _silence(rate: float, chance: Random, settings: WatchSettings, limit: float) -> float | None:
-    """One run; the detector learns over twice its memory. None: it alarmed before, or never."""
-    running = delivery_silence.DETECTOR.run(settings)
-    when, facts = float(START), 0
-    last = START
-    learn = 2 * settings.delivery_silence.memory
-    end = math.inf
-    while when < end:
-        when += chance.expovariate(rate) * SECOND
-        at = round(when)
-        signals = _tick(running, last, at) if facts > learn else []
-        facts += 1
-        name = f"m{facts}"
-        sent = AttemptFinished(name, name, "a", "bulk", "adr", "accepted", "", 0.1)
-        signals += running.step(Recorded(facts, at, at, name, sent))
-        if any(one.evidence for one in signals):
-            return (signals[0].at - last) / SECOND if facts > learn else None
-        if facts <= learn:
-            heard = DeliveryReported("a", name, "delivered", name, "bulk", "adr", None)
-            running.step(Recorded(facts, at, at, name, heard))
-            last = at
-            end = at + 20 * limit * SECOND
-    return None
-
-
-def _tick(running: Running, last: Instant, until: Instant) -> list[Signal]:
-    due = max(last, running.due())
-    second = -(-due // SECOND) * SECOND
-    return running.tick(second) if second <= until else []
+    return Measured(
+        *(tuple(found_silence), tuple(found_surge), tuple(outcomes), life, tuple(found_rough))
+    )
 
 
 def surge(factor: float, seed: int, runs: int, settings: WatchSettings) -> Surge:
@@ -268,7 +217,7 @@ def ordinary(
     days: float,
     seed: int,
     settings: WatchSettings,
-    tell: Tell = _quiet,
+    tell: Tell = quiet,
     *,
     unannounced: bool = False,
 ) -> Ordinary:

@@ -10,11 +10,12 @@ out for a day, and once in two years its renewal leaves the chain out.
 from random import Random
 
 from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
-from mailkeep.watch.events import ConsoleUsed, TlsReported
+from mailkeep.watch.events import ConsoleAccepted, ConsoleUsed, TlsReported
 
 from .house import Timed
 
 PEOPLE = 3
+ASKED = 2 / 3
 LOOKS_IN, TRAVELS, JOINS = 1 / 3, 1 / 35, 1 / 182
 DEPLOYS, MAKES_KEY, ANNOUNCED = 1 / 7, 1 / 60, 0.75
 
@@ -29,6 +30,7 @@ class Outside:
         self._providers = providers
         self._domain = domain
         self._chance = Random(f"outside {seed}")  # noqa: S311 - a simulation
+        self._asks = Random(f"asks {seed}")  # noqa: S311 - a simulation
         self._people = [f"staff_{n}" for n in range(PEOPLE)]
         self._number = 0
 
@@ -47,7 +49,12 @@ class Outside:
                         where = self._name("network")
                     elif who not in self._people[:PEOPLE]:
                         where = f"network_of_{who}"
-                    out.append(self._used(day, provider, "sign_in", who, where))
+                    used = self._used(day, provider, "sign_in", who, where)
+                    out.append(used)
+                    if where != "network_office" and self._asks.random() < ASKED:
+                        later = used[0] + round(self._asks.uniform(0.5, 6) * HOUR)
+                        told = (f"line_{self._number}",)
+                        out.append((later, ConsoleAccepted(told, "key_operator")))
             if self._chance.random() < DEPLOYS:
                 out.append(self._used(day, provider, "change", "staff_ci", "network_ci"))
             if self._chance.random() < MAKES_KEY:

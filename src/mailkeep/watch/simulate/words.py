@@ -2,14 +2,38 @@
 
 from collections.abc import Sequence
 
+from . import goals
 from .figure import rate, span
 from .measuring import Measured, Ordinary, Outcome
+from .pace import Speed
+from .silence import BURST, Silence
+
+#: What a rate of facts is not.
+TIMED = (
+    "That times the detectors alone: reading facts from the log, decoding them and saving the "
+    "detectors' state are left out."
+)
 
 
-def report(found: Measured, lived: Ordinary | None = None) -> str:
-    """All of it; ``lived``: of more years than were measured with the rest."""
-    ordinary = life(found.ordinary if lived is None else lived)
-    return "\n".join([*_silence(found), "", *_surge(found), "", *_scenarios(found), "", *ordinary])
+def report(found: Measured, lived: Ordinary | None = None, speed: Speed | None = None) -> str:
+    """All of it, what was to be reached first; ``lived``: of more years than were measured with the
+    rest."""
+    ordinary = found.ordinary if lived is None else lived
+    lines = _goals(goals.verdicts(found, ordinary, speed))
+    if speed is not None:
+        whole = f"All detectors together weigh {speed.per_second:,.0f} facts a second on one core."
+        lines += ["", f"{whole} {TIMED}"]
+    rough = ["", *_rough(found.rough)] if found.rough else []
+    tables = [*_silence(found), *rough, "", *_surge(found), "", *_scenarios(found)]
+    return "\n".join([*lines, "", *tables, "", *life(ordinary)])
+
+
+def _goals(found: Sequence[goals.Verdict]) -> list[str]:
+    rows = []
+    for one in found:
+        met = "met" if one.shown else "not shown in so short a time"
+        rows.append((one.goal, one.reached, met if one.met else "**missed**"))
+    return _table(("goal", "reached", ""), rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -32,6 +56,29 @@ def _silence(found: Measured) -> list[str]:
     head = ("confirmed", "limit", "mean", "ratio", "worst", "seen")
     return [
         "Total loss of a Poisson stream, from the last report to the signal:",
+        "",
+        *_table(head, rows),
+    ]
+
+
+def _rough(found: Sequence[Silence]) -> list[str]:
+    rows = [
+        (
+            one.shape,
+            rate(one.rate),
+            span(one.limit),
+            span(one.mean),
+            f"{one.mean / one.limit:.2f}",
+            span(one.worst),
+            f"{one.runs - one.missed} of {one.runs}",
+            f"{one.false} in {one.days:,.0f} days",
+        )
+        for one in found
+    ]
+    head = ("traffic", "confirmed", "Poisson's limit", "mean", "ratio", "worst", "seen", "false")
+    title = f"Total loss of rougher traffic: in bursts of {BURST:g} mails, and by day and night:"
+    return [
+        title,
         "",
         *_table(head, rows),
     ]

@@ -1,0 +1,59 @@
+"""``mailkeep incidents notices``: which owners were told of an incident, and which were not."""
+
+from typing import Annotated
+
+import typer
+
+from mailkeep.app.environment import NoSecrets
+from mailkeep.base.clock import readable
+from mailkeep.base.wording import counted
+from mailkeep.incidents import queries as incidents
+from mailkeep.response import queries, telling
+from mailkeep.response.telling import Counts, Page
+from mailkeep.store.database import Tx
+
+from .house import DEFAULT_HOME, Home, read, settings
+from .output import Json, result
+
+
+def notices(
+    incident: Annotated[str, typer.Argument(help="As the list names it.")],
+    unreached: Annotated[
+        bool, typer.Option("--unreached", help="Only owners who were not told.")
+    ] = False,
+    after: Annotated[str, typer.Option(help="The account at which the page before ended.")] = "",
+    limit: Annotated[
+        int, typer.Option(min=1, max=telling.MOST, help="Owners on a page.")
+    ] = telling.PAGE,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Say which owners were told what happened to their account, by the accounts' ids."""
+    from mailkeep.app.application import Application
+    from mailkeep.http.api.notices import shown
+
+    means = Application(settings(home), home, environ=NoSecrets()).response.means
+
+    async def work(tx: Tx) -> tuple[Counts, Page]:
+        case = queries.case_of(tx, means, await incidents.one(tx, incident))
+        page = telling.page(tx, means, case, unreached=unreached, after=after, limit=limit)
+        return await telling.counts(tx, means, case), await page
+
+    numbers, found = read(home, work)
+    result(shown(numbers, found), _text(numbers, found), as_json=as_json)
+
+
+def _text(numbers: Counts, found: Page) -> str:
+    owners = counted(numbers.owners, "owner")
+    lines = [f"{numbers.told:,} of {owners} told, {numbers.not_told:,} not, or not yet"]
+    for one in found.owners:
+        lines.append(f"{one.account}  {'told' if one.told else 'not told'}")
+        lines += [
+            f"  {readable(each.at)}  {each.message}  {each.status}: {each.what.replace('_', ' ')}"
+            for each in one.mails
+        ]
+        if not one.mails:
+            lines.append("  nothing was written, or no address counts")
+    if found.after:
+        lines.append(f"More: --after {found.after}")
+    return "\n".join(lines)
