@@ -185,6 +185,8 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/trust/smallest": _CHAIN,
     "GET /v1/trust/changes": _CHAIN,
     "GET /v1/trust/model": _CHAIN,
+    "GET /v1/trust/models": _CHAIN,
+    "GET /v1/trust/diff": _CHAIN,
     "GET /v1/verdicts/{verdict}": Door("recover", "an application's", "verdicts it was handed"),
     "POST /v1/verdicts/{verdict}/acknowledge": Door(
         "", "", "the access token that came with the verdict, once"

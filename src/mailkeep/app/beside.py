@@ -1,5 +1,5 @@
 """Builds the background work that is not about carrying mail: erasures, anchors of the audit chain,
-precomputed counts, moves between providers."""
+precomputed counts, threat models, moves between providers."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -9,6 +9,7 @@ from mailkeep.cutover.offboarding import Offboarding
 from mailkeep.cutover.services import Cutover
 from mailkeep.mail import counting
 from mailkeep.posture import counts
+from mailkeep.posture.services import Models
 from mailkeep.privacy.services import Privacy
 from mailkeep.response.crying import Crier
 
@@ -26,6 +27,7 @@ MOVE_SECONDS = 5.0
 LEAVE_SECONDS = 60.0
 LEDGER_SECONDS = 1.0
 CRY_SECONDS = 5.0
+MODEL_SECONDS = 60.0
 COUNT_SECONDS = 60.0  #: how often the age of what was counted is looked at
 
 
@@ -60,4 +62,6 @@ def loops(app: "Application", keep: Keep) -> Iterator[tuple[str, Any]]:
     crier = Crier(app.database, means.house, app.pagers, app.settings.public_url)
     yield "cries", keep("cries", crier.step, CRY_SECONDS)
     yield "exposures", keep("exposures", partial(counting.step, app.database), LEDGER_SECONDS)
+    models = Models(app.database, app.chain)
+    yield "models", keep("models", models.step, MODEL_SECONDS)
     yield "counts", keep("counts", partial(counts.step, app.database, app.chain), COUNT_SECONDS)

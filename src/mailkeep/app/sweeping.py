@@ -9,7 +9,6 @@ import structlog
 
 from mailkeep.base import memory
 from mailkeep.events import turns
-from mailkeep.posture import services as models
 
 from . import retention
 from .loops import Keep, Loop
@@ -71,7 +70,6 @@ async def _rows(app: "Application", sweeper: retention.Sweeper) -> bool:
         await app.recovery.subjects.apply_due()
         await app.accounts.factors_due()
         await app.database.retrying(partial(app.accounts.changes.settle, limit=SETTLE))
-    await models.look(app.database, app.chain)
     if app.signals is not None:
         await app.signals.sweep()
     forgotten = await sweeper.step(retention.BATCH, WITHIN)

@@ -13,6 +13,8 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.posture import scene, words
 from mailkeep.posture.types import House, Live, Provider, SinglePoint, Watcher
 from mailkeep.posture.whatif import Model, failing
+from mailkeep.providers import registry
+from mailkeep.providers.posture import registry as readers
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.playbooks import books
 from mailkeep.trust import register
@@ -20,9 +22,9 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.trust.types import Party
 from mailkeep.trust.world import NO_FACTOR, Group, with_custody
 from mailkeep.watch.detectors.catalogue import DETECTORS
-from mailkeep.watch.types import Hypothesis
+from mailkeep.watch.types import Hypothesis, PostureSettings
 
-from . import observing
+from . import looking, observing
 from .settings import Settings
 
 OURS, THEIRS = "ours", "theirs"  #: of a provider's option ``dkim``: who signs
@@ -43,7 +45,9 @@ def graph(settings: Settings, clock: Clock) -> TrustGraph:
 def judged(settings: Settings) -> dict[str, Party]:
     """The parties by which that is judged: who keeps the API secret of a provider counts too."""
     proofs = "" if settings.recovery is None else settings.recovery.stream
-    return with_custody(register.load(settings.party), scene.accounts(settings.provider), proofs)
+    return with_custody(
+        register.load(settings.party), scene.accounts(_providers(settings, ())), proofs
+    )
 
 
 def house(settings: Settings) -> House:
@@ -59,16 +63,7 @@ def house(settings: Settings) -> House:
     posture = settings.posture
     return House(
         register.load(settings.party),
-        tuple(
-            Provider(
-                one.name,
-                one.kind,
-                one.party,
-                _signed(one.options, sending),
-                _returned(one.kind, one.options, sending),
-            )
-            for one in settings.provider
-        ),
+        _providers(settings, sending),
         settings.streams(),
         recovery,
         Classes(settings.accounts.classes),
@@ -79,15 +74,43 @@ def house(settings: Settings) -> House:
             ACTIONS[name].title + (" (by itself)" if name in play.automatic else "")
             for name in play.actions
         ),
-        () if posture is None else tuple(one.name for one in posture.account),
+        looking.read(settings),
+        PostureSettings().interval if posture is None else posture.interval,
         settings.trust,
         canaries=canary is not None,
+        anchored=bool(settings.audit.anchors),
         encrypted=site.scheme == "https",
         sign_on=""
         if settings.operators is None
         else (urlsplit(settings.operators.issuer).hostname or settings.operators.issuer),
         consoles=_consoles(settings),
     )
+
+
+def _providers(settings: Settings, sending: tuple[str, ...]) -> tuple[Provider, ...]:
+    """Our accounts at providers, and which keys of ours lie there."""
+    read, out = looking.read(settings), []
+    for one in settings.provider:
+        able = registry.get(one.kind).capabilities
+        reads = read.get(one.name) in readers.SENDS
+        hooked = looking.reports(one)
+        out.append(
+            Provider(
+                one.name,
+                one.kind,
+                one.party,
+                _signed(one.options, sending),
+                _returned(one.kind, one.options, sending),
+                able.texts,
+                (
+                    *((scene.manager_of(one.name),) if one.manager else ()),
+                    *((scene.reading_of(one.name),) if reads else ()),
+                ),
+                scene.hook_of(one.name) if hooked else "",
+                hooked and able.webhook_auth == "shared_secret",
+            )
+        )
+    return tuple(out)
 
 
 def _consoles(settings: Settings) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -132,7 +155,8 @@ def _returned(kind: str, options: Mapping[str, str], sending: tuple[str, ...]) -
 
 
 def watchers(settings: Settings) -> dict[str, Watcher]:
-    """Every detector, its delay as its own page tells it, and why it is blind here if it is."""
+    """Every detector, its delay as its own page tells it, why it is blind here if it is, and at
+    which accounts it looks."""
     reports = settings.reports
     off = {
         "stranger_in_mail": "" if settings.canary else _CANARY,
@@ -154,9 +178,13 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
         ):
             off[name] = _ACCOUNTS
     out = {}
+    places = looking.places(settings)
     for one in DETECTORS:
         module = importlib.import_module(f"mailkeep.watch.detectors.{one.name}")
-        out[one.name] = Watcher(one.name, words.delay(module.__doc__ or ""), off.get(one.name, ""))
+        found = Watcher(one.name, words.delay(module.__doc__ or ""), off.get(one.name, ""))
+        if (there := places.get(one.name)) is not None:
+            found = msgspec.structs.replace(found, at=there.at, elsewhere=there.elsewhere)
+        out[one.name] = found
     return out
 
 

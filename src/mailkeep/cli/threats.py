@@ -1,15 +1,14 @@
 """``mailkeep trust model``, ``models``, ``diff``: the generated threat model, and earlier
 versions."""
 
-import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mailkeep.app import trusting
-from mailkeep.base.clock import DAY, SECOND, Instant, iso, readable
-from mailkeep.base.errors import BadSettings
+from mailkeep.base.clock import iso, readable
+from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.posture import markdown, queries, services
 from mailkeep.posture.model import ThreatModel, written
 from mailkeep.posture.model import difference as differ
@@ -19,13 +18,11 @@ from mailkeep.store.database import Tx
 from .house import DEFAULT_HOME, Home, read, settings
 from .output import Json, result, table
 
-NOW = "now"
-
 
 def model(
     day: Annotated[
         str, typer.Option("--day", help="As it was at the end of a day, as 2026-11-28.")
-    ] = NOW,
+    ] = services.NOW,
     file: Annotated[Path | None, typer.Option("--file", help="Write it there.")] = None,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
@@ -56,7 +53,7 @@ def models(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
 
 def difference(
     before: Annotated[str, typer.Argument(help="A day, as 2026-11-28.")],
-    after: Annotated[str, typer.Argument(help="Another one, or now.")] = NOW,
+    after: Annotated[str, typer.Argument(help="Another one, or now.")] = services.NOW,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -71,15 +68,9 @@ def difference(
 
 
 async def _model(tx: Tx, house: House, day: str) -> ThreatModel:
-    if day == NOW:
+    if day == services.NOW:
         return written(await queries.model(tx, house))
-    return await services.as_of(tx, _end(day))
-
-
-def _end(day: str) -> Instant:
-    """The last instant of a day. Raises ``BadSettings``."""
     try:
-        days = (datetime.date.fromisoformat(day) - datetime.date(1970, 1, 1)).days
-    except ValueError:
-        raise BadSettings(f"say a day such as 2026-11-28, not {day!r}") from None
-    return round((days + 1) * DAY - SECOND)
+        return await services.as_of(tx, services.end_of(day))
+    except Invalid as error:
+        raise BadSettings(str(error)) from None

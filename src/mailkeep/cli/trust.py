@@ -1,22 +1,45 @@
 """``mailkeep trust``: what-if analysis of third parties: who could take what, by which path."""
 
+import enum
 from typing import Annotated
 
 import typer
 
 from mailkeep.app import trusting
 from mailkeep.base.clock import SystemClock, iso
+from mailkeep.base.errors import Unavailable
 from mailkeep.base.wording import counted
 from mailkeep.posture import changes, queries, words
 from mailkeep.posture.types import Fall, Ranked, Sets, SinglePoint
 from mailkeep.posture.whatif import Model, by_party, failing
 
 from .house import DEFAULT_HOME, Home, read, settings, sqlite_file
-from .output import FOUND, Json, group, plain, result, table
+from .output import FOUND, Json, group, note, plain, result, table
 
 app = group("The chain of trust: what falls if this one falls.", also={"list": "parties"})
 
 MOST_PATHS = 40  #: capabilities that are shown with their path
+NOT_ALL = 3  #: exit code of a check that passed by the settings, and could not ask the database
+
+SettingsOnly = Annotated[
+    bool,
+    typer.Option("--settings-only", help="Ask no database: one account of each class is supposed."),
+]
+
+
+class Basis(enum.StrEnum):
+    """What an answer rests on."""
+
+    DATABASE = "database"  #: the accounts, keys and routes that there are
+    SETTINGS = "settings"  #: the settings alone: nobody asked for more, or there is no more yet
+    UNREACHABLE = "unreachable"  #: the settings alone, since the database could not be asked
+
+
+_SUPPOSED = "one account of each class is supposed; keys, operators and mailboxes are left out."
+_BASES = {
+    Basis.SETTINGS: [f"By the settings alone: {_SUPPOSED}", ""],
+    Basis.UNREACHABLE: [f"The database could not be asked. By the settings alone: {_SUPPOSED}", ""],
+}
 
 
 @app.command("whatif")
@@ -42,9 +65,13 @@ def parties(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
 
 
 @app.command("changes")
-def what_would_help(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
+def what_would_help(
+    settings_only: SettingsOnly = False, as_json: Json = False, home: Home = DEFAULT_HOME
+) -> None:
     """Rank what single changes would buy."""
-    model = _model(home, build=True)
+    model, basis = _built(home, settings_only=settings_only)
+    if basis is Basis.DATABASE:
+        model = trusting.with_supposed(model)
     found = changes.ranked(model.world, model.live.today)
     lines = [
         f"{place}. {one.what}\n   {one.why}: by one party alone {one.single_before} ->"
@@ -53,48 +80,72 @@ def what_would_help(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         for place, one in enumerate(found, start=1)
     ]
     none = ["No single change that we know of would buy anything."]
-    text = "\n".join([*_supposed(model), *(lines or none)])
-    result({"changes": found, "counted_at": model.counted_at}, text, as_json=as_json)
+    said = _BASES.get(basis, _supposed(model))
+    text = "\n".join([*said, *(lines or none)])
+    document = {"changes": found, "counted_at": model.counted_at, "basis": basis}
+    result(document, text, as_json=as_json)
 
 
 @app.command("check")
 def check(
     no_single_point: Annotated[
         bool,
-        typer.Option("--no-single-point", help="End with 1 where one party alone takes accounts."),
+        typer.Option(
+            "--no-single-point",
+            help="End with 1 where one party alone takes accounts; with 3 where none does by the"
+            " settings, and the database could not be asked.",
+        ),
     ] = False,
     catching: Annotated[
         bool,
         typer.Option("--catching", help="Count accounts too that fall when their owner signs in."),
     ] = False,
+    settings_only: SettingsOnly = False,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """List the smallest sets of parties that take accounts; needs no database, as in a build."""
-    model = trusting.with_every_class(_model(home, build=True, counted=True))
+    """List the smallest sets of parties that take accounts; --settings-only in a build."""
+    model, basis = _built(home, settings_only=settings_only)
+    model = trusting.with_every_class(model)
     points = model.single_points()
     bad = failing(points, catching=catching)
     smallest = model.smallest()
-    document = {"passed": not bad, "failing": bad, "single_points": points, "smallest": smallest}
-    result(document, _checked(points, bad, smallest), as_json=as_json)
+    document = {
+        "passed": not bad,
+        "failing": bad,
+        "single_points": points,
+        "smallest": smallest,
+        "basis": basis,
+    }
+    text = "\n".join([*_BASES.get(basis, []), _checked(points, bad, smallest)])
+    result(document, text, as_json=as_json)
     if no_single_point and bad:
         raise typer.Exit(FOUND)
+    if no_single_point and basis is Basis.UNREACHABLE:
+        raise typer.Exit(NOT_ALL)
 
 
-def _model(home: Home, *, build: bool = False, counted: bool = False) -> Model:
-    """The model of a home.
+def _model(home: Home) -> Model:
+    """The model of a home."""
+    house = trusting.house(settings(home))
+    return trusting.with_supposed(read(home, lambda tx: queries.model(tx, house)))
 
-    Args:
-        build: without a database, of its settings alone.
-        counted: with the accounts that there are, though there is none.
-    """
+
+def _built(home: Home, *, settings_only: bool) -> tuple[Model, Basis]:
+    """The model of a home as a build sees it: of its settings alone where the database is not asked
+    for, is not there yet, or cannot be reached."""
     known = settings(home)
     house = trusting.house(known)
-    file = sqlite_file(known.database_url(home)) if build else None
-    if file is not None and not file.exists():
-        return trusting.supposed(house, iso(SystemClock().now())[:10])
-    found = read(home, lambda tx: queries.model(tx, house))
-    return found if counted else trusting.with_supposed(found)
+    basis = Basis.SETTINGS
+    if not settings_only:
+        file = sqlite_file(known.database_url(home))
+        if file is None or file.exists():
+            try:
+                return read(home, lambda tx: queries.model(tx, house)), Basis.DATABASE
+            except (Unavailable, OSError) as error:
+                note(f"The database cannot be asked: {error}")
+                basis = Basis.UNREACHABLE
+    return trusting.supposed(house, iso(SystemClock().now())[:10]), basis
 
 
 def _supposed(model: Model) -> list[str]:
@@ -121,6 +172,8 @@ def fall_lines(one: Fall) -> list[str]:
                 f" at {taken.mailbox}: {words.HOWS[taken.how]}"
             )
             lines += [f"    - {step}" for step in taken.path]
+    for entry in one.register:
+        lines += [f"{entry.name}, {what}" for what in words.entry_words(entry)]
     by = ", ".join(one.exposed_by) or "nobody"
     lines.append(f"Addresses given to {it}: {one.exposed} (through {by}).")
     lines += ["", f"What {who} could do:"]
@@ -142,7 +195,7 @@ def fall_lines(one: Fall) -> list[str]:
         on = [watcher for watcher in seen.watchers if not watcher.off]
         lines.append(f"  {seen.act}: {'' if on else 'nobody. '}{seen.blind}".rstrip())
         lines += [f"    {words.watcher_words(watcher)}" for watcher in seen.watchers]
-    lines += ["", "Playbook: " + (", ".join(one.playbook) or "none")]
+    lines += ["", "Playbook: " + (", ".join(one.playbook) or words.NO_PLAYBOOK)]
     return lines
 
 

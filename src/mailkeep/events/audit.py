@@ -65,6 +65,13 @@ async def acts(
     return await tx.all(query if actor is None else query.where(audit.c.actor == actor))
 
 
+async def last(tx: Tx, act: str) -> dict[str, object] | None:
+    """What the newest entry of an act says; None where there is none."""
+    query = select(audit.c.data).where(audit.c.act == act).order_by(audit.c.number.desc())
+    found = await tx.value(query.limit(1))
+    return None if found is None else msgspec.json.decode(found, type=dict[str, object])
+
+
 async def verify(tx: Tx) -> int | None:
     """The number of the first entry that does not fit the chain, or None when all do. Only an
     anchored head can tell that the chain was cut short, or rewritten as a whole (``anchors``)."""

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from mailkeep.mail import told
-from mailkeep.posture.model import ThreatModel
+from mailkeep.posture.model import Difference, ThreatModel
 from mailkeep.posture.types import Fall
 
 from .api import (
@@ -345,7 +345,13 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/trust/single-points", "get"): Operation({200: (trust.SinglePointsOut,)}),
     ("/v1/trust/smallest", "get"): Operation({200: (trust.SmallestOut,)}),
     ("/v1/trust/changes", "get"): Operation({200: (trust.ChangesOut,)}),
-    ("/v1/trust/model", "get"): Operation({200: (ThreatModel,)}),
+    ("/v1/trust/model", "get"): Operation(
+        {200: (ThreatModel,)}, query=trust.DayIn, problems=(404, 422)
+    ),
+    ("/v1/trust/models", "get"): Operation({200: (trust.ModelsOut,)}),
+    ("/v1/trust/diff", "get"): Operation(
+        {200: (Difference,)}, query=trust.DaysIn, problems=(404, 422)
+    ),
     ("/v1/privacy/export", "post"): Operation(
         {200: (privacy.PersonOut,)}, body=(privacy.PersonIn,), problems=(404, 429, *WITH_BODY)
     ),

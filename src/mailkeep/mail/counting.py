@@ -14,10 +14,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     ColumnElement,
     Select,
     bindparam,
+    case,
     delete,
     func,
     select,
@@ -34,6 +36,7 @@ from . import ledger
 from .tables import exposed_counts, exposed_firsts, exposures
 
 BATCH = 500  #: rows of the ledger in one transaction: a few milliseconds of the one who writes
+MOST_BITS = 60  #: providers that one number of the database can tell apart
 GONE = "gone"  #: begins the number that stands for an address that was forgotten
 
 
@@ -97,6 +100,64 @@ async def exposed_to_each(tx: Tx) -> dict[str, int]:
     for provider, n in rows:
         found[provider] += int(n)
     return dict(found)
+
+
+async def given(tx: Tx) -> list[tuple[str, str, int]]:
+    """(provider, who had them before, how many) of everything so far: ``ledger.total`` says of it
+    how many addresses any set of providers was given, each counted once.
+
+    What waits to be counted is added by who waits for an address and who has it: few sorts, however
+    many addresses wait.
+    """
+    rows = await tx.tuples(
+        select(_c.c.provider, _c.c.before, func.sum(_c.c.count))
+        .where(_c.c.span == ledger.DAY)
+        .group_by(_c.c.provider, _c.c.before)
+    )
+    found = Counter({(row[0], row[1]): int(row[2]) for row in rows})
+    late = await tx.tuples(select(_x.c.provider).where(_x.c.counted.is_(None)).distinct())
+    names = sorted({*(row[0] for row in late), *(provider for provider, _ in found)})
+    if late and len(names) <= MOST_BITS:
+        for row in await tx.tuples(_sorts(names)):
+            waits, has, count = map(int, row)
+            had = [name for bit, name in enumerate(names) if has >> bit & 1]
+            for bit, name in enumerate(names):
+                if waits >> bit & 1:
+                    found[name, ",".join(sorted(had))] += count
+                    had.append(name)
+    elif late:  # nobody has so many providers; of what waits, each one's is counted by itself
+        for name, count in (await exposed_to_each(tx)).items():
+            known = sum(n for (provider, _), n in found.items() if provider == name)
+            found[name, ""] += count - known
+    return sorted((*step, count) for step, count in found.items() if count)
+
+
+def _sorts(names: list[str]) -> Any:
+    """(who waits, who has it, how many) of addresses that wait to be counted; each provider is a
+    bit of the sums."""
+    new = (
+        select(_x.c.address_id, _bit(_x.c.provider, names).label("bit"))
+        .where(_x.c.counted.is_(None), ~_known((_f.c.provider == _x.c.provider,)))
+        .distinct()
+        .subquery()
+    )
+    waits = (
+        select(new.c.address_id, func.sum(new.c.bit).label("waits"))
+        .group_by(new.c.address_id)
+        .subquery()
+    )
+    has = (
+        select(func.coalesce(func.sum(_bit(_f.c.provider, names)), 0))
+        .where(_f.c.address_id == waits.c.address_id)
+        .scalar_subquery()
+    )
+    each = select(waits.c.waits.label("waits"), has.label("has")).subquery()
+    return select(each.c.waits, each.c.has, func.count()).group_by(each.c.waits, each.c.has)
+
+
+def _bit(provider: ColumnElement[str], names: list[str]) -> ColumnElement[int]:
+    bits = [(provider == name, said(1 << bit, BigInteger)) for bit, name in enumerate(names)]
+    return case(*bits, else_=said(0, BigInteger))
 
 
 async def firsts(

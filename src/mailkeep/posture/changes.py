@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from mailkeep.providers import registry
 from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.trust.types import Party, PartyKind
@@ -195,7 +196,8 @@ def _ties(
 
 
 def _routes(world: World, today: str) -> Iterator[tuple[str, str, World]]:
-    """One more carrier of everything that recoveries use: mail, or text messages."""
+    """One more carrier of everything that recoveries use: mail, or text messages where there is a
+    module that sends them."""
     if not world.proofs:
         return
     streams = tuple(dict.fromkeys(one for one in (world.proofs, world.notices) if one))
@@ -203,8 +205,10 @@ def _routes(world: World, today: str) -> Iterator[tuple[str, str, World]]:
         (_NEW, PartyKind.MAIL, "links and codes would be split over more parties"),
         (_TEXTS, PartyKind.SMS, "codes would come to another place than the links"),
     ):
-        party = Party("(new)", name, kind=kind)
         texts = kind is PartyKind.SMS
+        if texts and not registry.texting():
+            continue
+        party = Party("(new)", name, kind=kind)
         carrier = Carrier(
             "(new)",
             party.id,
@@ -237,7 +241,10 @@ def _signing(world: World) -> Iterator[tuple[str, str, World]]:
 def _with(world: World, today: str, parties: dict[str, Party]) -> World:
     """The world with some parties replaced, and its pairs of routes worked out anew."""
     everybody = {**world.parties, **parties}
-    accounts = [(one.name, one.party, world.secrets.get(one.name, "")) for one in world.carriers]
+    accounts = [
+        (one.name, one.party, (world.secrets.get(one.name, ""), *world.makers.get(one.name, ())))
+        for one in world.carriers
+    ]
     graph = TrustGraph(with_custody(everybody, accounts, world.proofs), lambda: today)
     return msgspec.structs.replace(
         world,

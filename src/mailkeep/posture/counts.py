@@ -9,7 +9,6 @@ everything would say; a change meanwhile is counted as before or after it.
 """
 
 from collections import Counter
-from collections.abc import Mapping
 
 import msgspec
 from sqlalchemy import select
@@ -37,13 +36,13 @@ class Counts(msgspec.Struct, frozen=True):
     Attributes:
         at: when the counting began.
         domains: those that are told apart.
-        exposed: addresses that each provider was ever given.
+        given: addresses that providers were ever given, for ``ledger.total``.
     """
 
     at: Instant
     domains: tuple[str, ...]
-    accounts: tuple[Alike, ...] = ()
-    exposed: Mapping[str, int] = {}
+    accounts: tuple[Alike, ...]
+    given: tuple[tuple[str, str, int], ...]
 
 
 def domains(house: House) -> tuple[str, ...]:
@@ -61,15 +60,18 @@ async def at_once(tx: Tx, house: House) -> Counts:
     """Count everything in one read transaction: exact, and as slow as it is."""
     apart = domains(house)
     found = await counted.alike(tx, apart)
-    return Counts(tx.now, apart, tuple(found), await mail.exposed_to_each(tx))
+    return Counts(tx.now, apart, tuple(found), tuple(await mail.given(tx)))
 
 
 async def newest(tx: Tx, house: House) -> Counts | None:
-    """The last counts; None where there are none, or other domains were counted."""
+    """The last counts; None where there are none, or other things were counted."""
     document = await tx.value(select(_c.c.document))
     if document is None:
         return None
-    found = msgspec.json.decode(document, type=Counts)
+    try:
+        found = msgspec.json.decode(document, type=Counts)
+    except msgspec.ValidationError:  # of another version
+        return None
     return found if found.domains == domains(house) else None
 
 
@@ -87,9 +89,9 @@ async def take(database: Database, house: House, size: int = SLICE) -> Counts:
                 accounts[msgspec.structs.replace(one, accounts=0)] += one.accounts
         after = last
     async with database.read() as tx:
-        exposed = await mail.exposed_to_each(tx)
+        given = await mail.given(tx)
     alike = sorted(msgspec.structs.replace(one, accounts=n) for one, n in accounts.items())
-    made = Counts(began or 0, apart, tuple(alike), dict(sorted(exposed.items())))
+    made = Counts(began or 0, apart, tuple(alike), tuple(given))
     await database.retrying(lambda tx: _keep(tx, made))
     return made
 

@@ -7,7 +7,16 @@ the same.
 from collections.abc import Iterable, Sequence
 
 from . import words
-from .model import ASSETS, BOUNDARIES, Difference, ThreatModel, rules_words, stride
+from .model import (
+    ASSETS,
+    Difference,
+    PartyOut,
+    ThreatModel,
+    boundaries,
+    entries,
+    rules_words,
+    stride,
+)
 from .types import How
 
 BEGINNING = (
@@ -38,19 +47,26 @@ def page(one: ThreatModel) -> str:
                     party.kind,
                     "; ".join(party.ties) or "-",
                     ", ".join(party.hosts) or "-",
-                    _count(party.can),
+                    could(party) or "nothing",
                     party.reviewed or "-",
                 )
                 for party in one.parties
             ),
         ),
         "",
+        "## Register",
+        "",
+        *(
+            [f"- {_plain(party.name)}: {_plain('; '.join(said))}" for party, said in entries(one)]
+            or ["- Nothing is said of anybody."]
+        ),
+        "",
         "## Boundaries",
         "",
+        *(f"- {text}" for text in boundaries(one)),
+        "",
+        "## Threats",
     ]
-    kinds = {party.kind for party in one.parties}
-    lines += [f"- {text}" for kind, text in BOUNDARIES.items() if kind.value in kinds]
-    lines += ["", "## Threats"]
     for threat in one.threats:
         lines += ["", f"### {threat.id}: {stride(threat.stride)}", "", f"{threat.words}.", ""]
         who = ", ".join(f"`{_plain(party)}`" for party in threat.parties)
@@ -106,9 +122,9 @@ def difference(one: Difference) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _count(can: Sequence[str]) -> str:
-    verbs = dict.fromkeys(words.verb(word) for word in can)
-    return ", ".join(verbs) or "nothing"
+def could(one: PartyOut) -> str:
+    """What a party could do: the verbs of it."""
+    return ", ".join(dict.fromkeys(words.verb(word) for word in one.can))
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -7,10 +7,11 @@ import msgspec
 
 from mailkeep.trust.graph import counting
 from mailkeep.trust.rules import RULES
-from mailkeep.trust.types import PartyKind
+from mailkeep.trust.types import Party, PartyKind
 
 from . import visibility, words
-from .threats import STRIDE, THREATS
+from .threat_types import STRIDE, Threat
+from .threats import THREATS
 from .types import SinglePoint
 from .visibility import Sight
 from .whatif import Model
@@ -102,17 +103,13 @@ class Difference(msgspec.Struct, frozen=True):
     new: Mapping[str, tuple[str, ...]]
 
 
-def written(model: Model, interval: str = "15 minutes") -> ThreatModel:
-    """The threat model of the house.
-
-    Args:
-        interval: how often accounts at providers are read, in words.
-    """
+def written(model: Model) -> ThreatModel:
+    """The threat model of the house."""
     can = {one: model.engine.reach([one]).words() for one in model.world.parties}
-    sights = visibility.visible(model.house, model.world.parties.values(), interval)
+    sights = visibility.visible(model.house, model.world.parties.values())
     return ThreatModel(
         model.live.today,
-        tuple(_party(model, one, can[one]) for one in model.world.parties),
+        tuple(party_out(one, can[one.id]) for one in model.world.parties.values()),
         tuple(_threats(model, can)),
         # The number of accounts changes by the hour, and does not make another model.
         tuple(_one_each(model.single_points())),
@@ -124,8 +121,8 @@ def written(model: Model, interval: str = "15 minutes") -> ThreatModel:
     )
 
 
-def _party(model: Model, party: str, can: Sequence[str]) -> PartyOut:
-    one = model.world.parties[party]
+def party_out(one: Party, can: Sequence[str]) -> PartyOut:
+    """A party as the model lists it, with what it alone could do."""
     ties = [f"owned by {other}" for other in one.owned_by]
     ties += [f"administered by {other}" for other in one.administered_by]
     ties += [f"relays via {other}" for other in one.relays_via]
@@ -146,16 +143,29 @@ def _party(model: Model, party: str, can: Sequence[str]) -> PartyOut:
 
 
 def _threats(model: Model, can: Mapping[str, Sequence[str]]) -> Iterable[ThreatOut]:
+    has = {party: frozenset(found) for party, found in can.items()}
+    verbs = {party: {words.verb(word) for word in found} for party, found in has.items()}
     for threat in THREATS:
+        ways = _ways(model, threat)
         able = [
             party
-            for party, found in can.items()
-            if any(words.verb(word) in threat.verbs for word in found)
+            for party, found in has.items()
+            if not verbs[party].isdisjoint(threat.verbs) or any(way <= found for way in ways)
         ]
         answers = tuple(
             Answer(one.words, one.on(model.house, model.live), one.shown) for one in threat.answers
         )
         yield ThreatOut(threat.id, threat.stride, threat.words, threat.asset, tuple(able), answers)
+
+
+def _ways(model: Model, threat: Threat) -> set[frozenset[str]]:
+    """What a threat rests on where it is carried out by certain rules: each enough alone."""
+    return {
+        frozenset(rule.body)
+        for rule in model.rules
+        if rule.why in threat.ways
+        and (not threat.premise or threat.premise in map(words.verb, rule.body))
+    }
 
 
 def _one_each(points: Iterable[SinglePoint]) -> list[SinglePoint]:
@@ -221,6 +231,7 @@ def _facts(one: ThreatModel) -> dict[str, set[str]]:
         "parties": {f"{p.id} ({p.kind})" for p in one.parties},
         "ties": {f"{p.id} {tie}" for p in one.parties for tie in p.ties},
         "hosts": {f"{p.id} runs on {host}" for p in one.parties for host in p.hosts},
+        "register": {f"{p.id}: {text}" for p in one.parties for text in said(p)},
         "capabilities": {f"{p.id}: {word}" for p in one.parties for word in p.can},
         "mitigations on": {
             f"{t.id}: {a.words}" for t in one.threats for a in t.answers if not a.off
@@ -238,6 +249,29 @@ def _facts(one: ThreatModel) -> dict[str, set[str]]:
 def digest_of(one: ThreatModel) -> bytes:
     """What makes two models different, as bytes."""
     return msgspec.json.encode({name: sorted(some) for name, some in _facts(one).items()})
+
+
+def boundaries(one: ThreatModel) -> list[str]:
+    """The boundaries that there are, by the kinds of its parties."""
+    kinds = {party.kind for party in one.parties}
+    return [text for kind, text in BOUNDARIES.items() if kind.value in kinds]
+
+
+def entries(one: ThreatModel) -> list[tuple[PartyOut, list[str]]]:
+    """What the register says for people of each party of which it says anything."""
+    found = [(party, said(party)) for party in one.parties]
+    return [(party, lines) for party, lines in found if lines]
+
+
+def said(one: PartyOut) -> list[str]:
+    """What stands of a party for people, in words."""
+    return [
+        *(f"carries {what}" for what in one.carries),
+        *(f"holds {what}" for what in one.holds),
+        *([f"in an incident: {one.contact}"] if one.contact else []),
+        *([f"terms: {one.terms}"] if one.terms else []),
+        *([f"looked at on {one.reviewed}"] if one.reviewed else []),
+    ]
 
 
 def stride(letter: str) -> str:

@@ -41,7 +41,7 @@ async def live(tx: Tx, house: House, counted: Counts) -> Live:
             for one in counted.accounts
         ),
         keys,
-        counted.exposed,
+        counted.given,
         await second_step.is_wanted(tx),
         tuple(
             scene.operator_party(one.id)

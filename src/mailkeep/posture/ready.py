@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from mailkeep.store.database import Database
 
-from . import changes, counts, drawing, model, queries, scene
+from . import changes, counts, drawing, model, queries, scene, services
 from .counts import Counts
 from .types import Change, Fall, House, Live, Ranked, Sets, SinglePoint
 from .whatif import Model
@@ -95,6 +95,29 @@ class Ready:
         """
         live = await self._live()
         work = partial(self._answered, live, question)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def kept(self) -> list[services.Kept]:
+        """The threat models that were kept, the newest first."""
+        async with self._database.read() as tx:
+            return await services.kept(tx)
+
+    async def threat_model(self, day: str) -> model.ThreatModel:
+        """The threat model as it stands (``now``), or as it was at the end of a day.
+
+        Raises:
+            Invalid: it is no day.
+            NotFound: none was kept before it.
+        """
+        if day == services.NOW:
+            return await self.ask(lambda answers: answers.written)
+        async with self._database.read() as tx:
+            return await services.as_of(tx, services.end_of(day))
+
+    async def difference(self, before: str, after: str) -> model.Difference:
+        """What became different between two days, of which each may be ``now``; raises likewise."""
+        old, new = await self.threat_model(before), await self.threat_model(after)
+        work = partial(model.difference, old, new)
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _answered(self, live: Live, question: Callable[[Answers], T]) -> T:

@@ -2,7 +2,6 @@
 accounts (pure)."""
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 import msgspec
 
@@ -10,7 +9,7 @@ from mailkeep.base.clock import SECOND
 from mailkeep.mail.grants import Scope
 from mailkeep.recovery.types import WhenAlone
 from mailkeep.trust import register, rules
-from mailkeep.trust.catalogue import HOUSES, OF_PROVIDER, shown_by
+from mailkeep.trust.catalogue import shown_by
 from mailkeep.trust.graph import TrustGraph, overridden
 from mailkeep.trust.types import Party, PartyKind
 from mailkeep.trust.world import Carrier, Key, Lane, World, pairs, with_custody
@@ -26,6 +25,9 @@ OURS = {
 }
 
 
+_MAKERS = {"manager": "Key that makes keys", "reading": "Reading key, which can send,"}
+
+
 def operator_party(operator: str) -> str:
     """The party that is a person who may act at the console."""
     return f"operator:{operator}"
@@ -36,18 +38,24 @@ def secret_of(provider: str) -> str:
     return f"secret:{provider}"
 
 
-class Account(Protocol):
-    """An account of ours at a provider, in the settings' words or this room's."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def party(self) -> str: ...
+def manager_of(provider: str) -> str:
+    """The party that is the key which makes keys at a provider."""
+    return f"manager:{provider}"
 
 
-def accounts(providers: Iterable[Account]) -> list[tuple[str, str, str]]:
-    """The name of each account, its party, and that of its secret, for ``with_custody``."""
-    return [(one.name, one.party, secret_of(one.name)) for one in providers]
+def reading_of(provider: str) -> str:
+    """The party that is the key which reads our account at a provider."""
+    return f"reading:{provider}"
+
+
+def hook_of(provider: str) -> str:
+    """The party that is the secret by which a provider's webhooks are believed."""
+    return f"webhook:{provider}"
+
+
+def accounts(providers: Iterable[Provider]) -> list[tuple[str, str, tuple[str, ...]]]:
+    """The name of each account, its party, and those of its keys, for ``with_custody``."""
+    return [(one.name, one.party, (secret_of(one.name), *one.makers)) for one in providers]
 
 
 def key_party(name: str) -> str:
@@ -62,6 +70,12 @@ def parties(house: House, live: Live) -> Mapping[str, Party]:
     """
     named = dict(OURS)
     named |= {secret_of(one.name): f"API secret of {one.name}" for one in house.providers}
+    named |= {one.hook: f"Webhook secret of {one.name}" for one in house.providers if one.hook}
+    named |= {
+        key: f"{_MAKERS[key.partition(':')[0]]} of {one.name}"
+        for one in house.providers
+        for key in one.makers
+    }
     named |= {one.party: f"API key {one.party.partition(':')[2]}" for one in live.keys}
     named |= {
         f"{rules.CLIENT}{one.application}": f"client secret of {one.application}"
@@ -123,7 +137,7 @@ def world(house: House, live: Live) -> World:
             stands=one.name in live.standing,
             rests=one.name in live.resting,
             returns=one.returns,
-            texts=_texts(one, everybody[one.party]),
+            texts=one.texts,
         )
         for one in house.providers
     )
@@ -151,16 +165,11 @@ def world(house: House, live: Live) -> World:
         site=house.site,
         sending=house.sending,
         secrets={one.name: secret_of(one.name) for one in house.providers},
+        makers={one.name: one.makers for one in house.providers if one.makers},
+        hooks={one.name: one.hook for one in house.providers if one.hook},
+        shown=frozenset(one.name for one in house.providers if one.shown),
         sign_on=house.sign_on,
     )
-
-
-def _texts(provider: Provider, party: Party) -> bool:
-    """Whether it carries text messages. A provider whose kind carries mail does not, whatever its
-    party is said to be: codes would be thought to go where they do not."""
-    house = OF_PROVIDER.get(provider.kind)
-    mails = house is not None and HOUSES[house].kind is PartyKind.MAIL
-    return party.kind is PartyKind.SMS and not mails
 
 
 def _acting(house: House, live: Live) -> tuple[str, ...]:

@@ -1,114 +1,33 @@
 """The catalogue of threats by STRIDE: what mitigates each, and the test that shows it (pure).
 
-A threat is a capability in the wrong hands; who could have it is computed, never written. A
-mitigation says what switches it on in this installation, so that the page shows what is, and not
-what could be. The tests are paths in Mailkeep's own repository; a test fails when one of them is
-gone.
+A threat is a capability in the wrong hands, or a way to an account; who could have it is computed,
+never written. A mitigation says what switches it on in this installation (``answers``), so that the
+page shows what is, and not what could be. The tests are functions of Mailkeep's own repository; a
+test fails when one of them is gone.
 """
 
-from collections.abc import Callable, Mapping
-
-import msgspec
-
-from mailkeep.accounts.classes import FactorPolicy
-
-from . import scene
-from .types import House, Live
-
-STRIDE: Mapping[str, str] = {
-    "S": "Spoofing",
-    "T": "Tampering",
-    "R": "Repudiation",
-    "I": "Information disclosure",
-    "D": "Denial of service",
-    "E": "Elevation of privilege",
-}
-
-
-class Mitigation(msgspec.Struct, frozen=True):
-    """What mitigates a threat. ``on``: "" when it is on, else why it is not; ``shown``: tests."""
-
-    words: str
-    on: Callable[[House, Live], str]
-    shown: tuple[str, ...]
-
-
-class Threat(msgspec.Struct, frozen=True):
-    """``verbs``: of the capabilities that carry it out; see ``words.VERBS``."""
-
-    id: str
-    stride: str
-    words: str
-    asset: str
-    verbs: tuple[str, ...]
-    answers: tuple[Mitigation, ...]
-
-
-def _always(_house: House, _live: Live) -> str:
-    return ""
-
-
-def _accounts(house: House, _live: Live) -> str:
-    return "" if house.recovery is not None else "Mailkeep keeps no accounts here"
-
-
-def _two_routes(house: House, live: Live) -> str:
-    if house.recovery is None:
-        return "Mailkeep keeps no accounts here"
-    stream = house.streams[house.recovery.stream]
-    if len({one.provider for one in stream.routes} & live.standing) < 2:
-        return "fewer than two routes stand"
-    return "" if scene.world(house, live).pairs else "one party reads each two that stand"
-
-
-def _factors(house: House, _live: Live) -> str:
-    lax = [
-        name
-        for name in house.classes.names
-        if house.classes.of(name).factor in {FactorPolicy.OPTIONAL, FactorPolicy.ENCOURAGED}
-    ]
-    return f"not asked of class {', '.join(lax)}" if lax else ""
-
-
-def _watch(name: str) -> Callable[[House, Live], str]:
-    def on(house: House, _live: Live) -> str:
-        found = house.watchers.get(name)
-        return "there is no such detector" if found is None else found.off
-
-    return on
-
-
-def _tls(house: House, _live: Live) -> str:
-    return "" if house.encrypted else "public_url is not https"
-
-
-def _passkey(_house: House, live: Live) -> str:
-    return "" if live.console_passkey else "no operator has bound a passkey"
-
-
-def _own_dkim(house: House, _live: Live) -> str:
-    able = [one.name for one in house.providers if one.domains != () or one.returns]
-    return f"not so of {', '.join(sorted(able))}" if able else ""
-
-
-def _several(house: House, live: Live) -> str:
-    thin = [
-        name
-        for name, one in house.streams.items()
-        if len({route.provider for route in one.routes} & live.standing) < 2
-    ]
-    return f"one route or none: {', '.join(sorted(thin))}" if thin else ""
-
+from . import answers
+from .threat_types import Mitigation, Threat, by
+from .threats_of_ours import OURS
 
 _SPLIT = Mitigation(
     "two proofs over routes that no party reads both of, judged again when they come back",
-    _two_routes,
-    ("tests/rooms/recovery", "tests/scenarios/test_matrix.py"),
+    answers.two_routes,
+    (
+        *by("rooms/recovery/test_recovery", "dependent_routes_are_not_two"),
+        *by("scenarios/test_matrix", "who_reads_at_one_provider_wins_there_and_nothing_here"),
+    ),
 )
 _FACTOR = Mitigation(
     "the second factor comes before the password is written",
-    _factors,
-    ("tests/rooms/recovery", "tests/scenarios/test_drill.py"),
+    answers.factors,
+    (
+        *by("rooms/recovery/test_recovery", "the_factor_comes_before_the_password"),
+        *by(
+            "scenarios/test_matrix",
+            "what_two_providers_carry_together_takes_a_password_and_stops_at_the_factor",
+        ),
+    ),
 )
 
 THREATS: tuple[Threat, ...] = (
@@ -117,16 +36,21 @@ THREATS: tuple[Threat, ...] = (
         "E",
         "Somebody who reads mail at a provider starts resets and takes accounts",
         "accounts",
-        ("take", "held"),
+        (),
         (
             _SPLIT,
             _FACTOR,
             Mitigation(
                 "half a proof in a strange browser names the route that is read",
-                _watch("half_proof"),
-                ("tests/unit/watch/test_detectors.py",),
+                answers.watch("half_proof"),
+                by(
+                    "unit/watch/test_detectors",
+                    "half_a_proof_names_its_route_when_the_other_does_not_come",
+                ),
             ),
         ),
+        ways=("both_proofs", "alone", "lost_factor"),
+        premise="read",
     ),
     Threat(
         "mail-read",
@@ -137,13 +61,22 @@ THREATS: tuple[Threat, ...] = (
         (
             Mitigation(
                 "secret bodies are sealed at rest and shredded once handed over",
-                _always,
-                ("tests/rooms/mail", "tests/web/test_secrets.py"),
+                answers.always,
+                (
+                    *by(
+                        "rooms/mail/test_outbox",
+                        "a_secret_is_sealed_at_rest_and_gone_once_handed_over",
+                    ),
+                    *by("web/test_secrets", "what_is_kept_said_and_counted_holds_no_secret"),
+                ),
             ),
             Mitigation(
                 "reads and exports at the provider are looked for",
-                _watch("export_seen"),
-                ("tests/unit/watch/test_account_drift.py",),
+                answers.watch("export_seen"),
+                by(
+                    "unit/watch/test_account_drift",
+                    "one_export_is_a_sign_and_more_are_a_stronger_one",
+                ),
             ),
         ),
     ),
@@ -156,13 +89,13 @@ THREATS: tuple[Threat, ...] = (
         (
             Mitigation(
                 "the exposure ledger says which address was given to whom",
-                _always,
-                ("tests/rooms/mail",),
+                answers.always,
+                by("rooms/mail/test_outbox", "the_claim_itself_writes_attempt_and_exposure"),
             ),
             Mitigation(
                 "honey addresses that one provider alone was given name the leak",
-                _watch("honey_hit"),
-                ("tests/unit/watch/test_detectors.py",),
+                answers.watch("honey_hit"),
+                by("unit/watch/test_foreign_mail", "mail_to_a_honey_address_names_its_provider"),
             ),
         ),
     ),
@@ -175,18 +108,24 @@ THREATS: tuple[Threat, ...] = (
         (
             Mitigation(
                 "mail at a provider that we never sent is noticed",
-                _watch("unknown_message"),
-                ("tests/unit/watch/test_foreign_mail.py",),
+                answers.watch("unknown_message"),
+                by(
+                    "unit/watch/test_foreign_mail",
+                    "the_first_mail_that_is_not_ours_is_said_and_more_of_it_weighs_more",
+                ),
             ),
             Mitigation(
                 "receivers' DMARC reports are read",
-                _watch("dmarc_stranger"),
-                ("tests/unit/watch/test_dmarc_stranger.py",),
+                answers.watch("dmarc_stranger"),
+                by("unit/watch/test_dmarc_stranger", "a_stranger_who_sends_as_us_is_loud"),
             ),
             Mitigation(
                 "no provider has a key that signs as us, or stands for our name in SPF",
-                _own_dkim,
-                ("tests/unit/posture/test_whatif.py",),
+                answers.own_dkim,
+                by(
+                    "unit/posture/test_whatif",
+                    "who_holds_no_key_and_no_place_in_spf_cannot_send_as_us",
+                ),
             ),
         ),
     ),
@@ -199,8 +138,8 @@ THREATS: tuple[Threat, ...] = (
         (
             Mitigation(
                 "a canary shows a sender or a host that is not ours",
-                _watch("stranger_in_mail"),
-                ("tests/unit/watch/test_reading.py",),
+                answers.watch("stranger_in_mail"),
+                by("unit/watch/test_detectors", "a_stranger_in_a_canary_names_the_provider_once"),
             ),
         ),
     ),
@@ -212,17 +151,25 @@ THREATS: tuple[Threat, ...] = (
         ("drop", "stop"),
         (
             Mitigation(
-                "every stream has a second route", _several, ("tests/scenarios/test_drill.py",)
+                "every stream has a second route",
+                answers.several,
+                by(
+                    "rooms/mail/test_lane",
+                    "a_provider_that_hangs_holds_back_neither_the_other_nor_recovery",
+                ),
             ),
             Mitigation(
                 "silence is noticed within the limit of its traffic",
-                _watch("delivery_silence"),
-                ("tests/unit/watch/test_simulated.py",),
+                answers.watch("delivery_silence"),
+                by("unit/watch/test_simulated", "silence_is_told_within_a_tenth_of_the_limit"),
             ),
             Mitigation(
                 "canaries tell what no report tells",
-                _watch("canary_missing"),
-                ("tests/unit/watch/test_finer_delivery.py",),
+                answers.watch("canary_missing"),
+                by(
+                    "unit/watch/test_finer_delivery",
+                    "a_canary_every_five_seconds_is_missed_in_fifteen",
+                ),
             ),
         ),
     ),
@@ -241,11 +188,18 @@ THREATS: tuple[Threat, ...] = (
         "accounts",
         ("pages", "catch"),
         (
-            Mitigation("pages are served over https only", _tls, ("tests/web/test_content.py",)),
+            Mitigation(
+                "pages are served over https only",
+                answers.tls,
+                by("rooms/http/test_over_tls", "who_has_come_over_tls_once_comes_by_nothing_else"),
+            ),
             Mitigation(
                 "what an account does after a takeover is noticed",
-                _watch("takeover_pattern"),
-                ("tests/unit/watch/test_detectors.py",),
+                answers.watch("takeover_pattern"),
+                by(
+                    "unit/watch/test_accounts_watched",
+                    "an_account_that_is_made_somebodys_own_is_named",
+                ),
             ),
         ),
     ),
@@ -259,47 +213,21 @@ THREATS: tuple[Threat, ...] = (
             _FACTOR,
             Mitigation(
                 "a recovery that does not fit the account's history is held and noticed",
-                _watch("misplaced_redemption"),
-                ("tests/unit/recovery",),
+                answers.watch("misplaced_redemption"),
+                by(
+                    "unit/recovery/test_risk",
+                    "a_new_phone_at_home_is_no_alarm_and_one_from_elsewhere_is",
+                ),
             ),
             Mitigation(
                 "takeovers that have one keeper of mailboxes in common point to it",
-                _watch("mailbox_takeovers"),
-                ("tests/unit/watch/test_mailbox_takeovers.py",),
+                answers.watch("mailbox_takeovers"),
+                by(
+                    "unit/watch/test_mailbox_takeovers",
+                    "takeovers_that_have_one_keeper_in_common_point_to_it",
+                ),
             ),
         ),
     ),
-    Threat(
-        "operator",
-        "E",
-        "Somebody acts as an operator",
-        "the house",
-        ("operate",),
-        (
-            Mitigation(
-                "operators start things, and never learn or choose a customer's secret",
-                _accounts,
-                ("tests/rooms/accounts/test_administration.py",),
-            ),
-            Mitigation(
-                "the console asks for a passkey besides the key",
-                _passkey,
-                ("tests/rooms/http/test_console_passkey.py",),
-            ),
-        ),
-    ),
-    Threat(
-        "denied",
-        "R",
-        "Somebody who acted says that it was not them",
-        "the record",
-        ("operate", "stop"),
-        (
-            Mitigation(
-                "every act is in a hash chain whose signed head can be anchored outside",
-                _always,
-                ("tests/rooms/events",),
-            ),
-        ),
-    ),
+    *OURS,
 )

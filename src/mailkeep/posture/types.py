@@ -77,6 +77,10 @@ class Provider(msgspec.Struct, frozen=True):
     Attributes:
         domains: for which a signing key lies with it; None: not said, so all that we send as.
         returns: domains that it stands for in SPF.
+        texts: its kind sends text messages; what its party is called makes none of it.
+        makers: parties that are keys there, besides its API secret, that make or show one.
+        hook: the party that is the secret by which its webhooks are believed; "": none are.
+        shown: each webhook shows that secret; else it is signed with it.
     """
 
     name: str
@@ -84,14 +88,27 @@ class Provider(msgspec.Struct, frozen=True):
     party: str
     domains: tuple[str, ...] | None = None
     returns: tuple[str, ...] = ()
+    texts: bool = False
+    makers: tuple[str, ...] = ()
+    hook: str = ""
+    shown: bool = False
 
 
 class Watcher(msgspec.Struct, frozen=True):
-    """A detector as this installation has it. ``off``: why it sees nothing here; "": it does."""
+    """A detector as this installation has it.
+
+    Attributes:
+        off: why it sees nothing here; "": it does.
+        at: our accounts at providers, or the parties, at which it looks; None: it looks at none of
+            them in particular.
+        elsewhere: why it sees nothing of another one, ``{0}``; in an answer, of which it does not.
+    """
 
     name: str
     delay: str
     off: str = ""
+    at: tuple[str, ...] | None = None
+    elsewhere: str = ""
 
 
 class House(msgspec.Struct, frozen=True):
@@ -101,8 +118,12 @@ class House(msgspec.Struct, frozen=True):
         sending: domains that we send as.
         site: the host of our pages.
         watchers: every detector, by name.
-        playbook: what is done about a provider that is taken for compromised.
-        accounts_read: our accounts at providers whose changes we see.
+        playbook: what is done about a provider that is taken for compromised, and about nobody
+            else.
+        accounts_read: our accounts at providers whose changes we see, with the kind as which each
+            is read: of a relay that of its company.
+        read_every: seconds between two readings of one.
+        anchored: the head of the audit chain is taken elsewhere.
         encrypted: ``public_url`` is https.
         consoles: by party, the acts there that audit logs of others tell of, and which logs.
         sign_on: the host that signs operators in; "": they come by API key alone.
@@ -117,9 +138,11 @@ class House(msgspec.Struct, frozen=True):
     site: str
     watchers: Mapping[str, Watcher] = {}
     playbook: tuple[str, ...] = ()
-    accounts_read: tuple[str, ...] = ()
+    accounts_read: Mapping[str, str] = {}
+    read_every: float = 60.0
     settings: TrustSettings = TrustSettings()
     canaries: bool = False
+    anchored: bool = False
     encrypted: bool = False
     sign_on: str = ""
     consoles: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
@@ -136,7 +159,8 @@ class Live(msgspec.Struct, frozen=True):
     Attributes:
         standing: providers that are neither cut off nor at rest.
         resting: those that rest, and are not cut off.
-        exposed: how many addresses each provider was ever given.
+        given: addresses that providers were ever given: (provider, which others had them before,
+            how many).
         operators: the parties that are people who may act at the console.
         counted_at: when accounts and addresses were counted; 0: they are supposed.
     """
@@ -145,11 +169,29 @@ class Live(msgspec.Struct, frozen=True):
     standing: frozenset[str]
     groups: tuple[Group, ...] = ()
     keys: tuple[Key, ...] = ()
-    exposed: Mapping[str, int] = {}
+    given: tuple[tuple[str, str, int], ...] = ()
     console_passkey: bool = False
     operators: tuple[str, ...] = ()
     counted_at: Instant = 0
     resting: frozenset[str] = frozenset()
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What the register says for people of a party that falls.
+
+    Attributes:
+        contact: whom to reach there in an incident.
+        source: of what the catalogue says of it.
+    """
+
+    party: str
+    name: str
+    carries: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    contact: str = ""
+    terms: str = ""
+    reviewed: str = ""
+    source: str = ""
 
 
 class Gained(msgspec.Struct, frozen=True):
@@ -197,9 +239,10 @@ class Fall(msgspec.Struct, frozen=True):
     """What falls with some parties.
 
     Attributes:
-        exposed: addresses that the providers within their reach were ever given.
+        exposed: addresses that the providers within their reach were ever given, each counted once.
         routes_left: pairs of routes over which recoveries still work.
         counted_at: when accounts and addresses were counted; "": they are supposed.
+        register: what it says of each of them.
     """
 
     parties: tuple[str, ...]
@@ -217,6 +260,7 @@ class Fall(msgspec.Struct, frozen=True):
     seen: tuple[Seen, ...]
     playbook: tuple[str, ...]
     counted_at: str = ""
+    register: tuple[Entry, ...] = ()
 
 
 class Ranked(msgspec.Struct, frozen=True):

@@ -10,9 +10,11 @@ import msgspec
 
 from mailkeep.providers.posture import registry
 from mailkeep.providers.posture.types import Kind
+from mailkeep.trust import rules
 from mailkeep.trust.types import Party, PartyKind
 
-from .types import House
+from .scene import secret_of
+from .types import House, Provider
 
 
 class Act(enum.StrEnum):
@@ -44,18 +46,16 @@ _LISTS = {
 }
 
 
-def visible(house: House, parties: Iterable[Party], interval: str) -> list[Sight]:
-    """What is seen of every party, act by act.
+#: Of ours those whose acts the audit chain tells of: what is copied leaves no entry in it.
+_AUDITED = ("key:", "operator:")
+_COPIED = "whoever copies it leaves no entry in the audit chain"
+#: Detectors that see mail which somebody else sends with a key of ours.
+_FOREIGN = ("unknown_message", "volume_mismatch")
 
-    Args:
-        interval: how often accounts at providers are read, in words.
-    """
-    out = []
-    for party in parties:
-        mine = [one for one in house.providers if one.party == party.id]
-        for act in Act:
-            out.append(_sight(house, party, mine and mine[0].name, act, interval))
-    return out
+
+def visible(house: House, parties: Iterable[Party]) -> list[Sight]:
+    """What is seen of every party, act by act."""
+    return [_sight(house, party, act) for party in parties for act in Act]
 
 
 def share(sights: Iterable[Sight]) -> int:
@@ -71,27 +71,51 @@ _TOLD = {
 }
 
 
-def _sight(house: House, party: Party, provider: object, act: Act, interval: str) -> Sight:
+def _sight(house: House, party: Party, act: Act) -> Sight:
     told = house.consoles.get(party.id, {})
     logs = sorted({log for word in _TOLD.get(act, ()) for log in told.get(word, ())})
     if logs:
         return Sight(party.id, act, True, f"the audit log {', '.join(logs)}, as soon as it tells")
     if party.kind is PartyKind.OURS:
-        seen = act in {Act.CHANGE, Act.SIGN_IN, Act.EXPORT}
-        how = "the audit chain, at once" if seen else "no record is kept of it"
-        return Sight(party.id, act, seen, how)
-    if not isinstance(provider, str):
+        return Sight(party.id, act, *_ours(house, party.id, act))
+    found = [_at(house, one, act) for one in house.providers if one.party == party.id]
+    seen = [how for sees, how in found if sees] or [how for _, how in found]
+    if not seen:
         return Sight(party.id, act, False, "nothing of ours looks there")
+    return Sight(party.id, act, any(sees for sees, _ in found), "; ".join(dict.fromkeys(seen)))
+
+
+def _ours(house: House, party: str, act: Act) -> tuple[bool, str]:
+    """Of Mailkeep's own parties the process, its API keys and its operators leave entries."""
+    if party == rules.MAILKEEP or party.startswith(_AUDITED):
+        if act in {Act.CHANGE, Act.SIGN_IN, Act.EXPORT}:
+            return True, "the audit chain, at once"
+        return False, "no record is kept of it"
+    for one in house.providers:
+        if party == secret_of(one.name) and act is Act.KEY_USE:
+            return _at(house, one, act)
+    return False, _COPIED
+
+
+def _at(house: House, provider: Provider, act: Act) -> tuple[bool, str]:
+    """Whether an act at one account of ours is seen, and how."""
+    name = provider.name
     if act is Act.KEY_USE:
-        watcher = house.watchers.get("unknown_message")
-        seen = watcher is not None and not watcher.off
-        delay = watcher.delay if seen and watcher is not None else "its detector is off"
-        return Sight(party.id, act, seen, f"mail that we never sent: {delay}")
-    if provider not in house.accounts_read:
-        return Sight(party.id, act, False, f"our account {provider} is not read ([posture])")
-    kind = next(one.kind for one in house.providers if one.name == provider)
+        return _foreign(house, name)
+    kind = house.accounts_read.get(name)
+    if kind is None:
+        return False, f"our account {name} is not read ([posture])"
     blind = registry.blind(kind)
-    seen_lists = [of.value for of in _LISTS[act] if of not in blind]
-    if seen_lists:
-        return Sight(party.id, act, True, f"{', '.join(seen_lists)} read every {interval}")
-    return Sight(party.id, act, False, blind[_LISTS[act][0]])
+    lists = [of.value for of in _LISTS[act] if of not in blind]
+    if lists:
+        return True, f"{', '.join(lists)} of {name} read every {house.read_every:g} seconds"
+    return False, f"{name}: {blind[_LISTS[act][0]]}"
+
+
+def _foreign(house: House, name: str) -> tuple[bool, str]:
+    why = []
+    for one in (house.watchers[name] for name in _FOREIGN if name in house.watchers):
+        if not one.off and (one.at is None or name in one.at):
+            return True, f"mail that we never sent: {one.delay}"
+        why.append(one.off or one.elsewhere.format(name))
+    return False, "; ".join(why) or "nothing of ours looks there"

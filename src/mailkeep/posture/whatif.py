@@ -4,10 +4,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
+import msgspec
+
 from mailkeep.accounts.classes import OPERATOR
 from mailkeep.base.clock import iso
 from mailkeep.base.errors import NotFound
 from mailkeep.base.wording import counted, nearest
+from mailkeep.mail import ledger
 from mailkeep.trust import reach, rules, sets
 from mailkeep.trust.graph import counting
 from mailkeep.trust.types import PartyKind
@@ -15,6 +18,7 @@ from mailkeep.trust.world import Group, World
 
 from . import words
 from .types import (
+    Entry,
     Fall,
     Gained,
     House,
@@ -26,10 +30,13 @@ from .types import (
     SinglePoint,
     StreamLeft,
     Taken,
+    Watcher,
 )
 
 _OUR_PEOPLE = frozenset({"staff", OPERATOR})
 MOST_SETS = 50  #: that are shown of one class
+_Acts = Mapping[str, Sequence[str]]  #: by verb, what each capability is about
+MOST_NAMED, BY_ANY = 6, "any of them"  #: accounts of which a sentence names each
 
 
 class Model:
@@ -64,7 +71,11 @@ class Model:
         reached = self.engine.reach(some)
         found = reached.words()
         taken = self._taken(reached)
-        lists = [one.partition(":")[2] for one in found if words.verb(one) == "list"]
+        acts: dict[str, list[str]] = {}
+        for one in found:
+            verb, _, about = one.partition(":")
+            acts.setdefault(verb, []).append(about)
+        lists, behind = acts.get("list", []), self._behind(reached)
         gained = tuple(
             Gained(one, words.says(one, self.names), self._path(reached, one))
             for one in found
@@ -79,19 +90,26 @@ class Model:
             now=_sum(taken, How.TAKE),
             held=_sum(taken, How.HELD),
             caught=_sum(taken, How.CATCH),
-            exposed=sum(self.live.exposed.get(one, 0) for one in lists),
+            exposed=ledger.total(self.live.given, frozenset(lists)),
             exposed_by=tuple(lists),
             streams=tuple(self._streams(reached)),
             routes_left=left,
             recovery=self._recovery(left),
-            seen=tuple(self._seen(found)),
-            playbook=self.house.playbook,
+            seen=tuple(self._seen(acts, behind)),
+            playbook=self.house.playbook if behind else (),
             counted_at=self.counted_at,
+            register=tuple(self._entry(one) for one in some),
         )
+
+    def _entry(self, party: str) -> Entry:
+        one = self.world.parties[party]
+        people = (one.carries, one.holds, one.contact, one.terms, one.reviewed, one.source)
+        return Entry(one.id, one.called, *people)
 
     def ranked(self) -> list[Ranked]:
         """Every party with what falls with it alone, the gravest first."""
         out = []
+        given: dict[frozenset[str], int] = {}
         for party in self.world.parties.values():
             reached = self.engine.reach([party.id])
             totals = dict.fromkeys(How, 0)
@@ -101,7 +119,11 @@ class Model:
                         totals[how] += group.accounts
                         break
             stops = [one.name for one in self.world.lanes if self._stops(reached, one.name)]
-            lists = [one.name for one in self.world.carriers if f"list:{one.name}" in reached]
+            lists = frozenset(
+                one.name for one in self.world.carriers if f"list:{one.name}" in reached
+            )
+            if lists not in given:
+                given[lists] = ledger.total(self.live.given, lists)
             out.append(
                 Ranked(
                     party.id,
@@ -111,7 +133,7 @@ class Model:
                     totals[How.TAKE],
                     totals[How.HELD],
                     totals[How.CATCH],
-                    sum(self.live.exposed.get(one, 0) for one in lists),
+                    given[lists],
                     tuple(stops),
                     len(reached) - 1,
                 )
@@ -258,12 +280,59 @@ class Model:
             return "No two routes are left; recoveries go over one, with a long hold."
         return "No two routes are left: recoveries wait until a second one is back."
 
-    def _seen(self, found: Sequence[str]) -> Iterable[Seen]:
-        verbs = dict.fromkeys(words.verb(one) for one in found)
+    def _seen(self, acts: _Acts, behind: Sequence[str]) -> Iterable[Seen]:
+        known = self.house.watchers
         for act, (names, blind) in words.WATCHED.items():
-            if act in verbs:
-                known = self.house.watchers
-                yield Seen(act, tuple(known[one] for one in names if one in known), blind)
+            if act in acts:
+                places = self._touched(act, acts, behind)
+                parties = self._parties(acts)
+                there = [
+                    _there(known[one], parties if one in words.OF_PARTIES else places)
+                    for one in names
+                    if one in known
+                ]
+                yield Seen(act, tuple(one for one in there if one is not None), blind)
+
+    def _parties(self, acts: _Acts) -> list[str]:
+        """The parties outside that fall; our own have no console elsewhere."""
+        fell = acts.get("party", ())
+        return [one for one in fell if self.world.parties[one].kind is not PartyKind.OURS]
+
+    def _behind(self, reached: reach.Reached) -> list[str]:
+        """Our accounts at providers that are in the hands of whoever has all this."""
+        secrets = self.world.secrets
+        return [
+            one.name
+            for one in self.world.carriers
+            if f"carries:{one.party}" in reached or f"party:{secrets.get(one.name)}" in reached
+        ]
+
+    def _touched(self, act: str, acts: _Acts, behind: Sequence[str]) -> Sequence[str]:
+        """Our accounts at providers at which an act is done."""
+        about = acts[act]
+        if act in {"list", "claim"}:
+            return about
+        if act in {"read", "drop"}:
+            return list(dict.fromkeys(one.rpartition("@")[2] for one in about))
+        if act == "stop":
+            carrying = [one.name for stream in about for one in self.world.carrying(stream)]
+            return list(dict.fromkeys(carrying))
+        return behind
+
+
+def _there(one: Watcher, touched: Sequence[str]) -> Watcher | None:
+    """What a detector sees of those within reach; None where there is nothing for it to see."""
+    if one.at is None:
+        return one
+    if not touched:
+        return None
+    blind = tuple(place for place in touched if place not in one.at)
+    seen = tuple(place for place in touched if place in one.at)
+    why = one.elsewhere.format(", ".join(blind if len(blind) < MOST_NAMED else (BY_ANY,)))
+    if one.off or not seen:
+        return msgspec.structs.replace(one, off=one.off or why, at=(), elsewhere="")
+    said = why if blind and one.name not in words.OF_PARTIES else ""
+    return msgspec.structs.replace(one, at=seen, elsewhere=said)
 
 
 def _sum(taken: Iterable[Taken], how: How) -> int:

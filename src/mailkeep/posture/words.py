@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from .types import How, Watcher
+from .types import Entry, How, Watcher
 
 #: What each capability is called; ``{0}``: what it is about.
 VERBS: Mapping[str, str] = {
@@ -18,6 +18,8 @@ VERBS: Mapping[str, str] = {
     "phones": "has our customers' telephones",
     "pages": "serves our pages",
     "operate": "acts as an operator",
+    "vouch": "signs verdicts, sign-ins, security events and the audit head in our name",
+    "claim": "says in the name of {0} what became of mail",
     "down": "stops {0}",
 }
 
@@ -26,6 +28,11 @@ HOWS: Mapping[How, str] = {
     How.HELD: "after a hold, unless its owner says no",
     How.CATCH: "when its owner signs in meanwhile",
 }
+
+NO_PLAYBOOK = "none; those that there are act on providers, and no account at one is in this"
+
+#: Detectors that look at parties; of the others those with places look at accounts.
+OF_PARTIES = frozenset({"console_sign_in"})
 
 #: Which detectors see an act once it is done; what nobody can see says why.
 WATCHED: Mapping[str, tuple[tuple[str, ...], str]] = {
@@ -61,6 +68,14 @@ WATCHED: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
     "pages": ((), "what is typed into pages that are not ours never reaches us"),
     "operate": ((), "operators' acts are in the audit chain; no detector judges them"),
+    "vouch": (
+        (),
+        "nothing shows it; whether a forged verdict opens an account is up to its application",
+    ),
+    "claim": (
+        ("canary_missing",),
+        "a claim alone clears nobody and cuts nobody off; what it hides shows in canaries",
+    ),
     "phones": ((), "a telephone is its owner's; codes that are typed are all that we see of it"),
     "mailbox": (
         ("misplaced_redemption", "takeover_pattern", "mailbox_takeovers", "denial"),
@@ -90,5 +105,19 @@ def delay(docstring: str) -> str:
     return rest.rstrip(".") if found else ""
 
 
+def entry_words(one: Entry) -> list[str]:
+    """What the register says for people of a party that falls."""
+    some = (
+        ("whom to reach", one.contact),
+        ("carries", ", ".join(one.carries)),
+        ("holds", ", ".join(one.holds)),
+        ("terms", one.terms),
+        ("looked at on", one.reviewed),
+    )
+    return [f"{what}: {text}" for what, text in some if text]
+
+
 def watcher_words(one: Watcher) -> str:
-    return f"{one.name}: off, {one.off}" if one.off else f"{one.name}: {one.delay}"
+    if one.off:
+        return f"{one.name}: off, {one.off}"
+    return f"{one.name}: {one.delay}" + (f"; {one.elsewhere}" if one.elsewhere else "")

@@ -49,6 +49,11 @@ def check(kind: str, options: Mapping[str, str]) -> None:
     keeping.keeps_days(options, able)
 
 
+def texting() -> bool:
+    """Whether any module sends text messages."""
+    return any(one.capabilities.texts for one in REGISTRY.values())
+
+
 def get(kind: str) -> Provider:
     """The module for ``kind``.
 

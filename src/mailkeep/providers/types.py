@@ -313,6 +313,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     account's option ``max_size`` lowers it. ``max_recipients``: to, cc and bcc together.
     ``forbidden``: endings of attachments' names, in lower case, that it does not carry.
     ``keeps_days``: how long it shows what a mail contains, unless that option says; None: unknown.
+    ``texts``: what it is given comes to telephones as text messages, and not to mailboxes.
     """
 
     idempotency_key: bool
@@ -328,6 +329,7 @@ class Capabilities(msgspec.Struct, frozen=True):
     max_recipients: int = 50
     forbidden: frozenset[str] = frozenset()
     keeps_days: int | None = None
+    texts: bool = False
 
 
 class CannotBeAsked:

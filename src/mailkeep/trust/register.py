@@ -38,9 +38,9 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+-]{0,79}")
 _DOMAIN = re.compile(r"(?=.{1,253}$)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*", re.IGNORECASE)
 #: Kinds of letters that change how what stands beside them looks, or look like nothing.
 _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs", "Cn", "Zl", "Zp"})
-#: ``pages``, ``operate``, ``phones``, or a verb and what it is about; see ``rules``.
+#: ``pages``, ``operate``, ``phones``, ``vouch``, or a verb and what it is about; see ``rules``.
 _CAPABILITY = re.compile(
-    r"pages|operate|phones|(?:read|send|drop|dns|mailbox|list|stop):[a-z0-9*][a-z0-9.*_@-]{0,252}"
+    r"pages|operate|phones|vouch|(?:read|send|drop|dns|mailbox|list|stop|claim):[a-z0-9*][a-z0-9.*_@-]{0,252}"
 )
 _UNKNOWN_FIELD = re.compile(r"unknown field `([^`]*)`")
 

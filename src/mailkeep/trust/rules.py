@@ -14,7 +14,7 @@ import msgspec
 from mailkeep.base import addresses
 
 from .types import PartyKind
-from .world import NO_FACTOR, Group, World
+from .world import NO_FACTOR, Carrier, Group, World
 
 MAILKEEP = "mailkeep"  #: the process
 KEYS = "mailkeep.keys"  #: the directory of key files
@@ -43,6 +43,10 @@ RULES: dict[str, str] = {
     "discard": "{0} can take mail and not deliver it",
     "stopped": "{0} no longer works",
     "secret": "{0} is the key to this account at the provider",
+    "makes_keys": "{0} makes, or shows, keys to this account at the provider",
+    "tells": "{0} tells us what becomes of mail there",
+    "believed": "who has {0} is believed about mail there",
+    "signs": "{0} sign verdicts, sign-ins, security events and the audit head",
     "all_routes": "no route of the stream is left",
     "one_mail": "one mail of this stream opens what it is about",
     "names": "{0} answers for the names of this domain",
@@ -200,10 +204,23 @@ def _mail(world: World) -> Iterator[Rule]:
             for stream in carried[carrier.name]:
                 yield Rule(f"read:{stream}@{carrier.name}", (source,), why or "route")
                 yield Rule(f"drop:{stream}@{carrier.name}", (source,), why or "discard")
+        if carrier.name in world.hooks:
+            yield from _claims(world, carrier)
         for stream in carried[carrier.name]:
             down = f"down:{carrier.party}"
             yield Rule(f"drop:{stream}@{carrier.name}", (down,), "stopped")
     yield from _lanes(world)
+
+
+def _claims(world: World, carrier: Carrier) -> Iterator[Rule]:
+    """Who may say what becomes of mail: whoever has the secret that is asked for, or may set it."""
+    hook, claim = f"party:{world.hooks[carrier.name]}", f"claim:{carrier.name}"
+    yield Rule(claim, (hook,), "believed")
+    yield Rule(claim, (f"party:{carrier.party}",), "tells")
+    if (secret := world.secrets.get(carrier.name)) is not None:
+        yield Rule(claim, (f"party:{secret}",), "secret")
+    if carrier.name in world.shown:
+        yield Rule(hook, ("pages",), "used_there")
 
 
 def _lanes(world: World) -> Iterator[Rule]:
@@ -238,10 +255,22 @@ def _ours(world: World) -> Iterator[Rule]:
         for source, why in ((MAILKEEP, "process"), (DATABASE, "ledger"), (BACKUPS, "ledger")):
             if source in world.parties:
                 yield Rule(f"list:{carrier.name}", (f"party:{source}",), why)
+    yield from _secrets(world)
+
+
+def _secrets(world: World) -> Iterator[Rule]:
+    """Keys that lead to others, and what the process reads of all of them."""
+    makers = {one for some in world.makers.values() for one in some}
+    for name, some in world.makers.items():
+        if name in world.secrets:
+            for one in some:
+                yield Rule(f"party:{world.secrets[name]}", (f"party:{one}",), "makes_keys")
+    if KEYS in world.parties:
+        yield Rule("vouch", (f"party:{KEYS}",), "signs")
     if MAILKEEP in world.parties:
-        yield Rule("operate", (f"party:{MAILKEEP}",), "process")
-        yield Rule("pages", (f"party:{MAILKEEP}",), "process")
-        for secret in sorted(set(world.secrets.values())):
+        for word in ("operate", "pages", "vouch"):
+            yield Rule(word, (f"party:{MAILKEEP}",), "process")
+        for secret in sorted({*world.secrets.values(), *world.hooks.values(), *makers}):
             yield Rule(f"party:{secret}", (f"party:{MAILKEEP}",), "process")
 
 

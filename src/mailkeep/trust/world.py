@@ -106,6 +106,9 @@ class World(msgspec.Struct, frozen=True):
         sign_on: the host at which operators sign in; "": they come by API key alone.
         sending: domains that we send as.
         secrets: the party of each carrier's API secret, by the carrier's name.
+        makers: likewise the parties of other keys there that make or show such a secret.
+        hooks: likewise that of the secret by which what it tells of mail is believed.
+        shown: carriers whose requests to us show that secret; others sign with it.
     """
 
     parties: Mapping[str, Party]
@@ -122,6 +125,9 @@ class World(msgspec.Struct, frozen=True):
     site: str = ""
     sending: tuple[str, ...] = ()
     secrets: Mapping[str, str] = {}
+    makers: Mapping[str, tuple[str, ...]] = {}
+    hooks: Mapping[str, str] = {}
+    shown: frozenset[str] = frozenset()
     sign_on: str = ""
 
     def carrying(self, stream: str) -> tuple[Carrier, ...]:
@@ -150,20 +156,23 @@ class World(msgspec.Struct, frozen=True):
 
 
 def with_custody(
-    parties: Mapping[str, Party], accounts: Iterable[tuple[str, str, str]], proofs: str
+    parties: Mapping[str, Party],
+    accounts: Iterable[tuple[str, str, tuple[str, ...]]],
+    proofs: str,
 ) -> dict[str, Party]:
     """The parties by which is judged whether two routes are two: whoever keeps the API secret of
-    an account reads what goes through it, and so does whoever is said to read its proofs, and
-    whoever those are tied to.
+    an account, or a key that makes one, reads what goes through it, and so does whoever is said to
+    read its proofs, and whoever those are tied to.
 
     Args:
-        accounts: the name of each, its party, and the party of its secret, which need not be there.
+        accounts: the name of each, its party, and the parties of its secret and of the keys that
+            make one, which need not be there.
         proofs: the stream of proofs; "": there is none.
     """
     out = dict(parties)
-    for name, party, secret in accounts:
+    for name, party, secrets in accounts:
         reads = f"read:{proofs}@{name}"
-        readers = [one.id for one in parties.values() if one.id == secret or reads in one.can]
+        readers = [one.id for one in parties.values() if one.id in secrets or reads in one.can]
         found = out.get(party)
         if found is not None and readers:
             tied = tuple(dict.fromkeys((*found.administered_by, *readers)))

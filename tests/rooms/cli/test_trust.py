@@ -1,12 +1,15 @@
 """``mailkeep trust`` at the shell of the house."""
 
 import asyncio
+import json
+import socket
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from mailkeep.base.clock import DAY, SystemClock, iso
+from mailkeep.base.errors import BadSettings
 from mailkeep.cli.main import app
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
@@ -130,3 +133,36 @@ def test_of_a_house_without_accounts_one_of_each_class_is_supposed(tmp_path: Pat
         assert said.stdout.startswith("Nobody has an account here yet: one of each class"), line
     said = CliRunner().invoke(app, ["trust", "whatif", "alice", *home])
     assert "Accounts: 0 at once" not in said.stdout
+
+
+def test_a_check_without_its_database_is_told_from_a_single_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]  # nobody listens there afterwards
+    monkeypatch.setenv("DB_URL", f"postgresql://u:p@127.0.0.1:{port}/mailkeep")
+    file = tmp_path / "mailkeep.toml"
+    file.write_text('database = "env:DB_URL"\n' + SETTINGS + RECOVERY)
+    line = ["trust", "check", "--home", str(tmp_path)]
+    said = CliRunner().invoke(app, [*line, "--no-single-point"])
+    assert said.exit_code == 3, said.output
+    assert said.stdout.startswith("The database could not be asked")
+    assert "No single point." in said.stdout
+    assert CliRunner().invoke(app, line).exit_code == 0
+    changes = CliRunner().invoke(app, ["trust", "changes", "--json", "--home", str(tmp_path)])
+    assert json.loads(changes.stdout)["basis"] == "unreachable"
+
+    # Who builds has no database, nor the secret to it.
+    monkeypatch.delenv("DB_URL")
+    said = CliRunner().invoke(app, [*line, "--no-single-point", "--settings-only"])
+    assert said.exit_code == 0, said.output
+    assert said.stdout.startswith("By the settings alone")
+    assert isinstance(CliRunner().invoke(app, line).exception, BadSettings)
+
+    alone = '\n[[party]]\nid = "alice"\n\n[[party]]\nid = "mailkeep"\nadministered_by = ["alice"]\n'
+    file.write_text(file.read_text() + alone)
+    said = CliRunner().invoke(app, [*line, "--no-single-point", "--settings-only"])
+    assert said.exit_code == 1, said.output
+    monkeypatch.setenv("DB_URL", f"postgresql://u:p@127.0.0.1:{port}/mailkeep")
+    said = CliRunner().invoke(app, [*line, "--no-single-point"])
+    assert said.exit_code == 1, said.output

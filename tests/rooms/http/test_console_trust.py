@@ -3,15 +3,20 @@
 import re
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
+
+from mailkeep.base.clock import DAY, SECOND, ManualClock, iso
+from mailkeep.posture import services
+from mailkeep.posture.ready import Ready
+from mailkeep.trust.types import Party, PartyKind
 
 from .conftest import Api
 
 Page = Callable[[str], Awaitable[str]]
 
 
-@pytest.fixture
-async def page(api: Api) -> Page:
+async def signed_in(api: Api) -> Page:
     """Ask for a page as an operator who is signed in."""
     key = await api.new_key("operate", name="desk")
     entered = await api.client.post("/console/sign-in", data={"key": key})
@@ -25,8 +30,13 @@ async def page(api: Api) -> Page:
     return ask
 
 
+@pytest.fixture
+async def page(api: Api) -> Page:
+    return await signed_in(api)
+
+
 async def test_who_is_not_signed_in_sees_no_map(api: Api) -> None:
-    for path in ("", "/model", "/model.md", "/changes"):
+    for path in ("", "/model", "/model.md", "/models", "/changes"):
         answer = await api.client.get(f"/console/trust{path}", headers={"Cookie": ""})
         assert answer.status_code == 303, path
         assert "party" not in answer.text
@@ -57,6 +67,63 @@ async def test_the_threat_model_is_a_page_and_a_file(page: Page) -> None:
     assert "Blind spots" in html
     assert (await page("/console/trust/model.md")).startswith("# Threat model of")
     assert "What each single change would buy" in await page("/console/trust/changes")
+
+
+async def test_what_changed_between_two_days_is_a_page_and_an_answer(
+    api: Api, clock: ManualClock
+) -> None:
+    """What the shell says of earlier models, console and API say as well."""
+    running = api.running
+    today = iso(clock.now())[:10]
+    assert (await api.ask("GET", f"/v1/trust/model?day={today}")).status_code == 404
+    await services.look(running.database, running.chain)
+    more = {**running.chain.parties, "new": Party("new", kind=PartyKind.SMS, contact="call Ann")}
+    later = msgspec.structs.replace(running.chain, parties=more)
+    clock.advance(DAY / SECOND)
+    tomorrow = iso(clock.now())[:10]
+    await services.look(running.database, later)
+    page = await signed_in(api)
+    html = await page(f"/console/trust/models?before={today}&after={tomorrow}")
+    assert "<h2>New: parties</h2>" in html
+    assert "<li>new (sms)</li>" in html
+    assert "<li>new: in an incident: call Ann</li>" in html
+    assert f'href="/console/trust/model?day={tomorrow}"' in html
+    assert "call Ann" in await page(f"/console/trust/model?day={tomorrow}")
+    assert "call Ann" not in await page(f"/console/trust/model?day={today}")
+    assert "call Ann" in await page(f"/console/trust/model.md?day={tomorrow}")
+    kept = (await api.ask("GET", "/v1/trust/models")).json()["models"]
+    assert [one["at"][:10] for one in kept] == [tomorrow, today]
+    found = await api.ask("GET", f"/v1/trust/diff?before={today}&after={tomorrow}")
+    assert found.json()["new"]["parties"] == ["new (sms)"]
+    back = (await api.ask("GET", f"/v1/trust/diff?before={tomorrow}")).json()  # and now
+    assert back["gone"]["parties"] == ["new (sms)"]
+    then = (await api.ask("GET", f"/v1/trust/model?day={tomorrow}")).json()
+    assert then["day"] == tomorrow
+    assert (await api.ask("GET", "/v1/trust/diff?before=yesterday")).status_code == 422
+    assert (await api.ask("GET", "/v1/trust/diff?before=2001-01-01")).status_code == 404
+    narrow = await api.new_key("read", name="narrow", streams=("alert",))
+    for path in ("models", f"diff?before={today}", f"model?day={today}"):
+        assert (await api.ask("GET", f"/v1/trust/{path}", key=narrow)).status_code == 403
+
+
+async def test_what_the_register_says_for_people_is_shown(page: Page, api: Api) -> None:
+    known = api.running.chain.parties["one"]
+    said = msgspec.structs.replace(
+        known, contact="desk +1 555", terms="2026-14", holds=("logs",), carries=("resets",)
+    )
+    parties = {**api.running.chain.parties, "one": said}
+    house = msgspec.structs.replace(api.running.chain, parties=parties)
+    api.running.trust = Ready(api.running.database, house)
+    html = await page("/console/trust?party=one")
+    for text in ("desk +1 555", "2026-14", "logs", "resets"):
+        assert f"<dd>{text}</dd>" in html
+    assert "None was kept yet." in await page("/console/trust/models")
+    model = await page("/console/trust/model")
+    assert "in an incident: desk +1 555" in model
+    for heading in ("Parties", "Boundaries", "Single points"):
+        assert f">{heading}</h2>" in model
+    fall = (await api.ask("GET", "/v1/trust/whatif?party=one")).json()
+    assert fall["register"][0]["contact"] == "desk +1 555"
 
 
 async def test_a_key_that_is_bound_to_streams_has_no_business_there(api: Api) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 
 from mailkeep.base.clock import DAY, HOUR, MINUTE, ManualClock
 from mailkeep.mail import counting, outbox, queries, tables
+from mailkeep.mail.ledger import total
 from mailkeep.mail.types import NewMessage
 from mailkeep.store.database import Database
 
@@ -60,6 +61,9 @@ class Ledger:
                     assert found == self.recount(providers, until), (providers, now - until)
             each = {one: self.recount(one, now) for one in "abc"}
             assert await counting.exposed_to_each(tx) == {k: n for k, n in each.items() if n}
+            steps = await counting.given(tx)
+            for some in SETS:
+                assert total(steps, some) == self.recount(some, now), some
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -84,6 +88,22 @@ async def test_counted_or_not_the_answer_is_a_recount(
         )
         kept = await tx.all(select(tables.exposed_counts.c["count"]))
     assert all(row["count"] >= 0 for row in kept)
+
+
+async def test_with_more_providers_than_bits_nobody_is_left_out(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "MOST_BITS", 2)
+    ledger = Ledger(database, 5)
+    await ledger.give(80)
+    async with database.write() as tx:
+        await counting.count(tx, 40)
+    now = database.clock.now()
+    async with database.read() as tx:
+        steps = await counting.given(tx)
+    for some in SETS:
+        found, true = total(steps, some), ledger.recount(some, now)
+        assert found == true if len(some) == 1 else found >= true, some
 
 
 async def test_two_that_count_at_once_count_once(database: Database) -> None:

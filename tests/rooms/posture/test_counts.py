@@ -8,6 +8,7 @@ from sqlalchemy import insert
 
 from mailkeep.accounts import counted
 from mailkeep.base.clock import SECOND, ManualClock
+from mailkeep.mail import ledger
 from mailkeep.mail import queries as mail
 from mailkeep.mail import tables as mail_tables
 from mailkeep.posture import counts
@@ -69,17 +70,18 @@ async def test_what_is_counted_slice_by_slice_is_what_a_recount_says(
     made = await counts.take(database, known, size=draw.choice([1, 3, 7, 40, 100]))
     async with database.read() as tx:
         everything = await counted.alike(tx, counts.domains(known))
-        exposed = await mail.exposed_to_each(tx)
+        sets = [{"main"}, {"second"}, {"main", "second"}]
+        exposed = [await mail.exposed(tx, some, tx.now) for some in sets]
         kept = await counts.newest(tx, known)
     assert set(made.accounts) == set(everything)
     assert len(made.accounts) == len(everything)
-    assert made.exposed == exposed
+    assert [ledger.total(made.given, some) for some in sets] == exposed
     assert kept == made
 
 
 async def test_nobody_at_all_is_counted_as_nobody(database: Database) -> None:
     made = await counts.take(database, house())
-    assert (made.accounts, made.exposed) == ((), {})
+    assert (made.accounts, made.given) == ((), ())
 
 
 async def test_accounts_are_counted_anew_when_the_count_is_old_or_of_other_domains(
@@ -130,7 +132,7 @@ async def test_a_question_counts_nobody_and_works_nothing_out_twice(
 
     monkeypatch.setattr(Model, "ranked", noted)
     monkeypatch.setattr(counted, "alike", _nobody_counts)
-    monkeypatch.setattr(mail, "exposed_to_each", _nobody_counts)
+    monkeypatch.setattr(mail, "given", _nobody_counts)
     ready = Ready(database, house(GMAIL))
     first = await ready.ask(lambda answers: (answers.fall(("gmail",)).now, answers.ranked))
     again = await ready.ask(lambda answers: (answers.fall(("gmail",)).now, answers.ranked))

@@ -8,10 +8,11 @@ from mailkeep.accounts.classes import Classes
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import NotFound
 from mailkeep.base.keys import KeyRing
+from mailkeep.events import audit
 from mailkeep.mail import api_keys
 from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.types import RouteSettings, StreamSettings
-from mailkeep.posture import queries, services
+from mailkeep.posture import counts, queries, services
 from mailkeep.posture.model import difference
 from mailkeep.posture.types import House, Provider
 from mailkeep.recovery.types import RecoverySettings
@@ -188,3 +189,48 @@ async def test_models_are_not_kept_for_ever(database: Database, clock: ManualClo
     await services.look(database, house({"id": "new"}))
     async with database.read() as tx:
         assert len(await services.kept(tx)) == 1
+
+
+async def test_a_model_is_looked_at_when_a_process_starts(
+    database: Database, clock: ManualClock
+) -> None:
+    """Settings are read then: what they change is not kept a day late."""
+
+    async def kept() -> int:
+        async with database.read() as tx:
+            return len(await services.kept(tx))
+
+    first = services.Models(database, house())
+    await first.step()
+    assert await kept() == 0  # nobody has counted yet
+    await counts.take(database, house())
+    await first.step()
+    clock.advance(60)
+    await first.step()
+    assert await kept() == 1
+    clock.advance(60)
+    other = house({"id": "new", "kind": "sms"})
+    await services.Models(database, other).step()
+    assert await kept() == 2
+    clock.advance(60)
+    await services.Models(database, other).step()
+    assert await kept() == 2
+
+
+async def test_the_audit_chain_says_that_the_register_is_another_one(
+    database: Database, clock: ManualClock
+) -> None:
+    async def note(known: House) -> bool:
+        return await database.retrying(lambda tx: services.note_register(tx, known))
+
+    assert await note(house())
+    assert not await note(house())
+    assert await note(house({"id": "one-more", "contact": "Ann"}))
+    assert await note(house({"id": "one-more", "contact": "Bob"}))
+    assert not await note(house({"id": "one-more", "contact": "Bob"}))
+    assert await note(house())
+    async with database.read() as tx:
+        entries = await audit.acts(tx, ["change_register"], 0)
+        assert await audit.verify(tx) is None
+    assert [row["actor"] for row in entries] == ["mailkeep"] * 4
+    assert "Ann" not in "".join(row["data"] for row in entries)

@@ -113,3 +113,60 @@ def test_who_keeps_a_providers_secret_is_one_who_reads_there() -> None:
 
     assert judged() == ()
     assert judged({"id": "secret:main", "administered_by": ["alice"]}) == ("alice",)
+    # It counts of a key that is there: no manager's is.
+    assert judged({"id": "manager:main", "administered_by": ["alice"]}) == ()
+    providers[0] |= {"manager": "env:KEY", "options": {"keys": "sendgrid"}}
+    assert judged({"id": "manager:main", "administered_by": ["alice"]}) == ("alice",)
+
+
+def test_each_detector_looks_where_the_settings_let_it() -> None:
+    """That one account is read says nothing of the others."""
+    routes = [{"provider": "main"}, {"provider": "relay"}]
+    raw: dict[str, Any] = {
+        "party": [{"id": "p"}, {"id": "q"}],
+        "provider": [
+            {
+                "name": "main",
+                "kind": "postmark",
+                "party": "p",
+                "secret": "env:KEY",
+                "webhook_secret": "env:HOOK",
+            },
+            {
+                "name": "relay",
+                "kind": "smtp",
+                "party": "q",
+                "base_url": "smtp://relay.example:587",
+                "secret": "env:KEY",
+                "options": {"username": "u"},
+            },
+        ],
+        "stream": [
+            {"name": "alert", "priority": 0, "routes": routes[:1]},
+            {"name": "bulk", "priority": 9, "routes": routes},
+        ],
+        "canary": {"domain": "canary.example", "sender": "us@shop.example", "listen": "[::1]:25"},
+        "honey": [{"address": "kim@shop.example", "provider": "main"}],
+        "posture": {"account": [{"name": "main", "secret": "env:READ"}]},
+        "reports": {"status": {"main": "https://status.example"}},
+    }
+    found = trusting.watchers(app_settings.parse(raw))
+    looks = {name: one.at for name, one in found.items() if one.at is not None}
+    assert looks == {
+        "account_drift": ("main",),
+        "export_seen": (),  # Postmark lists none
+        "volume_mismatch": ("main",),
+        "unknown_message": ("main",),
+        "accepted_not_delivered": ("main",),
+        "delivery_silence": ("main",),
+        "canary_missing": ("main",),
+        "stranger_in_mail": ("main",),
+        "honey_hit": ("main",),
+        "honey_account": ("main",),
+        "provider_notice": ("main",),
+        "console_sign_in": (),
+    }
+    assert all("{0}" in one.elsewhere for one in found.values() if one.at is not None)
+    main, relay = trusting.house(app_settings.parse(raw)).providers
+    assert (main.hook, main.shown, main.makers) == ("webhook:main", True, ("reading:main",))
+    assert (relay.hook, relay.shown, relay.makers) == ("", False, ())

@@ -41,10 +41,10 @@ MEANS: dict[Can, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Can.API_KEY: (("key:drill", "key:site"), ()),
     Can.DATABASE: (("mailkeep.backups",), ()),  # a dump is read, and not written
     Can.OPERATOR: (("key:desk",), ()),
+    Can.WEBHOOKS: ((), ("claim:a", "claim:b")),
 }
 #: What the rules have no word for.
 UNSAID: dict[Can, str] = {
-    Can.WEBHOOKS: "a claim gives nobody anything; what it may not do is tested where claims are",
     Can.PASSWORD: "the owner's own secret: no party outside has it",
     Can.SESSION: "a session is stolen from a browser, not from a party",
     Can.RELAY: "the owner is deceived; whoever serves our pages can do it, which is catch",

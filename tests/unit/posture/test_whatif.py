@@ -1,5 +1,6 @@
 """What falls with whom in a house of two providers, one administrator and a CDN."""
 
+import ast
 import importlib
 import math
 from pathlib import Path
@@ -12,10 +13,12 @@ from mailkeep.accounts.classes import Classes
 from mailkeep.base.errors import BadSettings, NotFound
 from mailkeep.mail.types import RouteSettings, StreamSettings
 from mailkeep.posture import changes, markdown, scene, words
-from mailkeep.posture.model import ThreatModel, difference, written
-from mailkeep.posture.threats import STRIDE, THREATS
+from mailkeep.posture.model import ASSETS, ThreatModel, difference, written
+from mailkeep.posture.threat_types import STRIDE
+from mailkeep.posture.threats import THREATS
 from mailkeep.posture.types import (
     Accepted,
+    Change,
     House,
     How,
     Live,
@@ -25,8 +28,10 @@ from mailkeep.posture.types import (
     check,
 )
 from mailkeep.posture.whatif import Model, failing
+from mailkeep.providers import registry
 from mailkeep.recovery.types import RecoverySettings, WhenAlone
 from mailkeep.trust import register
+from mailkeep.trust.rules import RULES
 from mailkeep.trust.world import Group, Key
 from mailkeep.watch.detectors.catalogue import DETECTORS
 
@@ -55,7 +60,9 @@ GROUPS = (
     Group("customer", "totp", "*", accounts=7),
     Group("staff", "none", "*", held=3600.0, accounts=3),
 )
-LIVE = Live(TODAY, frozenset({"main", "second"}), GROUPS, exposed={"main": 90, "second": 50})
+#: Of the 50 that ``second`` was given, ``main`` had 30 before.
+GIVEN = (("main", "", 90), ("second", "", 20), ("second", "main", 30))
+LIVE = Live(TODAY, frozenset({"main", "second"}), GROUPS, given=GIVEN)
 
 
 def house(*more: dict[str, object], settings: TrustSettings = TrustSettings()) -> House:  # noqa: B008
@@ -94,6 +101,14 @@ def test_one_provider_takes_nobody_and_is_seen_through() -> None:
     assert [one.name for one in read.watchers] == ["half_proof"]
     assert fall.playbook == ("Cut the provider off",)
     assert any(one.says == "reads mail of recovery that goes through main" for one in fall.gained)
+
+
+def test_who_has_two_providers_is_shown_each_customer_once() -> None:
+    known = model(house({"id": "mailkeep.backups"}))
+    assert [known.fall([one]).exposed for one in ("one", "two")] == [90, 50]
+    assert known.fall(["one", "two"]).exposed == 110
+    ranked = {one.party: one.exposed for one in known.ranked()}
+    assert (ranked["two"], ranked["mailkeep.backups"]) == (50, 110)
 
 
 def test_two_providers_together_take_who_has_no_factor() -> None:
@@ -242,22 +257,44 @@ def test_own_dkim_is_a_change_that_takes_names_away_and_nothing_else() -> None:
     assert own.names_after == own.names_before - 2  # Post One, and alice who administers it
 
 
-def test_text_messages_as_the_second_route_are_weighed_like_any_change() -> None:
+def test_text_messages_are_advised_only_where_a_module_sends_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     lone = msgspec.structs.replace(
         house(),
         recovery=RecoverySettings(when_alone=WhenAlone.DEGRADE),
         providers=house().providers[:1],
     )
     live = msgspec.structs.replace(LIVE, standing=frozenset({"main"}))
-    found = {one.what: one for one in changes.ranked(model(lone, live).world, TODAY)}
-    texts = found["a provider of text messages of another party for recovery"]
+    advised = "a provider of text messages of another party for recovery"
+
+    def found() -> dict[str, Change]:
+        return {one.what: one for one in changes.ranked(model(lone, live).world, TODAY)}
+
+    assert advised not in found()
+    monkeypatch.setattr(registry, "texting", lambda: True)
+    texts = found()[advised]
     assert texts.single_after < texts.single_before
 
 
-def test_a_provider_of_mail_carries_no_text_messages_whatever_its_party_says() -> None:
-    parties = [{**PARTIES[0], "kind": "sms"}, *PARTIES[1:]]
-    known = msgspec.structs.replace(house(), parties=register.load(parties))
+@pytest.mark.parametrize("kind", ["smtp", "mandrill", "some-bridge"])
+def test_a_relay_carries_no_text_messages_whatever_its_party_is_called(kind: str) -> None:
+    """Both proofs are mailed: who has the mailbox has both, and nothing passes for a telephone."""
+    parties = [PARTIES[0], {**PARTIES[1], "kind": "sms"}, *PARTIES[2:]]
+    providers = (Provider("main", "mandrill", "one"), Provider("second", kind, "two"))
+    known = msgspec.structs.replace(house(), parties=register.load(parties), providers=providers)
     assert not [one for one in model(known).world.carriers if one.texts]
+    assert model(known).world.mailed()
+    assert model(known).fall(["gmail"]).now == 40
+
+
+def test_a_kind_that_sends_text_messages_is_no_mailbox() -> None:
+    providers = (
+        Provider("main", "mandrill", "one"),
+        Provider("second", "texts", "two", texts=True),
+    )
+    known = msgspec.structs.replace(house(), providers=providers)
+    assert model(known).fall(["gmail"]).now == 0
 
 
 def test_in_a_large_house_few_ties_are_tried() -> None:
@@ -302,7 +339,7 @@ def test_what_became_different_is_told_by_section() -> None:
     assert found.new["parties"] == ("new (sms)",)
     more = msgspec.structs.replace(LIVE, groups=(*GROUPS[1:],))
     assert "single points" in difference(before, written(model(live=more))).gone
-    same = msgspec.structs.replace(LIVE, exposed={"main": 9})
+    same = msgspec.structs.replace(LIVE, given=(("main", "", 9),))
     assert difference(before, written(model(live=same))).new == {}
 
 
@@ -321,13 +358,61 @@ def test_a_table_of_the_settings_is_named_without_its_brackets() -> None:
 
 
 def test_every_threat_has_a_letter_a_capability_and_tests_that_exist() -> None:
+    assert len({one.id for one in THREATS}) == len(THREATS)
+    tests: dict[str, set[str]] = {}
     for threat in THREATS:
         assert threat.stride in STRIDE
+        assert threat.asset in ASSETS
+        assert threat.verbs or threat.ways
         for verb in threat.verbs:
             assert verb in words.VERBS or verb in {how.value for how in How}
+        assert set(threat.ways) <= set(RULES)
         for answer in threat.answers:
-            for path in answer.shown:
-                assert (ROOT / path).exists(), path
+            assert answer.shown
+            for shown in answer.shown:
+                path, _, name = shown.partition("::")
+                if path not in tests:
+                    tree = ast.parse((ROOT / path).read_text())
+                    found = ast.FunctionDef, ast.AsyncFunctionDef
+                    tests[path] = {one.name for one in ast.walk(tree) if isinstance(one, found)}
+                assert name in tests[path], shown
+
+
+def able(made: ThreatModel, threat: str) -> set[str]:
+    return set(next(one for one in made.threats if one.id == threat).parties)
+
+
+def test_a_threat_names_who_carries_it_out_and_not_whoever_ends_the_same() -> None:
+    """The database takes accounts, and reads no mail at a provider."""
+    degrading = msgspec.structs.replace(
+        house({"id": "both", "kind": "person"}),
+        recovery=RecoverySettings(when_alone=WhenAlone.DEGRADE),
+    )
+    keys = (
+        Key("key:shop", ("recover",), application="shop"),
+        Key("key:desk", ("operate",)),
+    )
+    live = msgspec.structs.replace(
+        LIVE, groups=(*GROUPS, Group("customer", "none", "*", application="shop")), keys=keys
+    )
+    made = written(model(degrading, live))
+    ours = {"mailkeep", "mailkeep.database", "mailkeep.backups", "mailkeep.keys"}
+    assert not able(made, "reset-read") & (ours - {"mailkeep"})
+    assert able(made, "reset-read") == {"mailkeep"}  # it has both secrets
+    reads_both = house(
+        {"id": "secret:main", "administered_by": ["alice"]},
+        {"id": "secret:second", "administered_by": ["alice"]},
+    )
+    alone = msgspec.structs.replace(
+        reads_both, recovery=RecoverySettings(when_alone=WhenAlone.DEGRADE)
+    )
+    assert "alice" in able(written(model(alone)), "reset-read")
+    assert able(made, "database") == {"mailkeep.database"}
+    assert able(made, "process") == {"mailkeep"}
+    assert able(made, "copied") == {"mailkeep.database", "mailkeep.backups"}
+    assert able(made, "keys") == {"mailkeep", "mailkeep.keys"}
+    assert able(made, "application") == {"front", "mailkeep"}  # it hears both
+    assert able(made, "phones") == set()
 
 
 def test_every_detector_that_is_named_exists_and_tells_its_delay() -> None:

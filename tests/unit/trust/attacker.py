@@ -18,9 +18,9 @@ def random_world(draw: random.Random) -> World:
     ours = draw.sample(
         [
             *("mailkeep", "mailkeep.keys", "mailkeep.database", "mailkeep.backups"),
-            *("key", "secret", "client:shop"),
+            *("key", "secret", "client:shop", "manager", "hook"),
         ],
-        draw.randint(0, 4),
+        draw.randint(0, 5),
     )
     parties: dict[str, Party] = {}
     for one in ids:
@@ -103,6 +103,9 @@ def random_world(draw: random.Random) -> World:
         site=draw.choice(["", "accounts.example.com"]),
         sending=draw.choice([(), ("example.com",)]),
         secrets={"c0": "secret"} if "secret" in ours else {},
+        makers={"c0": ("manager",)} if "manager" in ours else {},
+        hooks={"c0": "hook"} if "hook" in ours else {},
+        shown=frozenset({"c0"}) if draw.random() < 0.5 else frozenset(),
         sign_on=draw.choice(["login.other.example", "login.elsewhere.example"]),
     )
 
@@ -130,6 +133,7 @@ class Attacker:
                     self._change_names(domain)
             for carrier in self.world.carriers:
                 self._read_along(carrier)
+                self._speaks_for(carrier)
             self._stop_streams()
             self._use_ours()
             for group in self.world.groups:
@@ -199,6 +203,18 @@ class Attacker:
         if f"down:{carrier.party}" in self.has:
             self.has |= {f"drop:{stream}@{carrier.name}" for stream in self._carried(carrier)}
 
+    def _speaks_for(self, carrier: Carrier) -> None:
+        """Telling us what became of mail: we believe who has the webhook's secret, the provider,
+        and who may look it up there with its key."""
+        hook = self.world.hooks.get(carrier.name)
+        if hook is None:
+            return
+        if "pages" in self.has and carrier.name in self.world.shown:
+            self.has.add(f"party:{hook}")
+        mine = {carrier.party, hook, self.world.secrets.get(carrier.name, hook)}
+        if any(f"party:{one}" in self.has for one in mine):
+            self.has.add(f"claim:{carrier.name}")
+
     def _carried(self, carrier: Carrier) -> list[str]:
         """A resting one carries what nobody else does, and no proof of a recovery."""
         if carrier.stands:
@@ -224,9 +240,16 @@ class Attacker:
                 self._listen(key)
         if held & {"mailkeep", "mailkeep.database", "mailkeep.backups"}:
             self.has |= {f"list:{one.name}" for one in self.world.carriers}
+        if held & {"mailkeep", "mailkeep.keys"}:
+            self.has.add("vouch")
+        for account, makers in self.world.makers.items():
+            if held & set(makers) and account in self.world.secrets:
+                self.has.add(f"party:{self.world.secrets[account]}")
         if "mailkeep" in held:
             self.has |= {"operate", "pages"}
             self.has |= {f"party:{one}" for one in self.world.secrets.values()}
+            self.has |= {f"party:{one}" for one in self.world.hooks.values()}
+            self.has |= {f"party:{one}" for some in self.world.makers.values() for one in some}
 
     def _listen(self, key: Key) -> None:
         """What is said to our pages and our API passes whoever stands before them."""

@@ -344,9 +344,15 @@ def test_who_keeps_the_keys_of_two_routes_makes_one_of_them() -> None:
         "alice": Party("alice"),
         "agency": Party("agency", owned_by=("alice",)),
     }
-    accounts = [("a", "one", "secret:a"), ("b", "two", "secret:b"), ("c", "two", "secret:c")]
+    accounts = [
+        ("a", "one", ("secret:a",)),
+        ("b", "two", ("secret:b", "manager:b")),
+        ("c", "two", ("secret:c",)),
+    ]
 
-    def shared(parties: dict[str, Party], accounts: list[tuple[str, str, str]]) -> tuple[str, ...]:
+    def shared(
+        parties: dict[str, Party], accounts: list[tuple[str, str, tuple[str, ...]]]
+    ) -> tuple[str, ...]:
         known = with_custody(parties, accounts, "recovery")
         return TrustGraph(known).independent({"one"}, {"two"}).shared
 
@@ -355,7 +361,38 @@ def test_who_keeps_the_keys_of_two_routes_makes_one_of_them() -> None:
     # Whoever is said to read the proofs of both is one reader as well.
     scanner = Party("scanner", can=("read:recovery@a", "read:recovery@b"))
     assert shared({**parties, "scanner": scanner}, accounts[:1]) == ()
-    both = [(name, party, "") for name, party, _ in accounts]
+    # Who has the key that makes keys makes one.
+    made = {**parties, "secret:b": Party("secret:b"), "manager:b": parties["secret:b"]}
+    assert shared(made, accounts) == ("alice",)
+    both: list[tuple[str, str, tuple[str, ...]]] = [
+        (name, party, ()) for name, party, _ in accounts
+    ]
     assert shared({**parties, "scanner": scanner}, both) == ("scanner",)
     bulk = Party("scanner", can=("read:bulk@a", "read:bulk@b"))
     assert shared({**parties, "scanner": bulk}, both) == ()
+
+
+def test_a_thief_of_keys_signs_as_us_and_takes_nobody_by_the_rules() -> None:
+    """Whether a forged verdict is enough is up to the application that takes it."""
+    ours = ("mailkeep", "mailkeep.keys", "secret:a", "manager:a", "webhook:a")
+    parties = {one: Party(one, kind=PartyKind.OURS) for one in ours}
+    front = Party("front", kind=PartyKind.CDN, serves=("example.com",))
+    world = msgspec.structs.replace(
+        house(front=front, **parties),
+        secrets={"a": "secret:a"},
+        makers={"a": ("manager:a",)},
+        hooks={"a": "webhook:a"},
+    )
+
+    def able(one: str, world: World = world) -> set[str]:
+        return set(reach.Engine(rules.ground(world)).reach([one]).words()) - {f"party:{one}"}
+
+    assert able("mailkeep.keys") == {"carries:mailkeep.keys", "vouch"}
+    assert {"vouch", "party:manager:a", "party:webhook:a"} <= able("mailkeep")
+    assert able("webhook:a") == {"carries:webhook:a", "claim:a"}
+    assert {"party:secret:a", "read:recovery@a", "claim:a"} <= able("manager:a")
+    assert {"claim:a"} <= able("one")
+    assert "claim:a" not in able("relay")
+    # A signature shows no secret to whoever stands before our pages; a password does.
+    assert "claim:a" not in able("front")
+    assert "claim:a" in able("front", msgspec.structs.replace(world, shown=frozenset({"a"})))

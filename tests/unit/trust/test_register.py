@@ -102,7 +102,7 @@ def test_a_house_of_the_catalogue_brings_its_owner() -> None:
     assert parties["texts"].owned_by == ("twilio", "twilio-sms")
     assert parties["texts"].kind is PartyKind.SMS
     assert parties["sendgrid"].source.startswith("https://")
-    assert parties["sendgrid"].source.endswith("(2026-11-28)")
+    assert parties["sendgrid"].source.endswith("(2026-11-29)")
     assert "twilio" in parties
     assert not TrustGraph(parties).independent({"sendgrid"}, {"texts"}).ok
 

@@ -6,11 +6,13 @@ from typing import Annotated, TypeVar
 import msgspec
 from litestar import Controller, get
 
+from mailkeep.base.clock import iso
 from mailkeep.base.errors import Invalid, NotAllowed, NotFound
 from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.operators.permissions import Permission
-from mailkeep.posture.model import ThreatModel
+from mailkeep.posture import services
+from mailkeep.posture.model import Difference, ThreatModel
 from mailkeep.posture.ready import Answers
 from mailkeep.posture.types import Change, Fall, Ranked, Sets, SinglePoint
 
@@ -45,6 +47,38 @@ class SmallestOut(msgspec.Struct):
 
 class ChangesOut(msgspec.Struct):
     changes: list[Change]
+
+
+class DayIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``day``: at its end, as 2026-11-28; ``now``: as it stands."""
+
+    day: Annotated[str, msgspec.Meta(max_length=40)] = services.NOW
+
+
+class DaysIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Two days, of which each may be ``now``."""
+
+    before: Annotated[str, msgspec.Meta(max_length=40)] = ""
+    after: Annotated[str, msgspec.Meta(max_length=40)] = services.NOW
+
+
+class KeptOut(msgspec.Struct):
+    """A threat model that was kept.
+
+    Attributes:
+        at, seen_at: when it began to be so, and was last found so.
+        seen: share of the acts that somebody sees under it.
+    """
+
+    at: str
+    seen_at: str
+    seen: float
+
+
+class ModelsOut(msgspec.Struct):
+    """The newest first."""
+
+    models: list[KeptOut]
 
 
 class TrustApi(Controller):
@@ -85,9 +119,26 @@ class TrustApi(Controller):
     async def what_would_help(self, request: Incoming, running: Running) -> ChangesOut:
         return ChangesOut(await _ask(request, running, lambda answers: answers.changes))
 
-    @get("/model", summary="The threat model as it stands")
+    @get("/model", summary="The threat model as it stands, or as it was at the end of a day")
     async def model(self, request: Incoming, running: Running) -> ThreatModel:
-        return await _ask(request, running, lambda answers: answers.written)
+        await _may(request, running)
+        return await running.trust.threat_model(strict_json.query(request, DayIn).day)
+
+    @get("/models", summary="The threat models that were kept")
+    async def models(self, request: Incoming, running: Running) -> ModelsOut:
+        await _may(request, running)
+        found = await running.trust.kept()
+        return ModelsOut(
+            [KeptOut(iso(one.at), iso(one.seen_at), one.seen_share / 1000) for one in found]
+        )
+
+    @get("/diff", summary="What became different in the threat model between two days")
+    async def diff(self, request: Incoming, running: Running) -> Difference:
+        await _may(request, running)
+        asked = strict_json.query(request, DaysIn)
+        if not asked.before:
+            raise NotFound("say which day", field="before")
+        return await running.trust.difference(asked.before, asked.after)
 
 
 async def _ask(request: Incoming, running: Running, question: Callable[[Answers], T]) -> T:

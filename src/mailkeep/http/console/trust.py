@@ -7,6 +7,7 @@ Security: whoever may look may ask as often as they like. Answers are cached (``
 one question is computed at a time, and only about parties that exist.
 """
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,10 +16,11 @@ from litestar import Controller, MediaType, Response, get
 from litestar.response import Template
 from markupsafe import Markup
 
+from mailkeep.base.clock import iso
 from mailkeep.base.errors import Invalid
 from mailkeep.http.port import Incoming, Running
 from mailkeep.operators.permissions import Permission
-from mailkeep.posture import drawing, markdown, model, words
+from mailkeep.posture import drawing, markdown, model, services, words
 from mailkeep.posture.ready import Answers
 from mailkeep.posture.types import Fall, Gained, Ranked, SinglePoint
 from mailkeep.posture.whatif import by_party, failing
@@ -71,6 +73,7 @@ class TrustPages(Controller):
             "trust",
             shown=shown,
             fall=shown.fall,
+            no_playbook=words.NO_PLAYBOOK,
             chosen=shown.chosen,
             picture=shown.picture,
             lines=_drawn(shown.picture),
@@ -86,12 +89,17 @@ class TrustPages(Controller):
         return _page(operator, "trust_changes", changes=found)
 
     @get("/model", opt=_SEE)
-    async def model(self, running: Running, operator: Operator) -> Template:
-        made = await running.trust.ask(lambda answers: answers.written)
+    async def model(self, request: Incoming, running: Running, operator: Operator) -> Template:
+        day = request.query_params.get("day", services.NOW)
+        made = await running.trust.threat_model(day)
         return _page(
             operator,
             "trust_model",
             made=made,
+            day=day,
+            boundaries=model.boundaries(made),
+            could=markdown.could,
+            said=model.said,
             sources=markdown.sources(made),
             stride=model.stride,
             assets=model.ASSETS,
@@ -99,13 +107,33 @@ class TrustPages(Controller):
         )
 
     @get("/model.md", media_type=MediaType.TEXT, opt=_SEE)
-    async def text(self, running: Running, operator: Operator) -> Response[str]:
+    async def text(self, request: Incoming, running: Running, operator: Operator) -> Response[str]:
         """The same, to be kept with the house's other documents."""
         del operator
+        made = await running.trust.threat_model(request.query_params.get("day", services.NOW))
         return Response(
-            await running.trust.ask(lambda answers: markdown.page(answers.written)),
+            await asyncio.to_thread(markdown.page, made),
             media_type="text/markdown; charset=utf-8",
             headers={"Content-Disposition": 'attachment; filename="threat-model.md"'},
+        )
+
+    @get("/models", opt=_SEE)
+    async def models(self, request: Incoming, running: Running, operator: Operator) -> Template:
+        """Earlier models, and what became different between two days."""
+        before = request.query_params.get("before", "").strip()
+        after = request.query_params.get("after", "").strip() or services.NOW
+        kept = await running.trust.kept()
+        days: dict[str, int] = {}  # of several in one day the last one is that day's
+        for one in kept:
+            days.setdefault(iso(one.at)[:10], one.at)
+        last = {at: day for day, at in days.items()}
+        return _page(
+            operator,
+            "trust_models",
+            found=await running.trust.difference(before, after) if before else None,
+            before=before,
+            after=after,
+            kept=[(one, last.get(one.at, "")) for one in kept],
         )
 
 

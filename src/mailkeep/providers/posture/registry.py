@@ -62,6 +62,17 @@ def check(kind: str, options: Mapping[str, str]) -> None:
             )
 
 
+#: Kinds whose reading key can send as well, or shows keys that can: they make none that only reads.
+SENDS: Final = frozenset({"postmark"})
+#: Of what stands in ``blind``, what is seen in part all the same.
+_IN_PART: Final = frozenset({("sendgrid", Kind.EXPORT), ("sendgrid", Kind.USER)})
+
+
+def shows(kind: str, of: Kind) -> bool:
+    """Whether anything of that is seen of an account of a kind."""
+    return of not in blind(kind) or (kind, of) in _IN_PART
+
+
 def blind(kind: str) -> Mapping[Kind, str]:
     """What cannot be seen of an account of that kind, and why."""
     found = ACCOUNTS.get(kind)
