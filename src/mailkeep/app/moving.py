@@ -20,6 +20,7 @@ from mailkeep.watch import posture
 from . import limits, trusting, watching
 from . import posture as posture_settings
 from .doctor.types import Finding
+from .leaving import tables
 from .publishing import published
 from .settings import Settings, provider_configs
 
@@ -95,6 +96,8 @@ async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> L
         sum(one.provider == provider for one in settings.honey),
         await mail.exposed(tx, provider, tx.now),
         posture_settings.kind_of(settings, provider) in DELETES,
+        found.party,
+        tables(settings, provider),
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from mailkeep.app import emptying, moving, trusting
+from mailkeep.app.leaving import suspects as suspected
 from mailkeep.app.rekeying import keyrings
 from mailkeep.app.settings import Settings
 from mailkeep.base.clock import SystemClock, iso, when
@@ -57,13 +58,11 @@ def start(
     name: Name, hostile: Hostile = False, as_json: Json = False, home: Home = DEFAULT_HOME
 ) -> None:
     """Begin to leave it. A hostile one is cut off and believed no word, now."""
-    from mailkeep.incidents.suspects import House
     from mailkeep.response import hands
 
     leaving = _leaving(home, name)
     known = settings(home)
-    parties = {one.name: one.party for one in known.provider}
-    suspects = House(parties, trusting.graph(known, SystemClock()))
+    suspects = suspected(known, trusting.graph(known, SystemClock()))
 
     async def work(database: Database, tx: Tx) -> tuple[OffboardingView, list[str]]:
         await take_turn(tx)
@@ -92,13 +91,22 @@ def status(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Show what is done and what is due."""
-    found = read(home, offboarding.listing)
+
+    async def work(tx: Tx) -> tuple[list[OffboardingView], dict[str, int]]:
+        return await offboarding.listing(tx), await mail.exposed_to_each(tx)
+
+    found, exposed = read(home, work)
     if name is not None:
         found = [one for one in found if one.provider == name]
         if not found:
             raise NotFound(f"{name} is not being left")
-    text = "\n\n".join(map(_told, found)) or "No provider is being left."
-    result({"offboardings": [_document(one) for one in found]}, text, as_json=as_json)
+    documents, texts = [], []
+    for one in found:
+        knows = exposed.get(one.provider, 0)
+        documents.append({**_document(one), "exposed": knows})
+        texts.append(f"{_told(one)}\n{plain(one.provider)} was given {_addresses(knows)} so far.")
+    text = "\n\n".join(texts) or "No provider is being left."
+    result({"offboardings": documents}, text, as_json=as_json)
 
 
 @app.command()
@@ -288,6 +296,10 @@ def _document(view: OffboardingView) -> dict[str, object]:
             for one in view.items
         ],
     }
+
+
+def _addresses(count: int) -> str:
+    return counted(count, "address", "addresses")
 
 
 def _told(view: OffboardingView) -> str:

@@ -170,6 +170,13 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     keys = next(one for one in status["items"] if one["name"] == "keys")
     assert (keys["note"], keys["done_at"] is not None) == ("Carla", True)
     assert "is not being left" in _says(home, "offboard", "status", "new")
+    assert (
+        status["exposed"],
+        "old was given 0 addresses" in _says(home, "offboard", "status"),
+    ) == (
+        0,
+        True,
+    )
     assert "cut off" in _says(home, "offboard", "stop", "old", "--reason", "we keep it")
 
     async def states() -> Any:
@@ -287,3 +294,29 @@ def test_nothing_is_deleted_before_its_day(home: Path, monkeypatch: pytest.Monke
     texts = {one["name"]: one["text"] for one in _run(home, "offboard", "plan", "old")["items"]}
     for item in ("webhooks", "templates"):
         assert "`mailkeep offboard empty old` does it" in texts[item]
+
+
+def test_what_it_knows_is_asked_about_when_the_settings_have_only_its_name(home: Path) -> None:
+    async def give() -> None:
+        database = Database(f"sqlite:///{home / 'mailkeep.db'}", SystemClock())
+        row = {"stream": "alert", "first_at": 1, "last_at": 1, "day": 0, "count": 1}
+        async with database.write() as tx:
+            for number in range(9):
+                given = {"address_id": f"adr_{number}", "provider": "old", **row}
+                await tx.run(tables.exposures.insert().values(**given))
+        await database.close()
+
+    asyncio.run(give())
+    assert _run(home, "trust", "whatif", "a")["exposed"] == 9
+    _, _, rest = SETTINGS.partition('return_path_domain = "bounce.example.com" }')
+    rest = rest.replace('{ provider = "old" }, ', "").replace(
+        'provider = "old"', 'provider = "new"'
+    )
+    (home / "mailkeep.toml").write_text(rest)
+    assert _run(home, "trust", "whatif", "old")["exposed"] == 9, "the ledger knows its name"
+    (home / "mailkeep.toml").write_text(rest + '[[left]]\nname = "old"\nparty = "a"\n')
+    found = _run(home, "trust", "whatif", "a")
+    assert (found["exposed"], found["exposed_by"]) == (9, ["old"])
+    listed = _run(home, "providers", "list")
+    assert listed["left"] == [{"name": "old", "party": "a", "exposed": 9}]
+    assert "old (a) was left; it knows 9 addresses." in _says(home, "providers", "list")
