@@ -132,7 +132,7 @@ async def test_a_key_holds_a_move_up_and_can_begin_or_turn_none(api: Api) -> Non
         for act in ("", "/start", "/now", "/back", "/resume", "/finish"):
             answer = await api.ask("POST", path + act, {"from": "one", "to": "one"})
             assert answer.status_code in {404, 405}, (path, act)
-    assert (await api.ask("GET", "/v1/cutovers")).json() == {"cutovers": []}
+    assert (await api.ask("GET", "/v1/cutovers")).json() == {"cutovers": [], "kept": []}
     assert (await api.ask("GET", "/v1/cutovers/cut_x")).status_code == 404
     assert (await api.ask("POST", "/v1/cutovers/cut_x/pause")).status_code == 404
 
@@ -182,4 +182,19 @@ async def test_who_was_left_and_what_it_knows_is_shown_to_people_and_told_by_the
     told = (await api.ask("GET", "/v1/providers")).json()
     assert told["left"] == [{"name": "gone", "party": "", "exposed": 2}]
     assert "gone" not in {one["name"] for one in told["providers"]}
+    await api.client.aclose()
+
+
+async def test_what_is_still_kept_after_a_move_is_shown_and_told(house: Any) -> None:
+    running = house.running
+    stream = running.streams["bulk"]
+    async with running.database.write() as tx:
+        await shifting.shift(running.database, tx, stream, "one", "two", 1, by="t", reason="x")
+        await shifting.conclude(tx, "bulk", "one")
+    async with await house.browser(Role.VIEWER) as browser:
+        assert "bulk: from who bounced at one, until" in (await browser.get(PATH)).text
+    api = Api(running, await house.browser(""), "")
+    api.key = await api.new_key("read", name="reads")
+    (kept,) = (await api.ask("GET", "/v1/cutovers")).json()["kept"]
+    assert (kept["stream"], kept["from"]) == ("bulk", "one")
     await api.client.aclose()
