@@ -43,19 +43,31 @@ def plan(
 ) -> None:
     """Show the list with its dates. Nothing is written down, nothing is done."""
     items = checklist(_leaving(home, name), SystemClock().now(), hostile=hostile)
+    known = settings(home)
+
+    house = moving.house(known, SystemClock())
+    gate = read(home, lambda tx: offboarding.against(tx, house, name))
+    warnings = [] if gate is None else [f"{gate.meaning} Next: {gate.next}."]
     rows = [("due", "by", "item", "what")]
     rows += [(iso(one.due_at)[:10], one.how.value, one.name, one.text) for one in items]
     documents = [
         {"name": one.name, "how": one.how.value, "text": one.text, "due_at": iso(one.due_at)}
         for one in items
     ]
-    said = {"provider": name, "hostile": hostile, "items": documents}
-    result(said, table(rows, ""), as_json=as_json)
+    said = {"provider": name, "hostile": hostile, "items": documents, "warnings": warnings}
+    text = "\n".join([table(rows, ""), *(plain(f"! {one}") for one in warnings)])
+    result(said, text, as_json=as_json)
 
 
 @app.command()
 def start(
-    name: Name, hostile: Hostile = False, as_json: Json = False, home: Home = DEFAULT_HOME
+    name: Name,
+    hostile: Hostile = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Though recovery keeps no two independent routes.")
+    ] = False,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Begin to leave it. A hostile one is cut off and believed no word, now."""
     from mailkeep.response import hands
@@ -69,7 +81,7 @@ def start(
         stood = name not in await mail.cut(tx)
         left = await hands.would_leave(tx, suspects, known.streams(), name)
         rooms = Offboarding(database, moving.house(known, database.clock))
-        begun = await rooms.start(tx, leaving, hostile=hostile, by=operator())
+        begun = await rooms.start(tx, leaving, hostile=hostile, by=operator(), anyway=anyway)
         if not (hostile and stood):
             return begun, []
         # A cut by hand as any other: told, and confirmed by a second person.

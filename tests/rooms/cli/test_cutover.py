@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from mailkeep.app import moving
 from mailkeep.app import settings as app_settings
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.keys import KeyRing
@@ -320,3 +321,26 @@ def test_what_it_knows_is_asked_about_when_the_settings_have_only_its_name(home:
     listed = _run(home, "providers", "list")
     assert listed["left"] == [{"name": "old", "party": "a", "exposed": 9}]
     assert "old (a) was left; it knows 9 addresses." in _says(home, "providers", "list")
+
+
+def test_the_busiest_hour_is_that_of_what_it_carries_by_now(home: Path) -> None:
+    """On a second move the settings still name the provider that was left first."""
+
+    async def look() -> tuple[int, int, int]:
+        database = Database(f"sqlite:///{home / 'mailkeep.db'}", SystemClock())
+        known = app_settings.load(home / "mailkeep.toml", {})
+        streams = known.streams()
+        content = Content("us@example.com", "ada@example.net", "Hello", "words")
+        async with database.write() as tx:
+            for _ in range(3):
+                message = NewMessage("alert", content)
+                await Intake(database, KeyRing(home), streams).accept(tx, message)
+            before = await moving.busiest(tx, known, "new")
+            alert = streams["alert"]
+            await shifting.shift(database, tx, alert, "old", "new", 1, by="t", reason="x")
+            after = await moving.busiest(tx, known, "new")
+            left = await moving.busiest(tx, known, "old")  # it has bulk, of which there is none
+        await database.close()
+        return before, after, left
+
+    assert asyncio.run(look()) == (0, 3, 0)

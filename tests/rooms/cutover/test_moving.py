@@ -658,3 +658,38 @@ async def test_a_second_move_after_it_keeps_bulk_from_who_bounced_at_either(hous
         await house.cutover.now(tx, "b", "c", by=BY, reason="x", since=tx.now)
     assert await _carried(house, "bulk") == {"a": 0.0, "b": 0.0, "c": 1.0}
     assert await _kept_from(house) == 2
+
+
+async def test_what_came_to_speak_against_a_move_since_its_plan_stops_its_start(house: Any) -> None:
+    """A plan is good for a day: long enough for the third route to be cut off."""
+    rules = msgspec.structs.replace(house.cutover.house, recovery="recovery")
+    routes = (RouteSettings("a"), RouteSettings("b", 0), RouteSettings("c", 0))
+    house.cutover = Cutover(house.database, msgspec.structs.replace(rules, streams=_all(routes)))
+    async with house.database.write() as tx:
+        plan = await house.cutover.plan(tx, "a", "b", [], QUICK, by=BY)
+        assert plan.failed == ()
+        await services.cut_off(house.database, tx, "c", by=BY, reason="stolen", since=0)
+    async with house.database.write() as tx:
+        with pytest.raises(Conflict, match="Without a no two routes of recovery are independent"):
+            await house.cutover.start(tx, plan.id, by=BY)
+    for routes, words in (
+        ((RouteSettings("a"), RouteSettings("c", 0)), "b is no route of alert"),
+        ((RouteSettings("a"), RouteSettings("b", 0), RouteSettings("c", 0)), "since the plan"),
+    ):
+        more = {"news": StreamSettings("news", 9, routes)} if "plan" in words else {}
+        streams = _all(routes) | more
+        house.cutover = Cutover(
+            house.database, msgspec.structs.replace(rules, streams=streams, recovery="")
+        )
+        async with house.database.write() as tx:
+            with pytest.raises(Conflict, match=words):
+                await house.cutover.start(tx, plan.id, by=BY)
+    async with house.database.write() as tx:
+        assert (await house.cutover.start(tx, plan.id, by=BY, anyway=True)).state is State.MOVING
+
+
+def _all(routes: tuple[RouteSettings, ...]) -> dict[str, StreamSettings]:
+    return {
+        name: StreamSettings(name, number, routes, secret=name == "recovery")
+        for number, name in enumerate(("recovery", "alert", "bulk"))
+    }
