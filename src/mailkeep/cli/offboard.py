@@ -3,13 +3,17 @@ log."""
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from mailkeep.app import emptying, moving, trusting
+from mailkeep.app.doctor.records import Records
+from mailkeep.app.doctor.resolver import fill, resolver
+from mailkeep.app.doctor.withdrawn import standing
 from mailkeep.app.leaving import suspects as suspected
+from mailkeep.app.publishing import asked
 from mailkeep.app.rekeying import keyrings
 from mailkeep.app.settings import Settings
 from mailkeep.base.clock import SystemClock, iso, when
@@ -26,8 +30,23 @@ from mailkeep.response.keysmith import Keysmith
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.collectors.posture import carrier, session
 
-from .house import CONFIRM, DEFAULT_HOME, Home, at_length, operator, provider, read, settings, write
+from .house import (
+    CONFIRM,
+    DEFAULT_HOME,
+    Home,
+    at_length,
+    in_development,
+    operator,
+    provider,
+    read,
+    settings,
+    write,
+)
 from .output import Json, Progress, group, plain, result, table
+from .output import note as tell
+
+if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver
 
 app = group("Leave a provider for good: what is to be done, and when.", also={"list": "status"})
 
@@ -126,11 +145,21 @@ def done(
     name: Name,
     item: Annotated[str, typer.Argument(help="As `status` names it.")],
     note: Annotated[str, typer.Option(help="Who did it, where it is written down.")] = "",
+    ask: Annotated[
+        str | None, typer.Option("--resolver", help="Ask the DNS server at ADDRESS:PORT.")
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Though DNS still has the record.")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody outside.")] = False,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Say that an item is done that a person does."""
+    """Say that an item is done that a person does. Of a DNS record it is looked whether it is
+    gone."""
     known = settings(home)
+    if item.startswith("dns.") and not offline and not in_development(home):
+        note = _seen(home, name, item, note, resolver(ask), anyway=anyway)
 
     async def work(database: Database, tx: Tx) -> OffboardingView:
         rooms = Offboarding(database, moving.house(known, database.clock))
@@ -308,6 +337,28 @@ def _document(view: OffboardingView) -> dict[str, object]:
             for one in view.items
         ],
     }
+
+
+def _seen(home: Path, name: str, item: str, note: str, ask: "Resolver", *, anyway: bool) -> str:
+    """The note, with what DNS still has where somebody goes past that. Raises ``Conflict``."""
+    found = read(home, lambda tx: offboarding.view(tx, name))
+    texts = {one.name: one.text for one in (() if found is None else found.items)}
+    record, records = asked(texts.get(item, "")), Records()
+    if record is None:
+        return note
+    asyncio.run(fill(records, lambda: standing(record, records), ask))
+    there = standing(record, records)
+    words = f"{record.name} ({', '.join(there.kinds)}) still stands in DNS"
+    if there.kinds and not anyway:
+        raise Conflict(
+            f"{words}: withdraw it, and wait until resolvers have forgotten it; or say so all the "
+            "same with --anyway"
+        )
+    if there.kinds:
+        return f"{words}; {note}" if note else words
+    if there.unknown:
+        tell(f"DNS did not answer about {record.name}: whether it is gone is not known.")
+    return note
 
 
 def _addresses(count: int) -> str:

@@ -21,6 +21,8 @@ from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep_drill.standins.sendgrid_account import DELETING, READING, SendGridAccount
 
+from rooms.app.zone import serving
+
 SETTINGS = """
 [[provider]]
 name = "old"
@@ -344,3 +346,31 @@ def test_the_busiest_hour_is_that_of_what_it_carries_by_now(home: Path) -> None:
         return before, after, left
 
     assert asyncio.run(look()) == (0, 3, 0)
+
+
+def test_a_record_is_not_done_while_it_still_stands_in_dns(home: Path) -> None:
+    """Whoever has the account goes on as us, signed and aligned, while everybody thinks it gone."""
+    _run(home, "offboard", "start", "old", "--hostile")
+    (item,) = [
+        one["name"]
+        for one in _run(home, "offboard", "status", "old")["offboardings"][0]["items"]
+        if "bounce.example.com" in one["text"]
+    ]
+    zone = {("bounce.example.com", "MX"): ["10 feedback.old.example."]}
+
+    def said(*words: str, code: int) -> str:
+        async def ask() -> str:
+            async with serving(zone) as server:
+                call = ["offboard", "done", "old", item, "--resolver", server.where, *words]
+                call += ["--home", str(home)]
+                result = await asyncio.to_thread(CliRunner().invoke, app, call)
+                assert (result.exit_code != 0) is bool(code), result.output
+                return result.output + str(result.exception or "")
+
+        return asyncio.run(ask())
+
+    assert "bounce.example.com (MX) still stands in DNS" in said(code=1)
+    said("--anyway", "--note", "Carla", code=0)
+    (status,) = _run(home, "offboard", "status", "old")["offboardings"]
+    (done,) = [one for one in status["items"] if one["name"] == item]
+    assert done["note"] == "bounce.example.com (MX) still stands in DNS; Carla"
