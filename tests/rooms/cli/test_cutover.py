@@ -20,7 +20,6 @@ from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep_drill.standins.sendgrid_account import DELETING, READING, SendGridAccount
-
 from rooms.app.zone import serving
 
 SETTINGS = """
