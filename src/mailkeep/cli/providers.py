@@ -61,10 +61,9 @@ def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         names = (str(one["name"]), str(one["kind"]), str(one["party"]))
         rows.append((*names, _state(states.get(names[0])), ", ".join(_streams(known, names[0]))))
     text = table(rows, "The settings have no provider.")
-    names = sorted((parties.keys() | exposed.keys()) - known.provider_names())
+    gone = sorted((parties.keys() | exposed.keys()) - known.provider_names())
     left: list[dict[str, object]] = [
-        {"name": one, "party": parties.get(one, ""), "exposed": exposed.get(one, 0)}
-        for one in names
+        {"name": one, "party": parties.get(one, ""), "exposed": exposed.get(one, 0)} for one in gone
     ]
     for one in left:
         party = one["party"] or "the settings do not say whose it was"
