@@ -320,6 +320,7 @@ class Round:
             self._patch.setattr(sys, "argv", words)
             await asyncio.to_thread(exec, self._code, {})
             server.close()
+            await asyncio.sleep(0.2)  # its side of the connection is closed as well
 
         asyncio.run(send())
         text = (self._house.home / "sent.txt").read_text()
