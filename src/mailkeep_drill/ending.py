@@ -13,6 +13,7 @@ from .record import End, Ending
 from .script import RESET_PATIENCE, TOGETHER, Run
 from .systems.base import Reset, SignIn
 
+UNDER_WAY = 2.0  #: seconds in which a request that had begun may still come to its end
 _TOLD_BY = {"mandrill": "x-mandrill-user", "postmark": "x-pm-message-id"}
 """A header field by which a mail shows which provider carried it."""
 
@@ -78,6 +79,9 @@ async def _count(run: Run) -> None:
         facts.duplicates += sum(count - 1 for count in copies.values())
     provider = system.providers[facts.fallen]
     records = await provider.sent()
+    if run.marks.left is not None:
+        since = run.t0 + run.marks.left + UNDER_WAY
+        facts.given_after = sum(mail["at"] > since for mail in records)
     canary = system.canary
     if canary and run.marks.foreign is not None:
         after = run.t0 + run.marks.foreign

@@ -15,6 +15,8 @@ class Plan:
         attack, attack_for: when he begins to ask for resets, and over how long.
         denial: when a customer says "this was not me" (8 August).
         suspend: when the provider drops all mail and goes on saying yes (8 August, 15:30).
+        leave: when the operator moves its mail to the standby, and leaves it for good (9 August);
+            None: nobody does.
         end: when the last background mail is sent.
         settle: how long mail may still arrive after that.
         honest: when customers ask for resets that they want.
@@ -29,6 +31,7 @@ class Plan:
     end: float
     settle: float
     honest: tuple[tuple[Moment, float], ...]
+    leave: float | None = None
 
 
 USUAL = Plan(
@@ -38,7 +41,7 @@ USUAL = Plan(
     attack_for=35.0,
     denial=78.0,
     suspend=120.0,
-    end=170.0,
+    end=184.0,
     settle=15.0,
     honest=(
         ("before", 3.0),
@@ -48,6 +51,7 @@ USUAL = Plan(
         ("after", 135.0),
         ("after", 138.0),
     ),
+    leave=158.0,
 )
 FAST = Plan(
     foreign=8.0,
@@ -56,7 +60,8 @@ FAST = Plan(
     attack_for=8.0,
     denial=22.0,
     suspend=72.0,
-    end=112.0,
+    end=126.0,
     settle=8.0,
     honest=(("before", 1.0), ("during", 13.0), ("after", 85.0)),
+    leave=104.0,
 )

@@ -122,6 +122,8 @@ class Marks(msgspec.Struct):
     suspended: float | None = None
     last_delivery_before: float | None = None
     cut_off: float | None = None
+    leave: float | None = None  #: when the operator began to leave the provider
+    left: float | None = None  #: when that was done
     end: float = 0.0
 
 
@@ -169,4 +171,5 @@ class Facts(msgspec.Struct):
     steps: list[Step] = []
     exposure: Exposure = msgspec.field(default_factory=Exposure)
     duplicates: int = 0
+    given_after: int = 0  #: mails that the provider was given after it was left
     errors: list[str] = []

@@ -14,10 +14,11 @@ and one-time codes; each customer and the thief come from networks of their own.
 _ATTACK = """
 The fallen provider is played after 8 August 2022: a foreign address appears in the mail, somebody
 reads along, asks for resets and uses what is mailed; then the account is suspended while the API
-goes on saying that all is well. The thief picks most of his victims among the customers, and some
-by chance from the provider's records, where honey and canary addresses stand too. He knows the
-systems and tries everything that the mails of one provider are good for; he has no customer's
-mailbox and no second provider.
+goes on saying that all is well. At the end the operator of Mailkeep moves its mail to the standby
+and leaves it as hostile, by two commands, as people did on 9 August. The thief picks most of his
+victims among the customers, and some by chance from the provider's records, where honey and canary
+addresses stand too. He knows the systems and tries everything that the mails of one provider are
+good for; he has no customer's mailbox and no second provider.
 """
 _CLOCK = """
 The script lasts as long as it says. How long the systems take to notice is measured on the clock,

@@ -12,6 +12,7 @@ NOTICED = 15.0  #: seconds within which silence is to be noticed, at one deliver
 FLOWING = 30.0  #: seconds after a suspension within which all mail is to flow again
 NAMED = 60.0  #: seconds from the first half proof to an incident that names the provider
 _FLOWS, _NOTICED = "All mail flows again after the suspension", "Silence noticed"
+_GIVEN = "Mails that the provider was given after it was left"
 MOMENTS: tuple[Moment, ...] = ("before", "during", "after")
 
 
@@ -185,6 +186,9 @@ def _targets(card: Card, facts: Facts, half: float | None) -> list[Target]:
         else:
             note = f"the provider had been cut off {card.cut_before:.0f} s before it fell silent"
             found.append(Target(_NOTICED, NOTICED, None, None, "s", note))
+    if facts.marks.leave is not None:
+        given = None if facts.marks.left is None else facts.given_after
+        found.append(_most(_GIVEN, 0, given))
     if facts.thief:
         name = "Incident names the provider after the first half proof"
         if half is None:

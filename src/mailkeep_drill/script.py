@@ -148,7 +148,7 @@ class Run:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(background.run(self.facts.rate, plan.end))
-                for work in (self.fall(), self._rob(), self._kill()):
+                for work in (self.fall(), self._rob(), self._kill(), self._leave()):
                     group.create_task(work)
                 for i, customer in enumerate(self._honest):
                     group.create_task(self._reset(i, customer))
@@ -256,6 +256,17 @@ class Run:
         done = "never came through" if record.done is None else "completed"
         done = "is held, while its owner may say no" if record.held else done
         self.note("customer", f"a reset that a customer wanted ({moment}) {done}")
+
+    async def _leave(self) -> None:
+        """9 August: its mail is moved to the standby, and it is left for good."""
+        if self.plan.leave is None or self.system.kind != "mailkeep":
+            return
+        await self.at(self.plan.leave)
+        self.enter("9 August: mail runs over another provider")
+        self.marks.leave = self.clock()
+        for told in await self.system.leave(self.facts.fallen.lower()):
+            self.note("action", f"the operator leaves the provider: {told}")
+        self.marks.left = self.clock()
 
     async def _kill(self) -> None:
         """SIGKILL at even distances while mail flows."""

@@ -19,6 +19,7 @@ _LINES = (
     ("leak", "thief reads"),
     ("denial", "“not me”"),
     ("suspended", "mail dropped"),
+    ("left", "left for good"),
 )
 
 

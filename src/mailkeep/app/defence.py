@@ -11,7 +11,6 @@ from mailkeep.feed.outlets import Outlet, event_webhook, outlet
 from mailkeep.feed.services import Feeds
 from mailkeep.feed.types import EventWebhookSettings, FeedSettings
 from mailkeep.incidents.services import Incidents
-from mailkeep.incidents.suspects import House
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers import registry
@@ -26,7 +25,7 @@ from mailkeep.store.database import Database
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.levels import Level
 
-from . import environment, observing, trusting
+from . import environment, leaving, observing, trusting
 from .publishing import published
 from .rekeying import keyrings
 from .settings import Settings
@@ -49,12 +48,11 @@ class Rooms(Protocol):
 
 def incidents(settings: Settings, database: Database) -> Incidents:
     """The incidents room, from the settings alone: read-only commands need no keys."""
-    parties = {one.name: one.party for one in settings.provider}
     keeps = {
         one.name: keeps_days(one.options, registry.get(one.kind).capabilities)
         for one in settings.provider
     }
-    house = House(parties, trusting.graph(settings, database.clock), keeps)
+    house = leaving.suspects(settings, trusting.graph(settings, database.clock), keeps)
     return Incidents(database, house, settings.watch, settings.incidents)
 
 

@@ -12,6 +12,7 @@ from mailkeep.cutover.checklist import Leaving
 from mailkeep.cutover.gates import House
 from mailkeep.cutover.types import Gate
 from mailkeep.mail import queries as mail
+from mailkeep.mail import shifting
 from mailkeep.providers.allowance import Allowance
 from mailkeep.providers.posture.emptying import DELETES
 from mailkeep.store.database import Tx
@@ -20,6 +21,7 @@ from mailkeep.watch import posture
 from . import limits, trusting, watching
 from . import posture as posture_settings
 from .doctor.types import Finding
+from .leaving import tables
 from .publishing import published
 from .settings import Settings, provider_configs
 
@@ -95,6 +97,8 @@ async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> L
         sum(one.provider == provider for one in settings.honey),
         await mail.exposed(tx, provider, tx.now),
         posture_settings.kind_of(settings, provider) in DELETES,
+        found.party,
+        tables(settings, provider),
     )
 
 
@@ -134,7 +138,10 @@ async def busiest(tx: Tx, settings: Settings, source: str) -> int:
     names = {
         name
         for name, one in settings.streams().items()
-        if any(route.provider == source and route.weight > 0 for route in one.routes)
+        if any(
+            route.provider == source and route.weight > 0
+            for route in await shifting.routes(tx, one)  # an earlier move may have given it them
+        )
     }
     if not names:
         return 0

@@ -1,8 +1,11 @@
 """Lists the DNS records that authorise each provider to send as us (pure): what to withdraw when it
 falls."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Protocol
+
+import msgspec
 
 from mailkeep.base import addresses
 from mailkeep.providers import registry
@@ -36,6 +39,51 @@ def published(providers: Iterable[Named], senders: Iterable[str]) -> Mapping[str
     }
 
 
+class Published(msgspec.Struct, frozen=True):
+    """A record that is to go, as DNS is asked about it.
+
+    Attributes:
+        kinds: of the records that let it send as us.
+        key: it is a DKIM key.
+        marks: whose servers its SPF record must not let in; none: it is to go whole.
+    """
+
+    name: str
+    kinds: tuple[str, ...]
+    key: bool = False
+    marks: tuple[str, ...] = ()
+
+
+_KEY, _PATH = "(its DKIM key)", "MX and TXT (its return path)"
+_LINKS = "(its links and opens are tracked under it)"
+_TOO = "needs it too"
+_SAID = re.compile(r"(?:DNS: )?withdraw (?P<name>\S+?),? (?P<what>MX and TXT \(.*?\)|\(.*?\))")
+_SPF = re.compile(
+    r"(?:DNS: )?take it out of the SPF record of (?P<name>\S+), where it is included"
+    r" \((?P<marks>.*?)\)"
+)
+
+
+def asked(text: str) -> Published | None:
+    """What DNS is asked to see whether a record of ``published`` is gone; None: by looking nobody
+    can tell, as its name is not known, or another provider needs it too.
+
+    The words are read back, since those of a provider that was left are all that is kept of it.
+    """
+    if _TOO in text:
+        return None
+    if (spf := _SPF.fullmatch(text)) is not None:
+        marks = tuple(one.strip() for one in spf["marks"].split(","))
+        return Published(spf["name"], ("TXT",), marks=marks)
+    found = _SAID.fullmatch(text)
+    if found is None:
+        return None
+    if found["what"] == _KEY:
+        return Published(found["name"], ("TXT", "CNAME"), key=True)
+    kinds = ("MX", "TXT", "CNAME") if found["what"] == _PATH else ("CNAME", "A", "AAAA")
+    return Published(found["name"], kinds)
+
+
 def _options(one: Named) -> dict[str, str]:
     return {name: text.strip().lower() for name, text in one.options.items()}
 
@@ -55,7 +103,7 @@ def _marks(one: Named) -> list[str]:
 def _needed(by: Iterable[str]) -> str:
     """Who would lose mail with a record."""
     names = ", ".join(by)
-    return f"; {names} needs it too, and is given another one first" if names else ""
+    return f"; {names} {_TOO}, and is given another one first" if names else ""
 
 
 def _records(one: Named, others: list[Named], domains: list[str]) -> list[str]:
@@ -68,19 +116,19 @@ def _records(one: Named, others: list[Named], domains: list[str]) -> list[str]:
     if options.get("dkim_selector"):
         for key in _signed(one, domains):
             also = _needed(by.name for by in others if key in _signed(by, domains))
-            out.append(f"withdraw {key} (its DKIM key){also}")
+            out.append(f"withdraw {key} {_KEY}{also}")
     else:
         out.append("find and withdraw its DKIM key: options.dkim_selector is not set")
     bounces = options.get("return_path_domain", "")
     if bounces:
         also = shared("return_path_domain")
-        out.append(f"withdraw {bounces}, MX and TXT (its return path){also}")
+        out.append(f"withdraw {bounces}, {_PATH}{also}")
     else:
         out.append("find and withdraw its return path: options.return_path_domain is not set")
     tracking = options.get("tracking_domain", "")
     if tracking:
         also = shared("tracking_domain")
-        out.append(f"withdraw {tracking} (its links and opens are tracked under it){also}")
+        out.append(f"withdraw {tracking} {_LINKS}{also}")
     named = f" ({', '.join(marks)})" if marks else ""
     named += _needed(by.name for by in others if {*marks} & {*_marks(by)})
     out += [

@@ -17,6 +17,7 @@ from mailkeep.accounts.types import AccountsTable
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
 from mailkeep.base.wording import nearest
+from mailkeep.cutover.types import Left
 from mailkeep.feed import types as feed_types
 from mailkeep.feed.types import EventWebhookSettings, FeedSettings
 from mailkeep.http import client
@@ -54,6 +55,7 @@ from mailkeep.watch.types import (
 from . import (
     anchoring,
     environment,
+    leaving,
     mistyped,
     observing,
     posture,
@@ -132,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         feed: where signals and incidents are told as lines of JSON.
         event_webhook: applications that are told what became of messages.
         trust: single points that are borne, and how often parties are looked at again.
+        left: providers that were left for good.
         submission: applications hand mail in by SMTP; nothing listens for it without this table.
         operators: people sign in to the console with an OpenID provider.
     """
@@ -174,6 +177,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     feed: tuple[FeedSettings, ...] = ()
     event_webhook: tuple[EventWebhookSettings, ...] = ()
     trust: TrustSettings = TrustSettings()
+    left: tuple[Left, ...] = ()
 
     def streams(self) -> dict[str, StreamSettings]:
         return {stream.name: stream for stream in self.stream}
@@ -264,6 +268,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
     posture_types.check(settings.trust, parties)
+    leaving.check(settings, parties)
     for provider in settings.provider:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
         rekeying.check(provider)

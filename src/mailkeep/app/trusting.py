@@ -24,7 +24,7 @@ from mailkeep.trust.world import NO_FACTOR, Group, with_custody
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.types import Hypothesis, PostureSettings
 
-from . import looking, observing
+from . import leaving, looking, observing
 from .settings import Settings
 
 OURS, THEIRS = "ours", "theirs"  #: of a provider's option ``dkim``: who signs
@@ -84,6 +84,7 @@ def house(settings: Settings) -> House:
         if settings.operators is None
         else (urlsplit(settings.operators.issuer).hostname or settings.operators.issuer),
         consoles=_consoles(settings),
+        left=leaving.parties(settings),
     )
 
 

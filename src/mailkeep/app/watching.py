@@ -14,6 +14,7 @@ from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
 from mailkeep.base.wording import nearest
+from mailkeep.cutover.types import Left
 from mailkeep.events import turns
 from mailkeep.events.log import record
 from mailkeep.mail import families
@@ -77,6 +78,9 @@ class Watched(Protocol):
     def provider(self) -> Sequence[Carrier]: ...
 
     @property
+    def left(self) -> Sequence[Left]: ...
+
+    @property
     def public_url(self) -> str: ...
 
     def streams(self) -> dict[str, StreamSettings]: ...
@@ -138,6 +142,13 @@ def reserved(settings: Watched) -> dict[str, str]:
     return {one.address: one.provider for one in settings.honey}
 
 
+def seeded(settings: Watched) -> tuple[HoneyAddress, ...]:
+    """Those that our mail seeds. The others' providers carry nothing any more: their addresses are
+    listened for alone."""
+    carry = carriers(settings)
+    return tuple(one for one in settings.honey if one.provider in carry)
+
+
 def detectors(settings: Watched, keys: KeyRing) -> WatchSettings:
     """The detectors' settings, with the honey addresses under the names that facts have."""
     accounts = tuple(
@@ -180,7 +191,7 @@ def canaries(app: Watching) -> Canaries | None:
         app.keys,
         app.intake,
         settings.canary,
-        honey=settings.honey,
+        honey=seeded(settings),
         public_url=settings.public_url,
         providers={name: one for name, one in app.providers.items() if name in carry},
         decoys=decoys,
@@ -261,10 +272,12 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
         raise BadSettings("canary: interval must be 1 second at least")
     if canary.listen:
         address(canary.listen)
+    used = {route.provider for one in settings.streams().values() for route in one.routes}
     for one in settings.honey:
         if addresses.domain(one.address.lower()) == domain:
             raise BadSettings("honey: an address at the canaries' domain is no account's")
-        if one.provider not in {route.provider for route in stream.routes}:
+        # One that carries nothing at all is being left, or was: it knows the address already.
+        if one.provider in used - {route.provider for route in stream.routes}:
             raise BadSettings(f"honey: {one.provider} is no route of the stream {stream.name}")
     allow = tuple(one.lower() for one in canary.allow)
     mailbox = tuple(_mailbox(one, domain) for one in canary.mailbox)
@@ -356,9 +369,11 @@ def _reports(reports: ReportSettings, providers: set[str]) -> None:
 
 
 def _honey(honey: HoneyAddress, settings: Watched) -> HoneyAddress:
-    names = settings.provider_names()
+    names = settings.provider_names() | {one.name for one in settings.left}
     if honey.provider not in names:
-        raise BadSettings(f"honey: no provider {honey.provider!r}" + nearest(honey.provider, names))
+        near = nearest(honey.provider, names)
+        way = near or "; of one that was left say so in a [[left]] table, with its party"
+        raise BadSettings(f"honey: no provider {honey.provider!r}{way}")
     try:
         parsed = addresses.parse(honey.address)
     except Invalid as error:

@@ -129,11 +129,11 @@ def start(
 def status(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Say how far the move is, what it waits for, and where the settings say otherwise."""
 
-    async def work(tx: Tx) -> tuple[View | None, dict[str, list[Shift]]]:
+    async def work(tx: Tx) -> tuple[View | None, dict[str, list[Shift]], list[shifting.Former]]:
         found = await queries.live(tx) or await queries.newest(tx)
-        return found, await shifting.shifts(tx)
+        return found, await shifting.shifts(tx), await shifting.former(tx)
 
-    view, shifts = read(home, work)
+    view, shifts, former = read(home, work)
     known, moved, stands = settings(home).streams(), [], []
     for name, some in shifts.items():
         moved += [{"stream": name, **msgspec.structs.asdict(one)} for one in some]
@@ -146,7 +146,13 @@ def status(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             f"\nThe settings still give the old provider weight in {', '.join(stands)}: "
             "write them as mail goes now."
         )
-    said = {"cutover": None if view is None else document(view), "shifts": moved}
+    for one in former:
+        text += (
+            f"\n{plain(one.stream)} is kept from who bounced, or complained, at "
+            f"{plain(one.source)} until {readable(one.until)}."
+        )
+    kept = [{"stream": one.stream, "from": one.source, "until": iso(one.until)} for one in former]
+    said = {"cutover": None if view is None else document(view), "shifts": moved, "kept": kept}
     result(said, text, as_json=as_json)
 
 

@@ -3,12 +3,17 @@ log."""
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from mailkeep.app import emptying, moving, trusting
+from mailkeep.app.doctor.records import Records
+from mailkeep.app.doctor.resolver import fill, resolver
+from mailkeep.app.doctor.withdrawn import standing
+from mailkeep.app.leaving import suspects as suspected
+from mailkeep.app.publishing import asked
 from mailkeep.app.rekeying import keyrings
 from mailkeep.app.settings import Settings
 from mailkeep.base.clock import SystemClock, iso, when
@@ -25,8 +30,23 @@ from mailkeep.response.keysmith import Keysmith
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.collectors.posture import carrier, session
 
-from .house import CONFIRM, DEFAULT_HOME, Home, at_length, operator, provider, read, settings, write
+from .house import (
+    CONFIRM,
+    DEFAULT_HOME,
+    Home,
+    at_length,
+    in_development,
+    operator,
+    provider,
+    read,
+    settings,
+    write,
+)
 from .output import Json, Progress, group, plain, result, table
+from .output import note as tell
+
+if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver
 
 app = group("Leave a provider for good: what is to be done, and when.", also={"list": "status"})
 
@@ -42,35 +62,45 @@ def plan(
 ) -> None:
     """Show the list with its dates. Nothing is written down, nothing is done."""
     items = checklist(_leaving(home, name), SystemClock().now(), hostile=hostile)
+    known = settings(home)
+
+    house = moving.house(known, SystemClock())
+    gate = read(home, lambda tx: offboarding.against(tx, house, name))
+    warnings = [] if gate is None else [f"{gate.meaning} Next: {gate.next}."]
     rows = [("due", "by", "item", "what")]
     rows += [(iso(one.due_at)[:10], one.how.value, one.name, one.text) for one in items]
     documents = [
         {"name": one.name, "how": one.how.value, "text": one.text, "due_at": iso(one.due_at)}
         for one in items
     ]
-    said = {"provider": name, "hostile": hostile, "items": documents}
-    result(said, table(rows, ""), as_json=as_json)
+    said = {"provider": name, "hostile": hostile, "items": documents, "warnings": warnings}
+    text = "\n".join([table(rows, ""), *(plain(f"! {one}") for one in warnings)])
+    result(said, text, as_json=as_json)
 
 
 @app.command()
 def start(
-    name: Name, hostile: Hostile = False, as_json: Json = False, home: Home = DEFAULT_HOME
+    name: Name,
+    hostile: Hostile = False,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Though recovery keeps no two independent routes.")
+    ] = False,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
 ) -> None:
     """Begin to leave it. A hostile one is cut off and believed no word, now."""
-    from mailkeep.incidents.suspects import House
     from mailkeep.response import hands
 
     leaving = _leaving(home, name)
     known = settings(home)
-    parties = {one.name: one.party for one in known.provider}
-    suspects = House(parties, trusting.graph(known, SystemClock()))
+    suspects = suspected(known, trusting.graph(known, SystemClock()))
 
     async def work(database: Database, tx: Tx) -> tuple[OffboardingView, list[str]]:
         await take_turn(tx)
         stood = name not in await mail.cut(tx)
         left = await hands.would_leave(tx, suspects, known.streams(), name)
         rooms = Offboarding(database, moving.house(known, database.clock))
-        begun = await rooms.start(tx, leaving, hostile=hostile, by=operator())
+        begun = await rooms.start(tx, leaving, hostile=hostile, by=operator(), anyway=anyway)
         if not (hostile and stood):
             return begun, []
         # A cut by hand as any other: told, and confirmed by a second person.
@@ -92,13 +122,22 @@ def status(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Show what is done and what is due."""
-    found = read(home, offboarding.listing)
+
+    async def work(tx: Tx) -> tuple[list[OffboardingView], dict[str, int]]:
+        return await offboarding.listing(tx), await mail.exposed_to_each(tx)
+
+    found, exposed = read(home, work)
     if name is not None:
         found = [one for one in found if one.provider == name]
         if not found:
             raise NotFound(f"{name} is not being left")
-    text = "\n\n".join(map(_told, found)) or "No provider is being left."
-    result({"offboardings": [_document(one) for one in found]}, text, as_json=as_json)
+    documents, texts = [], []
+    for one in found:
+        knows = exposed.get(one.provider, 0)
+        documents.append({**_document(one), "exposed": knows})
+        texts.append(f"{_told(one)}\n{plain(one.provider)} was given {_addresses(knows)} so far.")
+    text = "\n\n".join(texts) or "No provider is being left."
+    result({"offboardings": documents}, text, as_json=as_json)
 
 
 @app.command()
@@ -106,11 +145,21 @@ def done(
     name: Name,
     item: Annotated[str, typer.Argument(help="As `status` names it.")],
     note: Annotated[str, typer.Option(help="Who did it, where it is written down.")] = "",
+    ask: Annotated[
+        str | None, typer.Option("--resolver", help="Ask the DNS server at ADDRESS:PORT.")
+    ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Though DNS still has the record.")
+    ] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask nobody outside.")] = False,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Say that an item is done that a person does."""
+    """Say that an item is done that a person does. Of a DNS record it is looked whether it is
+    gone."""
     known = settings(home)
+    if item.startswith("dns.") and not offline and not in_development(home):
+        note = _seen(home, name, item, note, resolver(ask), anyway=anyway)
 
     async def work(database: Database, tx: Tx) -> OffboardingView:
         rooms = Offboarding(database, moving.house(known, database.clock))
@@ -288,6 +337,32 @@ def _document(view: OffboardingView) -> dict[str, object]:
             for one in view.items
         ],
     }
+
+
+def _seen(home: Path, name: str, item: str, note: str, ask: "Resolver", *, anyway: bool) -> str:
+    """The note, with what DNS still has where somebody goes past that. Raises ``Conflict``."""
+    found = read(home, lambda tx: offboarding.view(tx, name))
+    texts = {one.name: one.text for one in (() if found is None else found.items)}
+    record, records = asked(texts.get(item, "")), Records()
+    if record is None:
+        return note
+    asyncio.run(fill(records, lambda: standing(record, records), ask))
+    there = standing(record, records)
+    words = f"{record.name} ({', '.join(there.kinds)}) still stands in DNS"
+    if there.kinds and not anyway:
+        raise Conflict(
+            f"{words}: withdraw it, and wait until resolvers have forgotten it; or say so all the "
+            "same with --anyway"
+        )
+    if there.kinds:
+        return f"{words}; {note}" if note else words
+    if there.unknown:
+        tell(f"DNS did not answer about {record.name}: whether it is gone is not known.")
+    return note
+
+
+def _addresses(count: int) -> str:
+    return counted(count, "address", "addresses")
 
 
 def _told(view: OffboardingView) -> str:

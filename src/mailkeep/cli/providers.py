@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from mailkeep.app import observing, trusting
+from mailkeep.app import leaving, observing, trusting
 from mailkeep.app.limits import limits, recovery_peak
 from mailkeep.app.settings import Settings, provider_configs
 from mailkeep.base.clock import MINUTE, SystemClock, readable, when
@@ -50,14 +50,27 @@ Minutes = Annotated[
 @app.command("list")
 def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """List the providers: kind, party, streams, and which are cut off or rest, since when, why."""
-    known, states = settings(home), read(home, queries.states)
-    found = describe(known, states)
+
+    async def work(tx: Tx) -> tuple[dict[str, ProviderState], dict[str, int]]:
+        return await queries.states(tx), await queries.exposed_to_each(tx)
+
+    known, (states, exposed) = settings(home), read(home, work)
+    found, parties = describe(known, states), leaving.parties(known)
     rows = [("provider", "kind", "party", "state", "streams")] if found else []
     for one in found:
         names = (str(one["name"]), str(one["kind"]), str(one["party"]))
         rows.append((*names, _state(states.get(names[0])), ", ".join(_streams(known, names[0]))))
     text = table(rows, "The settings have no provider.")
-    result({"providers": found}, text, as_json=as_json)
+    gone = sorted((parties.keys() | exposed.keys()) - known.provider_names())
+    left: list[dict[str, object]] = [
+        {"name": one, "party": parties.get(one, ""), "exposed": exposed.get(one, 0)} for one in gone
+    ]
+    for one in left:
+        party = one["party"] or "the settings do not say whose it was"
+        text += "\n" + plain(
+            f"{one['name']} ({party}) was left; it knows {one['exposed']} addresses."
+        )
+    result({"providers": found, "left": left}, text, as_json=as_json)
 
 
 @app.command("limits")

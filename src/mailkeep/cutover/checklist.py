@@ -50,6 +50,8 @@ class Leaving(msgspec.Struct, frozen=True):
         honey: addresses that this provider alone was ever given.
         known: how many addresses it was ever given.
         emptied: its API deletes webhooks and templates, for who has a key for it.
+        party: whose it is; "": not said.
+        tables: of the settings in which it stands besides, by their headings.
     """
 
     provider: str
@@ -59,6 +61,8 @@ class Leaving(msgspec.Struct, frozen=True):
     honey: int
     known: int
     emptied: bool = False
+    party: str = ""
+    tables: Sequence[str] = ()
 
 
 #: What an account may hold that is ours, and what becomes of it.
@@ -107,14 +111,13 @@ def checklist(leaving: Leaving, now: Instant, *, hostile: bool) -> list[Item]:
             "routes",
             How.HAND,
             f"take {name} out of the routes of every stream; leave its [[provider]] table: what "
-            "comes late is read by it",
+            "comes late is read by it" + ("; leave its [[honey]] as well" if leaving.honey else ""),
             now,
         ),
         Item(
             "settings",
             How.HAND,
-            f"take the [[provider]] table of {name} out of the settings, and its party where "
-            "nothing else is of it",
+            _out_of_settings(leaving),
             now + LINKS,
         ),
         Item(
@@ -130,3 +133,14 @@ def checklist(leaving: Leaving, now: Instant, *, hostile: bool) -> list[Item]:
         words = f"{counted(leaving.honey, f'honey {goes}', f'honey {go}')} on listening"
         items.append(Item("honey", How.KEPT, words, now))
     return sorted(items, key=lambda one: one.due_at)
+
+
+def _out_of_settings(leaving: Leaving) -> str:
+    """What Mailkeep does not start without: every table that names it, and what comes instead."""
+    name, party = leaving.provider, leaving.party
+    also = f", with what names it in {'; '.join(leaving.tables)}" if leaving.tables else ""
+    return (
+        f"take the [[provider]] table of {name} out of the settings{also}; write a [[left]] with "
+        f'name = "{name}" and party = "{party}", and leave the party: what it knows is still asked '
+        "about" + (", and its honey is still of it" if leaving.honey else "")
+    )

@@ -28,6 +28,35 @@ class House(msgspec.Struct, frozen=True):
     independent: Callable[[Collection[str], Collection[str]], bool] = lambda _one, _other: True
 
 
+#: What is said by the settings and the state of this house, and so is said anew at a start.
+OURS = frozenset({"cutover.route", "cutover.canary", "cutover.tied", "cutover.two_routes"})
+
+
+def two_routes(
+    house: House,
+    streams: Mapping[str, StreamSettings],
+    source: str,
+    down: Collection[str] = (),
+) -> Gate | None:
+    """What stands against recovery without a provider; None: two independent routes are left, or
+    it was none of them.
+
+    Args:
+        down: providers that are cut off, or rest: no proof goes to them.
+    """
+    recovery = house.recovery
+    known = streams.get(recovery)
+    if known is None or source not in {route.provider for route in known.routes}:
+        return None
+    gone = {source, *down}
+    left = [route.provider for route in known.routes if route.provider not in gone]
+    if any(house.independent([a], [b]) for a in left for b in left if a != b):
+        return None
+    words = f"Without {source} no two routes of {recovery} are independent."
+    step = f"give {recovery} a third route, of another party"
+    return Gate("cutover.two_routes", "failed", words, step, recovery)
+
+
 def gates(
     house: House,
     streams: Mapping[str, StreamSettings],
@@ -63,14 +92,8 @@ def gates(
         words = f"Somebody who reads at {source} may read at {target}: they share a party."
         step = "where you leave it for what it read, move to a provider of another party"
         out.append(Gate("cutover.tied", "warning", words, step, target))
-    recovery = house.recovery
-    if recovery in names:
-        gone = {source, *down}
-        left = [r.provider for r in streams[recovery].routes if r.provider not in gone]
-        if not any(house.independent([a], [b]) for a in left for b in left if a != b):
-            words = f"Without {source} no two routes of {recovery} are independent."
-            step = f"give {recovery} a third route, of another party"
-            out.append(Gate("cutover.two_routes", "failed", words, step, recovery))
+    if house.recovery in names and (against := two_routes(house, streams, source, down)):
+        out.append(against)
     return out
 
 

@@ -93,6 +93,15 @@ class Keeper:
         return streams, decide.order(streams.values(), source)
 
 
+async def without_proofs(tx: Tx) -> list[str]:
+    """Providers to which no proof goes now: they are cut off, or rest."""
+    return [
+        name
+        for name, one in (await mail.states(tx)).items()
+        if one.cut_at is not None or one.rested_at is not None
+    ]
+
+
 async def held_against(tx: Tx, target: str) -> str:
     """The reason why no more mail may go to a provider; "" when it may."""
     state = (await mail.states(tx)).get(target)

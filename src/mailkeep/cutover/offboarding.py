@@ -23,8 +23,9 @@ from mailkeep.store.database import Database, Tx
 from . import tables
 from .checklist import How, Item, Leaving, checklist
 from .events import OffboardingStarted, ProviderOffboarded
-from .gates import House
-from .keeping import BY, LONGEST
+from .gates import House, two_routes
+from .keeping import BY, LONGEST, without_proofs
+from .types import Gate
 
 #: Of Mailkeep's own items those that are wrong while the provider carries mail.
 HARM = frozenset({"weight", "events"})
@@ -63,15 +64,22 @@ class Offboarding:
         self._database = database
         self._house = house
 
-    async def start(self, tx: Tx, leaving: Leaving, *, hostile: bool, by: str) -> OffboardingView:
+    async def start(
+        self, tx: Tx, leaving: Leaving, *, hostile: bool, by: str, anyway: bool = False
+    ) -> OffboardingView:
         """Begin to leave a provider. A hostile one is cut off and distrusted at once.
 
         A provider that is being left in peace can be found hostile meanwhile: the list is then
         dated anew, and what was done stays done. One that was left before, and came back, is left
         by a list of its own: what was done then was done to other keys and records.
 
+        Args:
+            anyway: though recovery keeps no two independent routes. A hostile one is left at once:
+                what nobody can read is worth more than a reset today.
+
         Raises:
-            Conflict: it still carries mail by its weight, or is being left already.
+            Conflict: it still carries mail by its weight, or is being left already; or recovery
+                keeps no two independent routes.
             Invalid: no such provider.
         """
         name = leaving.provider
@@ -86,6 +94,11 @@ class Offboarding:
             before = None
         if before is not None and (before.hostile or not hostile):
             raise Conflict(f"{name} is being left already")
+        if not (hostile or anyway) and (gate := await against(tx, self._house, name)) is not None:
+            raise Conflict(
+                f"{gate.meaning} {gate.next[:1].upper()}{gate.next[1:]}, or leave it all the same"
+                " with --anyway"
+            )
         items = checklist(leaving, tx.now, hostile=hostile)
         if before is None:
             which = new_id("off", tx.now)
@@ -259,6 +272,11 @@ class Offboarding:
         if found is None:
             raise NotFound(f"{provider} is not being left", field="provider")
         return found
+
+
+async def against(tx: Tx, house: House, provider: str) -> Gate | None:
+    """What stands against recovery once a provider is gone from its routes."""
+    return two_routes(house, house.streams, provider, await without_proofs(tx))
 
 
 def _is_due(item: ItemView, now: Instant) -> bool:

@@ -7,7 +7,7 @@ Security: a move can only take mail to a provider that the settings give the str
 planned at the server's own shell, where DNS was checked; a failed check prevents the start.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 from sqlalchemy import insert, update
@@ -23,8 +23,8 @@ from mailkeep.store.database import Database, Tx
 
 from . import decide, queries, tables
 from .events import CutoverStarted
-from .gates import House, check, gates
-from .keeping import LONGEST, Keeper, held_against
+from .gates import OURS, House, check, gates
+from .keeping import LONGEST, Keeper, held_against, without_proofs
 from .stepping import Stepping
 from .types import LIVE, Gate, Pace, State, View
 
@@ -49,13 +49,6 @@ class Moved(msgspec.Struct, frozen=True):
     retries: int
     again: int
     warnings: tuple[str, ...]
-
-
-def _down(states: Mapping[str, mail.ProviderState]) -> list[str]:
-    """Providers to which no proof goes now."""
-    return [
-        name for name, one in states.items() if one.cut_at is not None or one.rested_at is not None
-    ]
 
 
 class Cutover:
@@ -92,7 +85,7 @@ class Cutover:
             raise Invalid(f"{source} carries nothing: there is nothing to move", field="from")
         without = decide.missing(streams.values(), order, target)
         names = [one for one in order if one not in without]
-        down = _down(await mail.states(tx))
+        down = await without_proofs(tx)
         found = [*looked, *gates(self.house, streams, names, without, source, target, down)]
         cutover = new_id("cut", tx.now)
         await tx.run(
@@ -129,9 +122,10 @@ class Cutover:
             raise Conflict(f"this move is {view.state.value}: plan another one")
         if tx.now - view.created_at > FRESH:
             raise Conflict("the plan is older than a day: make it anew")
-        if view.failed and not anyway:
+        failed = await self._failed(tx, view)
+        if failed and not anyway:
             raise Conflict(
-                f"{' '.join(one.meaning for one in view.failed)} Set that right and plan anew, or"
+                f"{' '.join(one.meaning for one in failed)} Set that right and plan anew, or"
                 " begin all the same with `mailkeep cutover start --anyway`"
             )
         if not view.streams:
@@ -165,7 +159,7 @@ class Cutover:
         if not reason:
             raise Invalid("say why", field="reason")
         other = await queries.live(tx, lock=True)
-        states = await mail.states(tx)
+        states, down = await mail.states(tx), await without_proofs(tx)
         state, left = states.get(target), states.get(source)
         if state is not None and (state.cut_at is not None or state.rested_at is not None):
             raise Conflict(f"{target} is cut off, or rests: it would carry nothing")
@@ -212,7 +206,7 @@ class Cutover:
         elif other is not None and await mail.rests_in(tx, source) == other.id:
             await mail_services.rest_for(tx, source, cutover)  # it ends with this one now
         await audit.write(tx, by, "cutover_now", {"cutover": cutover, "reason": reason})
-        found = gates(self.house, streams, names, without, source, target, _down(states))
+        found = gates(self.house, streams, names, without, source, target, down)
         warnings = [one.meaning for one in found if one.state != "ok"]
         if against := await held_against(tx, target):
             warnings.append(f"{against}.")
@@ -276,6 +270,24 @@ class Cutover:
         view = await self._locked(tx, cutover, {State.MOVED})
         await self._keeper.set(tx, view, State.FINISHED, by=by, why="")
         return await queries.one(tx, cutover)
+
+    async def _failed(self, tx: Tx, view: View) -> list[Gate]:
+        """What stops the start of a plan: of DNS and of the target what was found then, of this
+        house what is so by now. A day is long enough for a third route to be cut off."""
+        streams, order = await self._keeper.order(tx, view.source)
+        without = decide.missing(streams.values(), order, view.target)
+        names = [one.stream for one in view.streams if one.stream in order]
+        new = [one for one in order if one not in without and one not in names]
+        now = gates(
+            *(self.house, streams, names, without, view.source, view.target),
+            await without_proofs(tx),
+        )
+        now += [
+            Gate("cutover.plan", "failed", f"{one} is carried by {view.source} since the plan.")
+            for one in new
+        ]
+        then = [one for one in view.gates if one.id not in OURS]
+        return [one for one in (*then, *now) if one.state == "failed"]
 
     def _known(self, source: str, target: str) -> None:
         for name, field in ((source, "from"), (target, "to")):

@@ -10,7 +10,7 @@ from math import isclose
 import msgspec
 from sqlalchemy import update
 
-from mailkeep.base.clock import MINUTE, SECOND
+from mailkeep.base.clock import MINUTE, SECOND, Instant
 from mailkeep.mail import queries as mail
 from mailkeep.mail import shifting
 from mailkeep.mail.routing import shifted
@@ -42,6 +42,7 @@ class Stepping:
             view = await queries.live(tx)
             if view is None:
                 idle = self._idle(await shifting.shifts(tx))
+                idle += self._over(await shifting.former(tx), tx.now)
             else:
                 left = self._left(view)
                 move = (
@@ -134,10 +135,32 @@ class Stepping:
             ]
         return out
 
+    def _over(self, some: Sequence[shifting.Former], now: Instant) -> list[tuple[str, str]]:
+        """Those of which nothing is to be remembered any more."""
+        return [
+            (one.stream, one.source)
+            for one in some
+            if one.until <= now or not self._says_so(one.stream, one.source)
+        ]
+
+    def _says_so(self, stream: str, source: str) -> bool:
+        """Whether the settings have taken bulk of a stream away from a provider: what bounced there
+        is then still kept from it, as whoever carries it now has no list yet."""
+        known = self._keeper.house.streams.get(stream)
+        if known is None or known.keeps or known.secret:
+            return False
+        return not any(one.weight for one in known.routes if one.provider == source)
+
     async def _tidy(self, idle: Sequence[tuple[str, str]]) -> bool:
         async with self._keeper.database.write() as tx:
-            for stream, source in idle:
-                await shifting.forget(tx, stream, source)
+            if await queries.live(tx, lock=True) is not None:
+                return False  # somebody began one since: its weights are no idle ones
+            before = {(one.stream, one.source) for one in await shifting.former(tx)}
+            for one in idle:
+                if one not in before and self._says_so(*one):
+                    await shifting.conclude(tx, *one)
+                else:
+                    await shifting.forget(tx, *one)
         return False
 
 

@@ -22,6 +22,17 @@ class State(enum.StrEnum):
 LIVE = frozenset({State.MOVING, State.PAUSED, State.MOVED})
 
 
+class Left(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A ``[[left]]`` table: a provider that was left for good, and what it was called.
+
+    Attributes:
+        party: whose it is. What it was ever given it knows for good, and so does its party.
+    """
+
+    name: str
+    party: str
+
+
 class Gate(msgspec.Struct, frozen=True):
     """One thing that was looked at before mail moves.
 

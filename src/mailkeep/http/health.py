@@ -1,5 +1,7 @@
 """The health of each provider, as the console and the API show it."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from mailkeep.base.clock import Instant
@@ -39,3 +41,23 @@ async def providers(tx: Tx, running: Services) -> list[ProviderHealth]:
             state, since = "suspected", kept.doubted_at
         out.append(ProviderHealth(name, config.kind, state, since, why, streams))
     return sorted(out, key=lambda one: one.state == "standing")
+
+
+class Former(msgspec.Struct, frozen=True):
+    """A provider that carries nothing any more. ``party``: whose it was; "": the settings do not
+    say. ``exposed``: how many addresses it was ever given, which it knows for good."""
+
+    name: str
+    party: str
+    exposed: int
+
+
+def former(running: Services, exposed: Mapping[str, int]) -> list[Former]:
+    """Providers that were left, by the settings or the ledger alone.
+
+    Args:
+        exposed: as ``mail.queries.exposed_to_each`` has it.
+    """
+    left = running.response.means.house.left
+    names = sorted((left.keys() | exposed.keys()) - running.providers.keys())
+    return [Former(one, left.get(one, ""), exposed.get(one, 0)) for one in names]

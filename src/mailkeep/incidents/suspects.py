@@ -16,17 +16,25 @@ class House:
         graph: the register's graph.
         keeps: for how many days a provider keeps the contents of mail; left out, or None: nobody
             said.
+        left: the party of each provider that was left for good: it carries nothing, and knows what
+            it was given.
     """
 
     parties: Mapping[str, str]
     graph: TrustGraph
     keeps: Mapping[str, int | None] = field(default_factory=dict)
+    left: Mapping[str, str] = field(default_factory=dict)
+
+    def party(self, provider: str) -> str | None:
+        """Whose a provider is, or was; None: nobody knows."""
+        return self.parties.get(provider, self.left.get(provider))
 
     def independent(self, one: str, other: str) -> bool:
         """Whether nobody can read both what goes through ``one`` and through ``other``."""
-        if one not in self.parties or other not in self.parties:
+        theirs, others = self.party(one), self.party(other)
+        if theirs is None or others is None:
             return False
-        return self.graph.independent({self.parties[one]}, {self.parties[other]}).ok
+        return self.graph.independent({theirs}, {others}).ok
 
     def suspects(self, subject: Subject) -> frozenset[str]:
         """The suspect provider and every other one that somebody could read together with it.
@@ -35,5 +43,6 @@ class House:
         """
         if subject.kind != "provider":
             return frozenset()
-        ties = {one for one in self.parties if not self.independent(one, subject.id)}
+        everybody = {*self.parties, *self.left}
+        ties = {one for one in everybody if not self.independent(one, subject.id)}
         return frozenset({subject.id} | ties)

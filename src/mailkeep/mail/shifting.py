@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from mailkeep.base import addresses
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.errors import Invalid
 from mailkeep.base.ids import earliest
 from mailkeep.events import audit
@@ -38,6 +38,8 @@ from .types import TOLD, RouteSettings, Shift, Status, StreamSettings
 STANDING = "standing"  #: told when a provider was cut off, rests, is back, or weights moved
 MOST_BOUNCES = 2000  #: of one stream, that are told apart by whose mailbox it was
 MOST_LOOKED = 50_000  #: attempts that are looked at, the newest
+#: For so long after the settings say the same as a move, what bounced at who was left still counts.
+FORMER = 90 * DAY
 
 #: What a provider says when our account there is closed to us: about no message, and by itself.
 CLOSED = (OutcomeKind.SUSPENDED.value, OutcomeKind.UNAUTHORISED.value)
@@ -47,7 +49,7 @@ _s, _m, _a, _c = tables.shifts, tables.messages, tables.attempts, tables.claims
 #: We made the attempt ourselves: what the journal tells of shows no provider's answer.
 _MADE = _a.c.detail.is_distinct_from(TOLD)
 
-#: The shifts of a stream, those begun first before the others.
+#: The shifts of a stream, those begun first before the others; one that is over has a share of 0.
 SHIFTS = Repeated(
     lambda _insert: (
         select(_s.c.source, _s.c.target, _s.c.share)
@@ -55,6 +57,15 @@ SHIFTS = Repeated(
         .order_by(_s.c.since, _s.c.source)
     )
 )
+
+
+class Former(msgspec.Struct, frozen=True):
+    """A move of a stream that is over: the settings say the same by now. ``until``: so long bulk is
+    kept from who bounced, or complained, at ``source``."""
+
+    stream: str
+    source: str
+    until: Instant
 
 
 class Fared(msgspec.Struct, frozen=True):
@@ -143,10 +154,25 @@ async def forget(tx: Tx, stream: str, source: str) -> None:
     await tx.run(delete(_s).where(_s.c.stream == stream, _s.c.source == source))
 
 
+async def conclude(tx: Tx, stream: str, source: str) -> None:
+    """End a shift that the settings say by now: it gives no weight any more, and keeps bulk from
+    who bounced at the source for some time yet. The target's own list is empty still."""
+    which = (_s.c.stream == stream, _s.c.source == source)
+    await tx.run(update(_s).where(*which).values(share=0, since=tx.now))
+
+
+async def former(tx: Tx) -> list[Former]:
+    """The shifts that were concluded, those that end first before the others."""
+    order = (_s.c.since, _s.c.stream, _s.c.source)
+    rows = await tx.all(select(_s).where(_s.c.share == 0).order_by(*order))
+    return [Former(row["stream"], row["source"], row["since"] + FORMER) for row in rows]
+
+
 async def shifts(tx: Tx) -> dict[str, list[Shift]]:
-    """Every shift, by stream."""
+    """Every shift that gives weight, by stream."""
     out: dict[str, list[Shift]] = {}
-    for row in await tx.all(select(_s).order_by(_s.c.since, _s.c.source)):
+    rows = await tx.all(select(_s).where(_s.c.share > 0).order_by(_s.c.since, _s.c.source))
+    for row in rows:
         found = Shift(row["source"], row["target"], row["share"])
         out.setdefault(row["stream"], []).append(found)
     return out
@@ -161,8 +187,8 @@ async def routes(tx: Tx, stream: StreamSettings) -> tuple[RouteSettings, ...]:
 async def unwanted(
     tx: Tx, stream: StreamSettings, moving: Sequence[Shift], people: Sequence[str]
 ) -> frozenset[str]:
-    """Whom of ``people`` (pseudonyms) a stream's mail had better not go to while it moves: the
-    provider that is left said that it bounces there, or that they complained.
+    """Whom of ``people`` (pseudonyms) a stream's mail had better not go to while it moves, and for
+    some time after: the provider that is left said that it bounces there, or that they complained.
 
     That provider's own list held such mail back; the new one has none, and a first day of bounces
     ruins its name. For bulk alone, which believes its provider (``keep = 0``): a word of a provider
@@ -192,7 +218,7 @@ _UNWANTED = Repeated(
 
 
 async def carried_over(tx: Tx, source: str) -> int:
-    """How many addresses bulk mail is kept from while it moves away from ``source``."""
+    """How many addresses bulk mail is kept from while it moves away from ``source``, and after."""
     counted = select(func.count(_c.c.address_id.distinct()))
     found = await tx.value(counted.where(_c.c.provider == source, _AGAINST, believed()))
     return int(found or 0)

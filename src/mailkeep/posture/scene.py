@@ -98,7 +98,24 @@ def parties(house: House, live: Live) -> Mapping[str, Party]:
         )
     if behind:
         _sign_on(out, house.sign_on)
+    _unsaid(out, house, live)
     return out
+
+
+def former(house: House, live: Live) -> dict[str, str]:
+    """The party of each provider that carries nothing any more and was given addresses: as the
+    settings say, or, where they say nothing of it, the party that is called so."""
+    here = {one.name for one in house.providers}
+    return {one: one for one in sorted(live.exposed) if one not in here} | dict(house.left)
+
+
+def _unsaid(parties: dict[str, Party], house: House, live: Live) -> None:
+    """Add the parties that only the ledger knows, by the names that their providers had."""
+    for party in former(house, live).values():
+        if party not in parties:
+            known = HOUSES[party].party() if party in HOUSES else Party(party, kind=PartyKind.MAIL)
+            parties[party] = known
+    register.add_known(parties)
 
 
 def _sign_on(parties: dict[str, Party], host: str) -> None:
@@ -141,12 +158,14 @@ def world(house: House, live: Live) -> World:
         )
         for one in house.providers
     )
+    # They carry nothing, and keep the addresses that they were given.
+    gone = tuple(Carrier(*one, (), stands=False) for one in former(house, live).items())
     split = {proofs} if recovery is None else {proofs, recovery.confirmations}
     degrades = recovery is not None and recovery.when_alone is WhenAlone.DEGRADE
     alone = recovery is not None and recovery.contact_points_alone
     return World(
         everybody,
-        carriers,
+        (*carriers, *gone),
         tuple(
             Lane(name, one.secret, opens=one.secret and name not in split)
             for name, one in house.streams.items()

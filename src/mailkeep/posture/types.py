@@ -127,6 +127,7 @@ class House(msgspec.Struct, frozen=True):
         encrypted: ``public_url`` is https.
         consoles: by party, the acts there that audit logs of others tell of, and which logs.
         sign_on: the host that signs operators in; "": they come by API key alone.
+        left: the party of each provider that was left for good, by its name.
     """
 
     parties: Mapping[str, Party]
@@ -146,6 +147,7 @@ class House(msgspec.Struct, frozen=True):
     encrypted: bool = False
     sign_on: str = ""
     consoles: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+    left: Mapping[str, str] = {}
 
     @property
     def every(self) -> Instant:

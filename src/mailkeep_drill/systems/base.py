@@ -178,6 +178,11 @@ class System(ABC):
         del incident, action
         return False
 
+    async def leave(self, provider: str) -> list[str]:
+        """Move a provider's mail to the standby and leave it for good, as its operator at the
+        keyboard; what that printed, command by command."""
+        raise NotImplementedError
+
     async def rest(self, provider: str) -> str:
         """Let a silent provider rest, as its operator at the keyboard; what that printed."""
         raise NotImplementedError

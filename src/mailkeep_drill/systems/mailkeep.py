@@ -30,6 +30,7 @@ _STATE = re.compile(r'data-state="(\w+)"')
 NOTICES = frozenset(
     {"Somebody asked to reset your password", "Your password was reset, perhaps not by you"}
 )
+STANDBY = "c"
 KINDS = {"A": "mandrill", "B": "postmark", "C": "smtp"}
 
 
@@ -345,6 +346,14 @@ class Mailkeep(System):
         second = {"Authorization": f"Bearer {self._second}"}
         async with self._http.post(url, headers=second) as reply:
             return reply.status == 200
+
+    async def leave(self, provider: str) -> list[str]:
+        """``mailkeep cutover now`` to the standby, then ``mailkeep offboard start --hostile``."""
+        at = f"--home={self._home / 'home'}"
+        reason = "--reason=we leave it (drill)"
+        moved = await output([self._command, "cutover", "now", provider, STANDBY, reason, at])
+        left = await output([self._command, "offboard", "start", provider, "--hostile", at])
+        return [" ".join(moved.split()), left.partition("\n")[0]]
 
     async def rest(self, provider: str) -> str:
         """``mailkeep providers rest``."""

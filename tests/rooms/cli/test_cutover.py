@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from mailkeep.app import moving
 from mailkeep.app import settings as app_settings
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.keys import KeyRing
@@ -19,6 +20,7 @@ from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 from mailkeep_drill.standins.sendgrid_account import DELETING, READING, SendGridAccount
+from rooms.app.zone import serving
 
 SETTINGS = """
 [[provider]]
@@ -170,6 +172,13 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     keys = next(one for one in status["items"] if one["name"] == "keys")
     assert (keys["note"], keys["done_at"] is not None) == ("Carla", True)
     assert "is not being left" in _says(home, "offboard", "status", "new")
+    assert (
+        status["exposed"],
+        "old was given 0 addresses" in _says(home, "offboard", "status"),
+    ) == (
+        0,
+        True,
+    )
     assert "cut off" in _says(home, "offboard", "stop", "old", "--reason", "we keep it")
 
     async def states() -> Any:
@@ -287,3 +296,80 @@ def test_nothing_is_deleted_before_its_day(home: Path, monkeypatch: pytest.Monke
     texts = {one["name"]: one["text"] for one in _run(home, "offboard", "plan", "old")["items"]}
     for item in ("webhooks", "templates"):
         assert "`mailkeep offboard empty old` does it" in texts[item]
+
+
+def test_what_it_knows_is_asked_about_when_the_settings_have_only_its_name(home: Path) -> None:
+    async def give() -> None:
+        database = Database(f"sqlite:///{home / 'mailkeep.db'}", SystemClock())
+        row = {"stream": "alert", "first_at": 1, "last_at": 1, "day": 0, "count": 1}
+        async with database.write() as tx:
+            for number in range(9):
+                given = {"address_id": f"adr_{number}", "provider": "old", **row}
+                await tx.run(tables.exposures.insert().values(**given))
+        await database.close()
+
+    asyncio.run(give())
+    assert _run(home, "trust", "whatif", "a")["exposed"] == 9
+    _, _, rest = SETTINGS.partition('return_path_domain = "bounce.example.com" }')
+    rest = rest.replace('{ provider = "old" }, ', "").replace(
+        'provider = "old"', 'provider = "new"'
+    )
+    (home / "mailkeep.toml").write_text(rest)
+    assert _run(home, "trust", "whatif", "old")["exposed"] == 9, "the ledger knows its name"
+    (home / "mailkeep.toml").write_text(rest + '[[left]]\nname = "old"\nparty = "a"\n')
+    found = _run(home, "trust", "whatif", "a")
+    assert (found["exposed"], found["exposed_by"]) == (9, ["old"])
+    listed = _run(home, "providers", "list")
+    assert listed["left"] == [{"name": "old", "party": "a", "exposed": 9}]
+    assert "old (a) was left; it knows 9 addresses." in _says(home, "providers", "list")
+
+
+def test_the_busiest_hour_is_that_of_what_it_carries_by_now(home: Path) -> None:
+    """On a second move the settings still name the provider that was left first."""
+
+    async def look() -> tuple[int, int, int]:
+        database = Database(f"sqlite:///{home / 'mailkeep.db'}", SystemClock())
+        known = app_settings.load(home / "mailkeep.toml", {})
+        streams = known.streams()
+        content = Content("us@example.com", "ada@example.net", "Hello", "words")
+        async with database.write() as tx:
+            for _ in range(3):
+                message = NewMessage("alert", content)
+                await Intake(database, KeyRing(home), streams).accept(tx, message)
+            before = await moving.busiest(tx, known, "new")
+            alert = streams["alert"]
+            await shifting.shift(database, tx, alert, "old", "new", 1, by="t", reason="x")
+            after = await moving.busiest(tx, known, "new")
+            left = await moving.busiest(tx, known, "old")  # it has bulk, of which there is none
+        await database.close()
+        return before, after, left
+
+    assert asyncio.run(look()) == (0, 3, 0)
+
+
+def test_a_record_is_not_done_while_it_still_stands_in_dns(home: Path) -> None:
+    """Whoever has the account goes on as us, signed and aligned, while everybody thinks it gone."""
+    _run(home, "offboard", "start", "old", "--hostile")
+    (item,) = [
+        one["name"]
+        for one in _run(home, "offboard", "status", "old")["offboardings"][0]["items"]
+        if "bounce.example.com" in one["text"]
+    ]
+    zone = {("bounce.example.com", "MX"): ["10 feedback.old.example."]}
+
+    def said(*words: str, code: int) -> str:
+        async def ask() -> str:
+            async with serving(zone) as server:
+                call = ["offboard", "done", "old", item, "--resolver", server.where, *words]
+                call += ["--home", str(home)]
+                result = await asyncio.to_thread(CliRunner().invoke, app, call)
+                assert (result.exit_code != 0) is bool(code), result.output
+                return result.output + str(result.exception or "")
+
+        return asyncio.run(ask())
+
+    assert "bounce.example.com (MX) still stands in DNS" in said(code=1)
+    said("--anyway", "--note", "Carla", code=0)
+    (status,) = _run(home, "offboard", "status", "old")["offboardings"]
+    (done,) = [one for one in status["items"] if one["name"] == item]
+    assert done["note"] == "bounce.example.com (MX) still stands in DNS; Carla"

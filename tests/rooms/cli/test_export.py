@@ -1,18 +1,26 @@
 """Everything out, and the way round Mailkeep while it is down, as the how-to says."""
 
 import asyncio
+import datetime as dt
 import hashlib
+import ipaddress
 import json
 import re
+import smtplib
+import ssl
 import stat
 import sys
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyotp
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import insert, update
 from typer.testing import CliRunner
 
@@ -20,13 +28,16 @@ from mailkeep.accounts import tables as account_tables
 from mailkeep.accounts.factors import totp
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
-from mailkeep.base.clock import SystemClock
+from mailkeep.base.clock import DAY, SECOND, SystemClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.cli.main import app
+from mailkeep.http.api.observations import JournalIn
 from mailkeep.mail import outbox, outcomes, queries
+from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.claims import Claims
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.types import Content, NewMessage, RouteSettings, StreamSettings
+from mailkeep.mail.journal import Journal, Sent
+from mailkeep.mail.types import Content, JournalSettings, NewMessage, RouteSettings, StreamSettings
 from mailkeep.privacy.catalogue import CATALOGUE
 from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind
 from mailkeep.store.database import Database
@@ -215,38 +226,129 @@ def test_an_export_does_not_write_over_another(house: House) -> None:
 
 
 class Relay:
-    """A relay that is not Mailkeep's."""
+    """A relay that is not Mailkeep's: it speaks TLS, knows its users, and refuses whom it likes."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path) -> None:
         self.taken: list[Any] = []
+        self.refuses: set[str] = set()
+        self.certificate = home / "relay.pem"
+        self._context = _context(self.certificate)
+
+    async def handle_RCPT(
+        self, _server: SMTP, _session: Session, envelope: Envelope, to: str, _options: list[str]
+    ) -> str:
+        if to in self.refuses:
+            return "550 5.1.1 nobody of that name"
+        envelope.rcpt_tos.append(to)
+        return "250 2.1.5 fine"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
         self.taken.append(message_from_bytes(envelope.content, policy=policy.default))
         return "250 2.0.0 taken"
 
+    def speak(self, loop: asyncio.AbstractEventLoop) -> SMTP:
+        return SMTP(
+            self,
+            loop=loop,
+            tls_context=self._context,
+            require_starttls=True,
+            auth_required=True,
+            authenticator=self._knows,
+        )
+
+    def _knows(
+        self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, who: Any
+    ) -> Any:
+        return AuthResult(success=(who.login, who.password) == (b"apikey", b"k-17"), handled=False)
+
+    def names(self) -> list[str]:
+        return sorted(str(one["To"]) for one in self.taken)
+
+
+def _context(path: Path) -> ssl.SSLContext:
+    """For a server at 127.0.0.1, by a certificate of its own making."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "relay")])
+    now = dt.datetime.now(dt.UTC)
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    form = serialization.PrivateFormat.PKCS8
+    secret = key.private_bytes(pem, form, serialization.NoEncryption())
+    path.write_bytes(certificate.public_bytes(pem))
+    both = path.with_suffix(".both")
+    both.write_bytes(secret + certificate.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    return context
+
+
+class Round:
+    """The script of the page, run where its ``sent.txt`` is kept."""
+
+    def __init__(self, house: House, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+        script = re.search(r"```python\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
+        assert script is not None
+        self._code = compile(script[1], str(HOW_TO), "exec")
+        self._house, self._relay, self._patch = house, relay, monkeypatch
+        monkeypatch.chdir(house.home)
+        monkeypatch.setenv("SSL_CERT_FILE", str(relay.certificate))
+        monkeypatch.setenv("RELAY_USER", "apikey")
+        monkeypatch.setenv("RELAY_KEY", "k-17")
+
+    def go(self) -> list[dict[str, str]]:
+        """Once; what has gone by now, as ``sent.txt`` has it."""
+
+        async def send() -> None:
+            loop = asyncio.get_running_loop()
+            speak = self._relay.speak
+            server = await loop.create_server(lambda: speak(loop), "127.0.0.1", 0)
+            port = server.sockets[0].getsockname()[1]
+            words = ["round.py", str(self._house.home / "out"), "127.0.0.1", str(port), "a"]
+            self._patch.setattr(sys, "argv", words)
+            await asyncio.to_thread(exec, self._code, {})
+            server.close()
+            await asyncio.sleep(0.2)  # its side of the connection is closed as well
+
+        asyncio.run(send())
+        text = (self._house.home / "sent.txt").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+
+async def _more(house: House) -> tuple[str, str]:
+    """Mail that is due tomorrow, and mail whose time is over."""
+    database = Database(f"sqlite:///{house.home / 'mailkeep.db'}", SystemClock())
+    intake, m = Intake(database, KeyRing(house.home), STREAMS), mail_tables.messages
+    out = []
+    async with database.write() as tx:
+        for to, at in (("later@example.net", tx.now + DAY), ("late@example.net", None)):
+            content = Content("us@example.com", to, "Hello", "words")
+            out.append(await intake.accept(tx, NewMessage("alert", content, send_at=at)))
+        await tx.run(update(m).where(m.c.id == out[1]).values(expires_at=tx.now - 1))
+    await database.close()
+    return out[0], out[1]
+
 
 def test_the_way_round_is_gone_as_the_page_says(
-    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = house.home / "out"
-    house.run("export", str(out))
-    script = re.search(r"```python\n(.*?)```", HOW_TO.read_text(), re.DOTALL)
-    assert script is not None
-    code, relay = compile(script[1], str(HOW_TO), "exec"), Relay()
-
-    async def send() -> None:
-        loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: SMTP(relay, loop=loop), "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        monkeypatch.setattr(sys, "argv", ["round.py", str(out), "127.0.0.1", str(port)])
-        await asyncio.to_thread(exec, code, {})
-        server.close()
-
-    asyncio.run(send())
-    sent = capsys.readouterr().out.split()
+    house.run("export", str(house.home / "out"))
+    relay = Relay(house.home)
+    sent = [one["id"] for one in Round(house, relay, monkeypatch).go()]
     assert sorted(sent) == sorted(house.waiting[:3])  # not to whom it bounces
-    assert {one["To"] for one in relay.taken} == {f"user{n}@example.net" for n in range(3)}
+    assert relay.names() == [f"user{n}@example.net" for n in range(3)]
     assert relay.taken[0]["Message-ID"] == f"<{sent[0]}@example.com>"
     assert relay.taken[0].get_body(("plain",)).get_content().strip() == "words for you"
     house.run("messages", "cancel", *sent)
@@ -261,6 +363,70 @@ def test_the_way_round_is_gone_as_the_page_says(
     left = asyncio.run(statuses())
     assert {left[one] for one in sent} == {"given_up"}
     assert left[house.waiting[3]] == "queued"
+
+
+def test_one_that_is_refused_holds_up_nobody_and_nobody_gets_it_twice(
+    house: House, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later, late = asyncio.run(_more(house))
+    house.run("suppressions", "add", "user2@example.net")
+    house.run("export", str(house.home / "out"))
+    relay = Relay(house.home)
+    relay.refuses = {"user0@example.net"}
+    way = Round(house, relay, monkeypatch)
+    way.go()
+    assert relay.names() == ["user1@example.net"]
+    said = capsys.readouterr().err
+    assert f"refused {house.waiting[0]}" in said
+    for name, why in ((later, "not due yet"), (late, "expired"), (house.waiting[2], "on our list")):
+        assert f"left out {name} {why}" in said
+    relay.refuses = set()
+    sent = way.go()
+    assert relay.names() == ["user0@example.net", "user1@example.net"], "each once"
+    assert f"left out {house.waiting[1]} sent before" in capsys.readouterr().err
+    assert {one["id"] for one in sent} == set(house.waiting[:2])
+
+
+def test_the_relay_is_told_no_key_in_clear_and_takes_nothing_from_a_stranger(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.run("export", str(house.home / "out"))
+    relay = Relay(house.home)
+    way = Round(house, relay, monkeypatch)
+    monkeypatch.setenv("RELAY_KEY", "another")
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        way.go()
+    monkeypatch.setenv("RELAY_KEY", "k-17")
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        way.go()
+    assert relay.taken == []
+
+
+def test_what_went_round_stands_in_the_ledger_when_the_journal_is_told(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.run("export", str(house.home / "out"))
+    sent = Round(house, Relay(house.home), monkeypatch).go()
+
+    async def tell() -> int:
+        database = Database(f"sqlite:///{house.home / 'mailkeep.db'}", SystemClock())
+        names = frozenset({"a"})
+        journal = Journal(database, KeyRing(house.home), JournalSettings(), STREAMS, names)
+        body = json.dumps({"sent": sent}).encode()  # as the door reads it
+        lines = [
+            Sent(one.provider, one.id, one.to, one.stream, round(one.at.timestamp() * SECOND))
+            for one in msgspec.json.decode(body, type=JournalIn).sent
+        ]
+        async with database.write() as tx:
+            before = await queries.exposed(tx, "a", tx.now)
+            for _ in range(2):
+                await journal.note(tx, journal.check(lines), by="key_x")
+            after = await queries.exposed(tx, "a", tx.now)
+        await database.close()
+        return after - before
+
+    assert asyncio.run(tell()) == 3
 
 
 def test_what_a_provider_may_have_after_a_lost_answer_is_not_sent_twice(house: House) -> None:

@@ -566,3 +566,130 @@ async def test_a_thief_at_the_old_one_keeps_bulk_from_nobody(house: Any, fell: s
     await house.settle()
     suppressed = [one for one in ids if one not in house.taken]
     assert len(suppressed) == kept_from == (4 if fell == "stands" else 1)
+
+
+async def _finished(house: Any) -> None:
+    """Bulk of one address in four bounced at a; then all of it goes over b, and the settings say
+    the same."""
+    house.bounces = lambda _job, to: to.startswith("user1@")
+    await house.accept("bulk", 4)
+    await house.carry()
+    house.bounces = lambda _job, _to: False
+    async with house.database.write() as tx:
+        done = await house.cutover.now(tx, "a", "b", by=BY, reason="x", since=tx.now)
+        await house.cutover.finish(tx, done.id, by=BY)
+    _weights(house, a=0, b=1)
+    await house.cutover.step()
+
+
+def _weights(house: Any, **weights: float) -> None:
+    """The settings give these weights; a provider that is not named has no route."""
+    routes = tuple(RouteSettings(name, weight) for name, weight in weights.items())
+    house.streams = {
+        name: msgspec.structs.replace(one, routes=routes) for name, one in house.streams.items()
+    }
+    house.open()
+
+
+async def _kept_from(house: Any, stream: str = "bulk") -> int:
+    """How many of four get no mail: the first of them bounced at a."""
+    house.accepted = 0
+    ids = await house.accept(stream, 4)
+    await house.settle()
+    return sum(one not in house.taken for one in ids)
+
+
+async def test_what_bounced_at_the_old_one_stays_away_when_the_settings_say_the_move(
+    house: Any,
+) -> None:
+    """The new one has no list of its own yet: all who are dead would bounce there on one day."""
+    await _finished(house)
+    async with house.database.read() as tx:
+        assert await shifting.shifts(tx) == {}
+        (kept,) = await shifting.former(tx)
+    assert (kept.stream, kept.source) == ("bulk", "a"), "nobody else is kept from anything"
+    assert kept.until == house.clock.now() + shifting.FORMER
+    assert await _carried(house, "bulk") == {"a": 0.0, "b": 1.0}
+    assert (await _kept_from(house), await _kept_from(house, "alert")) == (1, 0)
+    _weights(house, b=1, c=0)  # its route is taken out as well
+    await house.cutover.step()
+    assert await _kept_from(house) == 1
+
+
+async def test_it_ends_after_its_time_and_when_somebody_goes_back(house: Any) -> None:
+    await _finished(house)
+    house.clock.advance(shifting.FORMER / SECOND - 60)
+    await house.cutover.step()
+    assert await _kept_from(house) == 1
+    house.clock.advance(60)
+    await house.cutover.step()
+    assert await _kept_from(house) == 0
+
+
+async def test_who_gives_the_old_one_weight_again_is_told_by_its_own_list(house: Any) -> None:
+    await _finished(house)
+    _weights(house, a=1, b=0)
+    await house.cutover.step()
+    async with house.database.read() as tx:
+        assert await shifting.former(tx) == []
+    assert await _kept_from(house) == 0
+
+
+async def test_what_a_thief_said_there_is_kept_from_nobody_after_the_move_either(
+    house: Any,
+) -> None:
+    await _finished(house)
+    async with house.database.write() as tx:
+        await services.cut_off(house.database, tx, "a", by=BY, reason="stolen", since=tx.now)
+    assert await _kept_from(house) == 0
+
+
+async def test_a_second_move_after_it_keeps_bulk_from_who_bounced_at_either(house: Any) -> None:
+    await _finished(house)
+    _weights(house, a=0, b=1, c=0)
+    house.bounces = lambda _job, to: to.startswith("user2@")
+    house.accepted = 0
+    await house.accept("bulk", 4)
+    await house.carry()
+    house.bounces = lambda _job, _to: False
+    async with house.database.write() as tx:
+        for one in "bc":
+            await services.unrest_provider(house.database, tx, one, by=BY, reason="x")
+        await house.cutover.now(tx, "b", "c", by=BY, reason="x", since=tx.now)
+    assert await _carried(house, "bulk") == {"a": 0.0, "b": 0.0, "c": 1.0}
+    assert await _kept_from(house) == 2
+
+
+async def test_what_came_to_speak_against_a_move_since_its_plan_stops_its_start(house: Any) -> None:
+    """A plan is good for a day: long enough for the third route to be cut off."""
+    rules = msgspec.structs.replace(house.cutover.house, recovery="recovery")
+    routes = (RouteSettings("a"), RouteSettings("b", 0), RouteSettings("c", 0))
+    house.cutover = Cutover(house.database, msgspec.structs.replace(rules, streams=_all(routes)))
+    async with house.database.write() as tx:
+        plan = await house.cutover.plan(tx, "a", "b", [], QUICK, by=BY)
+        assert plan.failed == ()
+        await services.cut_off(house.database, tx, "c", by=BY, reason="stolen", since=0)
+    async with house.database.write() as tx:
+        with pytest.raises(Conflict, match="Without a no two routes of recovery are independent"):
+            await house.cutover.start(tx, plan.id, by=BY)
+    for routes, words in (
+        ((RouteSettings("a"), RouteSettings("c", 0)), "b is no route of alert"),
+        ((RouteSettings("a"), RouteSettings("b", 0), RouteSettings("c", 0)), "since the plan"),
+    ):
+        more = {"news": StreamSettings("news", 9, routes)} if "plan" in words else {}
+        streams = _all(routes) | more
+        house.cutover = Cutover(
+            house.database, msgspec.structs.replace(rules, streams=streams, recovery="")
+        )
+        async with house.database.write() as tx:
+            with pytest.raises(Conflict, match=words):
+                await house.cutover.start(tx, plan.id, by=BY)
+    async with house.database.write() as tx:
+        assert (await house.cutover.start(tx, plan.id, by=BY, anyway=True)).state is State.MOVING
+
+
+def _all(routes: tuple[RouteSettings, ...]) -> dict[str, StreamSettings]:
+    return {
+        name: StreamSettings(name, number, routes, secret=name == "recovery")
+        for number, name in enumerate(("recovery", "alert", "bulk"))
+    }

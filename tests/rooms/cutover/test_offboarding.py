@@ -286,3 +286,21 @@ async def test_one_that_is_kept_after_all_is_believed_again_and_not_while_it_is_
         with pytest.raises(Conflict, match="cut off"):
             await rooms.stop(tx, "a", by=BY, reason="a thief would like that")
     assert await _distrusted(house) == {"a"}
+
+
+async def test_in_peace_nobody_is_left_whom_recovery_cannot_do_without(house: Any) -> None:
+    await _moved(house)
+    rules = msgspec.structs.replace(house.cutover.house, recovery="recovery")
+    rooms = Offboarding(house.database, rules)
+    async with house.database.write() as tx:
+        await mail_services.unrest_provider(house.database, tx, "a", by=BY, reason="x")
+        assert await offboarding.against(tx, rules, "a") is None, "b and c are left"
+        await mail_services.rest_provider(house.database, tx, "c", by=BY, reason="x", since=tx.now)
+        assert await offboarding.against(tx, rules, "a") is not None
+    async with house.database.write() as tx:
+        with pytest.raises(Conflict, match=r"Without a no two routes .* with --anyway"):
+            await rooms.start(tx, LEAVING, hostile=False, by=BY)
+        begun = await rooms.start(tx, LEAVING, hostile=False, by=BY, anyway=True)
+    assert not begun.hostile
+    async with house.database.write() as tx:  # and one that turns out hostile is left at once
+        assert (await rooms.start(tx, LEAVING, hostile=True, by=BY)).hostile

@@ -9,7 +9,7 @@ from mailkeep.cutover.checklist import Leaving
 from mailkeep.cutover.offboarding import Offboarding
 from mailkeep.cutover.types import Gate, Pace, State, View
 from mailkeep.mail import queries as mail
-from mailkeep.mail import services, shifting
+from mailkeep.mail import services, shifting, tables
 from mailkeep.operators.permissions import Role
 
 from . import test_console_pages
@@ -132,7 +132,7 @@ async def test_a_key_holds_a_move_up_and_can_begin_or_turn_none(api: Api) -> Non
         for act in ("", "/start", "/now", "/back", "/resume", "/finish"):
             answer = await api.ask("POST", path + act, {"from": "one", "to": "one"})
             assert answer.status_code in {404, 405}, (path, act)
-    assert (await api.ask("GET", "/v1/cutovers")).json() == {"cutovers": []}
+    assert (await api.ask("GET", "/v1/cutovers")).json() == {"cutovers": [], "kept": []}
     assert (await api.ask("GET", "/v1/cutovers/cut_x")).status_code == 404
     assert (await api.ask("POST", "/v1/cutovers/cut_x/pause")).status_code == 404
 
@@ -160,4 +160,41 @@ async def test_the_api_tells_how_far_a_move_is(house: Any) -> None:
     moving = (await api.ask("GET", f"/v1/cutovers/{plan.id}")).json()["streams"]
     assert [one["since"] is not None for one in moving] == [one["share"] > 0 for one in moving]
     assert moving[0]["since"] is not None
+    await api.client.aclose()
+
+
+async def test_who_was_left_and_what_it_knows_is_shown_to_people_and_told_by_the_api(
+    house: Any,
+) -> None:
+    running = house.running
+    row = {"stream": "alert", "first_at": 1, "last_at": 1, "day": 0, "count": 1}
+    async with running.database.write() as tx:
+        for who in ("adr_1", "adr_2"):
+            given = {"address_id": who, "provider": "gone", **row}
+            await tx.run(tables.exposures.insert().values(**given))
+    async with await house.browser(Role.VIEWER) as browser:
+        page = (await browser.get("/console/providers")).text
+        assert "Left for good" in page
+        assert "2 addresses" in page
+        assert "the settings do not say whose it was" in page
+    api = Api(running, await house.browser(""), "")
+    api.key = await api.new_key("read", name="reads")
+    told = (await api.ask("GET", "/v1/providers")).json()
+    assert told["left"] == [{"name": "gone", "party": "", "exposed": 2}]
+    assert "gone" not in {one["name"] for one in told["providers"]}
+    await api.client.aclose()
+
+
+async def test_what_is_still_kept_after_a_move_is_shown_and_told(house: Any) -> None:
+    running = house.running
+    stream = running.streams["bulk"]
+    async with running.database.write() as tx:
+        await shifting.shift(running.database, tx, stream, "one", "two", 1, by="t", reason="x")
+        await shifting.conclude(tx, "bulk", "one")
+    async with await house.browser(Role.VIEWER) as browser:
+        assert "bulk: from who bounced at one, until" in (await browser.get(PATH)).text
+    api = Api(running, await house.browser(""), "")
+    api.key = await api.new_key("read", name="reads")
+    (kept,) = (await api.ask("GET", "/v1/cutovers")).json()["kept"]
+    assert (kept["stream"], kept["from"]) == ("bulk", "one")
     await api.client.aclose()

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mailkeep.app.publishing import published
+from mailkeep.app.publishing import Published, asked, published
 
 
 class One(msgspec.Struct):
@@ -54,3 +54,23 @@ def test_a_record_that_another_provider_needs_is_not_taken_from_it() -> None:
     assert all(one.endswith("; new needs it too, and is given another one first") for one in found)
     own = [both[0], One("new", "postmark", {"dkim_selector": "k2"})]
     assert not any("needs it too" in one for one in published(own, ["us@example.com"])["old"])
+
+
+def test_what_is_to_go_is_read_back_from_its_words() -> None:
+    """Of a provider that was left the words are all that is kept."""
+    options = {
+        "dkim_selector": "k1",
+        "return_path_domain": "bounces.example.com",
+        "tracking_domain": "click.example.com",
+    }
+    one = One("m", "mandrill", options)
+    texts = published([one], ["us@example.com"])["m"]
+    assert [asked(f"DNS: {text}") for text in texts] == [
+        Published("k1._domainkey.example.com", ("TXT", "CNAME"), key=True),
+        Published("bounces.example.com", ("MX", "TXT", "CNAME")),
+        Published("click.example.com", ("CNAME", "A", "AAAA")),
+        Published("example.com", ("TXT",), marks=("mandrillapp.com",)),
+    ]
+    both = published([one, One("n", "mandrill", options)], ["us@example.com"])["m"]
+    unknown = published([One("r", "smtp", {})], ["us@example.com"])["r"]
+    assert [asked(text) for text in (*both, *unknown)] == [None] * 7

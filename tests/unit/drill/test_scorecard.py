@@ -1,5 +1,6 @@
 """The score follows from the facts, and says "missed" where something was."""
 
+import msgspec
 import pytest
 
 from mailkeep_drill.record import (
@@ -166,3 +167,14 @@ def test_a_day_on_which_nothing_stopped_the_mail_misses_no_target_for_it() -> No
     for name in ("Silence noticed", "All mail flows again after the suspension"):
         assert met[name] == (None, "nothing stopped the mail")
     assert card.passed
+
+
+def test_a_provider_that_was_left_is_given_nothing_any_more() -> None:
+    name = "Mails that the provider was given after it was left"
+    day = Marks(suspended=60.0, last_delivery_before=59.0, cut_off=30.0, end=100.0)
+    assert name not in {one.name for one in score(facts(marks=day)).targets}, "nobody left it"
+    gone = msgspec.structs.replace(day, leave=90.0, left=91.0)
+    assert score(facts(marks=gone)).passed
+    assert missed(facts(marks=gone, given_after=1)) == {name}
+    broke = msgspec.structs.replace(day, leave=90.0)  # a command failed
+    assert missed(facts(marks=broke)) == {name}

@@ -27,6 +27,7 @@ from mailkeep.app.settings import ProviderSettings, Settings, provider_configs
 from mailkeep.base.clock import DAY, MINUTE, SECOND, SystemClock, iso
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.ids import earliest
+from mailkeep.cutover import offboarding
 from mailkeep.events import anchors
 from mailkeep.events.anchors import Place
 from mailkeep.events.log import placed_through
@@ -39,16 +40,27 @@ from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import console_lines, consoles, mailboxes, posture
 
-from . import accounts_read, adoption, domains, guarding, house, named, seen, waking, ways
+from . import (
+    accounts_read,
+    adoption,
+    domains,
+    guarding,
+    house,
+    named,
+    seen,
+    waking,
+    ways,
+    withdrawn,
+)
 from .catalogue import run
 from .ready import unready
 from .resolver import fill
-from .types import DatabaseFacts, Finding, KeyFact, Scene
+from .types import DatabaseFacts, Finding, KeyFact, LeavingRecord, Scene
 
 HEAD_SECONDS = 5.0
 
 #: The modules with checks, in the order of the report.
-MODULES = (house, ways, accounts_read, adoption, guarding, waking, domains, seen)
+MODULES = (house, ways, accounts_read, adoption, guarding, waking, domains, withdrawn, seen)
 
 
 async def examine(
@@ -212,6 +224,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         resets_full=await _full(tx, inside, settings),
         copies={name: (tx.now - at) / DAY for name, at in (await copies.heard(tx)).items()},
         copies_refused=await copies.refused(tx),
+        leaving=await _leaving(tx, settings),
         ahead=max(0, await placed_through(tx) - tx.now) / SECOND,
     )
 
@@ -222,6 +235,25 @@ async def _full(tx: Tx, inside: Sequence[ApplicationView], settings: Settings) -
         return ()
     most = settings.recovery.rehearsals
     return tuple([one.name for one in inside if await rehearsed.full(tx, one.id, most)])
+
+
+async def _leaving(tx: Tx, settings: Settings) -> tuple[LeavingRecord, ...]:
+    """Records of lists that are open, and of those that are done where nobody came back."""
+    here = settings.provider_names()
+    return tuple(
+        LeavingRecord(
+            one.provider,
+            item.name,
+            item.text,
+            one.hostile,
+            item.due_at <= tx.now,
+            item.done_at is not None,
+        )
+        for one in await offboarding.listing(tx)
+        if one.done_at is None or one.provider not in here
+        for item in one.items
+        if item.name.startswith("dns.")
+    )
 
 
 async def _anchors(tx: Tx, settings: Settings) -> tuple[tuple[Place, bool], ...]:

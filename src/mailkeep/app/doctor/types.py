@@ -65,6 +65,22 @@ class KeyFact(msgspec.Struct, frozen=True):
     unbound: tuple[str, ...]
 
 
+class LeavingRecord(msgspec.Struct, frozen=True):
+    """A DNS record on the list of a provider that is being left, or was.
+
+    Attributes:
+        text: of the item; ``item``: its name.
+        due: it is time; ``done``: somebody said that it is withdrawn.
+    """
+
+    provider: str
+    item: str
+    text: str
+    hostile: bool = False
+    due: bool = False
+    done: bool = False
+
+
 class DatabaseFacts(msgspec.Struct, frozen=True):
     """What the database says of itself.
 
@@ -86,6 +102,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
             are kept.
         copies: by provider of whose mail a copy ever came, the days since one did;
             ``copies_refused``: how many were refused today and yesterday, by reason.
+        leaving: DNS records of providers that are being left, or were and did not come back.
         ahead: seconds by which the log's time is ahead of our clock.
         journal, synchronous: SQLite's settings, as our own connections have them.
     """
@@ -117,6 +134,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     resets_full: tuple[str, ...] = ()
     copies: Mapping[str, float] = {}
     copies_refused: Mapping[str, int] = {}
+    leaving: tuple[LeavingRecord, ...] = ()
     ahead: float = 0.0
 
 

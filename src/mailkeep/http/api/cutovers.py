@@ -12,6 +12,7 @@ from mailkeep.cutover import queries
 from mailkeep.cutover.types import Gate, View
 from mailkeep.http.bearer import authorise, ours
 from mailkeep.http.port import Incoming, Running
+from mailkeep.mail import shifting
 from mailkeep.operators.permissions import Permission
 
 
@@ -44,8 +45,18 @@ class CutoverOut(msgspec.Struct, rename={"source": "from", "target": "to"}):
     gates: list[Gate]
 
 
+class KeptOut(msgspec.Struct, rename={"source": "from"}):
+    """Bulk of a stream whose move is over; it is kept from who bounced at ``from``, or complained
+    there, ``until`` a day."""
+
+    stream: str
+    source: str
+    until: str
+
+
 class CutoversOut(msgspec.Struct):
     cutovers: list[CutoverOut]
+    kept: list[KeptOut]
 
 
 class CutoversApi(Controller):
@@ -58,7 +69,11 @@ class CutoversApi(Controller):
     async def index(self, request: Incoming, running: Running) -> CutoversOut:
         ours(await authorise(request, running, Permission.PROVIDERS_SEE))
         async with running.database.read() as tx:
-            return CutoversOut([_out(one) for one in await queries.listing(tx)])
+            kept = await shifting.former(tx)
+            return CutoversOut(
+                [_out(one) for one in await queries.listing(tx)],
+                [KeptOut(one.stream, one.source, iso(one.until)) for one in kept],
+            )
 
     @get("/{cutover:str}", summary="One move between providers")
     async def show(self, request: Incoming, running: Running, cutover: str) -> CutoverOut:

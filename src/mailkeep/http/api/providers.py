@@ -8,7 +8,7 @@ from litestar import Controller, get, post
 from mailkeep.base.clock import iso, when
 from mailkeep.base.errors import NotFound
 from mailkeep.http.bearer import admit, authorise
-from mailkeep.http.health import ProviderHealth, providers
+from mailkeep.http.health import Former, ProviderHealth, former, providers
 from mailkeep.http.port import Incoming, Running, Services
 from mailkeep.mail import queries as mail
 from mailkeep.operators.permissions import Permission
@@ -53,7 +53,11 @@ class ProviderOut(msgspec.Struct):
 
 
 class ProvidersOut(msgspec.Struct):
+    """``left``: those that carry nothing any more, with how many addresses each knows for good;
+    ``party`` is empty where the settings do not say whose it was."""
+
     providers: list[ProviderOut]
+    left: list[Former]
 
 
 class WouldOut(msgspec.Struct):
@@ -99,7 +103,9 @@ class ProvidersApi(Controller):
     @get("/", summary="How each provider stands")
     async def index(self, request: Incoming, running: Running) -> ProvidersOut:
         await authorise(request, running, Permission.PROVIDERS_SEE)
-        return ProvidersOut(await _all(running))
+        async with running.database.read() as tx:
+            exposed = await mail.exposed_to_each(tx)
+        return ProvidersOut(await _all(running), former(running, exposed))
 
     @get("/{name:str}", summary="How a provider stands")
     async def show(self, request: Incoming, running: Running, name: str) -> ProviderOut:

@@ -90,7 +90,7 @@ async def _shown(
     async with running.database.read() as tx:
         moves = await queries.listing(tx, SHOWN)
         live = await queries.live(tx)
-        shifts = await shifting.shifts(tx)
+        shifts, kept = await shifting.shifts(tx), await shifting.former(tx)
         states = await mail.states(tx)
         leaving, now = await offboarding.open_ones(tx), tx.now
     one = live or (moves[0] if moves else None)
@@ -107,6 +107,7 @@ async def _shown(
         one=one,
         before=[found for found in moves if one is None or found.id != one.id],
         shifts=[(name, shift) for name, some in shifts.items() for shift in some],
+        kept=kept,
         providers=sorted(running.providers),
         down=down,
         leaving=leaving,

@@ -9,7 +9,7 @@ from litestar.response import Redirect, Template
 
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.posture import shown
-from mailkeep.http.health import providers
+from mailkeep.http.health import former, providers
 from mailkeep.http.port import Running, Services
 from mailkeep.incidents import queries as incidents
 from mailkeep.mail import queries as mail
@@ -47,9 +47,15 @@ class ProviderPages(Controller):
         async with running.database.read() as tx:
             found = await providers(tx, running)
             changes = await posture.unexplained(tx)
-        streams = {one.name: _streams(running, one.name) for one in found}
+            exposed = await mail.exposed_to_each(tx)
         return page(
-            operator, "providers", "/providers", found=found, changes=changes, streams=streams
+            operator,
+            "providers",
+            "/providers",
+            found=found,
+            changes=changes,
+            streams={one.name: _streams(running, one.name) for one in found},
+            left=former(running, exposed),
         )
 
     @get("/{name:str}", opt=_SEE)

@@ -33,7 +33,7 @@ def whom(pagers: Sequence[Pager], suspects: Set[str], house: House) -> Chosen:
     Args:
         suspects: providers, as ``House.suspects`` gives them.
     """
-    parties = {house.parties[one] for one in suspects if one in house.parties}
+    parties = {party for one in suspects if (party := house.party(one)) is not None}
     if not suspects:
         return Chosen(tuple(one.name for one in pagers), True)
     apart = tuple(
