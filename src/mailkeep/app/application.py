@@ -162,6 +162,7 @@ class Application:
             copies=telling.copies(settings, self.database, self.keys, self.shared),
         )
         self.reports = self._telling.reports
+        self.looking = self._telling.lookalikes is not None
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)

@@ -86,7 +86,8 @@ def lookalikes(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     text += f"\n{found.looked_up} of {found.names} names were looked up."
     if known.lookalikes is None:
         text += " Nothing is looked up now: there is no [lookalikes] in the settings."
-    result(documents.lookalikes(found), text, as_json=as_json)
+    document = documents.lookalikes(found, looking=known.lookalikes is not None)
+    result(document, text, as_json=as_json)
 
 
 def claim(

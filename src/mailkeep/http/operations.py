@@ -27,6 +27,7 @@ from .api import (
     incidents,
     messages,
     observations,
+    opinions,
     posture,
     privacy,
     providers,
@@ -243,6 +244,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/providers/{name}/posture/accepted", "post"): Operation(
         {200: (posture.AcceptedOut,)}, body=(posture.AcceptIn,), problems=(404, 409, *WITH_BODY)
     ),
+    ("/v1/opinions", "get"): Operation({200: (opinions.OpinionsOut,)}),
+    ("/v1/reports", "get"): Operation({200: (reports.ReportListOut,)}),
+    ("/v1/lookalikes", "get"): Operation({200: (reports.LookalikesOut,)}),
     ("/v1/claims", "post"): Operation(
         {202: ()}, body=(claims.ClaimIn,), problems=(429, *WITH_BODY)
     ),

@@ -96,6 +96,7 @@ class Services(Protocol):
     cutover: Cutover
     response: Response
     reports: Reports
+    looking: bool  # names like ours are looked up
     consoles: Consoles
     journal: Journal | None
     trust: Ready  # answers about the chain of trust

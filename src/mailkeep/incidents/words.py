@@ -113,13 +113,19 @@ def headline(incident: Incident) -> str:
         # Of an open one there is nothing left to contain.
         stands = _ENDS if incident.state is State.OPEN else _STANDS[incident.state]
         return f"{quiet}; {stands}."
-    parts = []
-    for view in held:
-        sure = next(word for line, word in _SURE if probability(view) >= line)
-        said = _SAYS[view.hypothesis].format(sure=sure, name=incident.subject.id)
-        parts.append(f"{said} ({percent(view)})")
-    text = ", and ".join(parts)
+    text = ", and ".join(_said(one.hypothesis, incident.subject.id, one.log_odds) for one in held)
     return f"{text[0].upper()}{text[1:]}; {_STANDS[incident.state]}."
+
+
+def suspicion(hypothesis: Hypothesis, name: str, log_odds: float) -> str:
+    """The sentence about something that may be going on, whether or not it is held."""
+    text = _said(hypothesis, name, log_odds)
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def _said(hypothesis: Hypothesis, name: str, log_odds: float) -> str:
+    sure = next(word for line, word in _SURE if _probability(log_odds) >= line)
+    return f"{_SAYS[hypothesis].format(sure=sure, name=name)} ({_percent(log_odds)})"
 
 
 def span(start: Instant, end: Instant) -> str:

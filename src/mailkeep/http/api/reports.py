@@ -1,10 +1,10 @@
-"""``/v1/reports``: ingest DMARC and TLS reports from whoever reads the mailbox that they come
-to."""
+"""``/v1/reports`` and ``/v1/lookalikes``: bring DMARC and TLS reports in from whoever reads the
+mailbox that they come to; what others told, and names like ours that are in use."""
 
 from typing import Literal
 
 import msgspec
-from litestar import Controller, post
+from litestar import Controller, get, post
 from litestar.exceptions import HTTPException
 
 from mailkeep.base.clock import SECOND, iso
@@ -12,19 +12,28 @@ from mailkeep.base.errors import Invalid
 from mailkeep.http.bearer import admit, authorise, ours
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail.grants import Scope
+from mailkeep.operators.permissions import Permission
+from mailkeep.watch import queries
+from mailkeep.watch.lookalikes import Progress, progress
 from mailkeep.watch.packed import MAX_PACKED
 from mailkeep.watch.reports import Taken
 
 from . import whole
 
 OCTETS = "application/octet-stream"
+KINDS: dict[str, Literal["dmarc", "tls", "notice"]] = {
+    "dmarc": "dmarc",
+    "tls": "tls",
+    "notice": "notice",
+}
 
 
 class ReportOut(msgspec.Struct):
-    """A report. ``total``: mails or sessions. ``new``: it was not known before."""
+    """A report. ``notice``: of a provider, whose name and word are its ``domain``. ``total``: mails
+    or sessions. ``new``: it was not known before."""
 
     id: str
-    kind: Literal["dmarc", "tls"]
+    kind: Literal["dmarc", "tls", "notice"]
     reporter: str
     believed: bool
     domain: str
@@ -39,8 +48,38 @@ class ReportsOut(msgspec.Struct):
     reports: list[ReportOut]
 
 
+class ReportListOut(msgspec.Struct):
+    """``refused``: how many were not read in the last week, by the reason."""
+
+    reports: list[ReportOut]
+    refused: dict[str, int]
+
+
+class LookalikeOut(msgspec.Struct):
+    """A name like one of ours that is in use. ``mx``: it takes mail; ``address``: it shows a page.
+    ``fresh``: it was empty at an earlier look."""
+
+    domain: str
+    name: str
+    way: str
+    mx: bool
+    address: bool
+    since: str
+    fresh: bool
+
+
+class LookalikesOut(msgspec.Struct):
+    """``looking``: names are looked up now. ``names``: to look up; ``looked_up``: of these."""
+
+    looking: bool
+    names: int
+    looked_up: int
+    seen: list[LookalikeOut]
+
+
 class ReportsApi(Controller):
-    """Needs a key with the scope ``report`` that is bound to no application."""
+    """To bring one in needs a key with the scope ``report``, to see them ``read``; neither may be
+    bound to an application."""
 
     path = "/v1/reports"
     tags = ("reports",)
@@ -57,13 +96,45 @@ class ReportsApi(Controller):
         if not raw or len(raw) > MAX_PACKED:
             raise Invalid("send a report of at most 10 MiB as the body", field="report")
         found = await running.reports.take(raw, via="api")
-        return ReportsOut([_shown(one) for one in found])
+        return ReportsOut([shown(one) for one in found])
+
+    @get("/", summary="What others report of our mail")
+    async def index(self, request: Incoming, running: Running) -> ReportListOut:
+        """The newest 200, and what was refused. None of it is a fact: it is what was said."""
+        ours(await authorise(request, running, Permission.INCIDENTS_SEE))
+        async with running.database.read() as tx:
+            found, refused = await queries.reports(tx)
+        return ReportListOut([shown(one) for one in found], dict(refused))
 
 
-def _shown(one: Taken) -> ReportOut:
+class LookalikesApi(Controller):
+    """Needs a key with the scope ``read`` that is bound to no application."""
+
+    path = "/v1/lookalikes"
+    tags = ("reports",)
+
+    @get("/", summary="Names like ours that are in use")
+    async def index(self, request: Incoming, running: Running) -> LookalikesOut:
+        """As far as they were looked up; none is without ``[lookalikes]``."""
+        ours(await authorise(request, running, Permission.INCIDENTS_SEE))
+        async with running.database.read() as tx:
+            return names(await progress(tx), looking=running.looking)
+
+
+def names(found: Progress, *, looking: bool) -> LookalikesOut:
+    """How far the looking up is, and which names are in use."""
+    seen = [
+        LookalikeOut(one.domain, one.name, one.way, one.mx, one.address, iso(one.since), one.fresh)
+        for one in found.seen
+    ]
+    return LookalikesOut(looking, found.names, found.looked_up, seen)
+
+
+def shown(one: Taken) -> ReportOut:
+    """A report as it is told."""
     return ReportOut(
         id=one.id,
-        kind="dmarc" if one.kind == "dmarc" else "tls",
+        kind=KINDS[one.kind],
         reporter=one.reporter,
         believed=one.believed,
         domain=one.domain,
