@@ -118,6 +118,7 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/reports": _of(P.INCIDENTS_SEE, "ours", "what others told of our mail, by domain"),
     "GET /v1/lookalikes": _of(P.INCIDENTS_SEE, "ours", "names like ours that are in use"),
     "POST /v1/reports": Door("report", "ours", "hands in what others told; reads nothing"),
+    "POST /v1/reports/abuse": Door("report", "ours", "hands in what others told; reads nothing"),
     "POST /v1/observations": Door(
         "observe", "anybody's", "tells of mail in the streams that it is bound to; reads nothing"
     ),

@@ -173,6 +173,7 @@ def _paths(crowd: object) -> dict[str, str]:
         "recovery": f"/recoveries/{of['recovery']}",
         "accounts": "/accounts",
         "account": f"/accounts/{of['account']}",
+        "claims": "/claims",
         "factors": "/factors",
         "audit": "/audit?check=yes",
         "settings": "/settings",

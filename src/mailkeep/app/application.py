@@ -161,8 +161,7 @@ class Application:
             mailboxes=watching.mailboxes(self, self.canaries, environ),
             copies=telling.copies(settings, self.database, self.keys, self.shared),
         )
-        self.reports = self._telling.reports
-        self.looking = self._telling.lookalikes is not None
+        self.reports, self.abuse = self._telling.reports, self._telling.abuse
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self.incidents = defence.incidents(settings, self.database)
@@ -313,6 +312,11 @@ class Application:
             await self.grants.note()
         await self.database.close()
         self._alone.leave()
+
+    @property
+    def looking(self) -> bool:
+        """Whether names like ours are looked up."""
+        return self._telling.lookalikes is not None
 
     async def sign_on(self) -> None:
         """See that the next signing key is published in time; the first is made when somebody first

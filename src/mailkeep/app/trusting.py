@@ -145,6 +145,7 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
         "lookalike": "" if settings.lookalikes else "no names are looked up ([lookalikes])",
         "tls_report": "" if reports.listen or reports.address else _REPORTS,
         "dmarc_stranger": "" if reports.listen or reports.address else _REPORTS,
+        "abuse_report": "" if reports.abuse else "the abuse mailbox is not read ([reports] abuse)",
         "provider_notice": "" if reports.notices or reports.status else _REPORTS,
     }
     if settings.recovery is None:

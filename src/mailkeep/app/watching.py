@@ -354,6 +354,7 @@ def _reports(reports: ReportSettings, providers: set[str]) -> None:
     for field, values in (
         ("address", (reports.address,) if reports.address else ()),
         ("notices", (reports.notices,) if reports.notices else ()),
+        ("abuse", (reports.abuse,) if reports.abuse else ()),
         ("domains", tuple(f"x@{one}" for one in reports.domains)),
         ("believe", tuple(f"x@{one}" for one in reports.believe)),
     ):
@@ -362,6 +363,9 @@ def _reports(reports: ReportSettings, providers: set[str]) -> None:
                 addresses.parse(one)
             except Invalid as error:
                 raise BadSettings(f"reports: {field}: {one.removeprefix('x@')!r}") from error
+    named = [addresses.key(one) for one in (reports.address, reports.notices, reports.abuse) if one]
+    if len(set(named)) < len(named):
+        raise BadSettings("reports: address, notices and abuse must be three addresses")
     if reports.listen:
         address(reports.listen, "reports")
     if reports.per_day < 1:

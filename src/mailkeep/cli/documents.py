@@ -5,6 +5,7 @@ from mailkeep.incidents.suspicions import Suspicion
 from mailkeep.incidents.types import Incident
 from mailkeep.incidents.words import headline
 from mailkeep.response.types import CaseView
+from mailkeep.watch.abuse import Noted
 from mailkeep.watch.lookalikes import Progress
 from mailkeep.watch.reports import Taken
 
@@ -49,3 +50,10 @@ def lookalikes(found: Progress, *, looking: bool) -> object:
     from mailkeep.http.api.reports import names
 
     return names(found, looking=looking)
+
+
+def abuse(one: Noted) -> object:
+    """What a mail to the abuse mailbox reports."""
+    from mailkeep.http.api.reports import noted
+
+    return noted(one)

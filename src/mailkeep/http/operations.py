@@ -246,6 +246,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("/v1/opinions", "get"): Operation({200: (opinions.OpinionsOut,)}),
     ("/v1/reports", "get"): Operation({200: (reports.ReportListOut,)}),
+    ("/v1/reports/abuse", "post"): Operation(
+        {200: (reports.AbuseOut,)}, octets=True, problems=(429, *WITH_BODY)
+    ),
     ("/v1/lookalikes", "get"): Operation({200: (reports.LookalikesOut,)}),
     ("/v1/claims", "post"): Operation(
         {202: ()}, body=(claims.ClaimIn,), problems=(429, *WITH_BODY)

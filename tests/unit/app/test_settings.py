@@ -176,3 +176,13 @@ def test_a_playbook_that_cannot_be_is_refused(book: dict[str, object], words: st
 def test_a_playbook_may_be_automatic_where_its_hypothesis_allows() -> None:
     settings = parse(GOOD | {"playbook": [BOOK | {"automatic": ["cut_provider"]}]})
     assert settings.playbook[0].automatic == ("cut_provider",)
+
+
+def test_the_mailboxes_of_others_words_are_three() -> None:
+    """One address for two would be read by the first, and the other one blind."""
+    for field in ("address", "notices"):
+        with pytest.raises(BadSettings, match="three addresses"):
+            parse({"reports": {"abuse": "A@in.example", field: "a@in.example"}})
+    with pytest.raises(BadSettings, match="abuse"):
+        parse({"reports": {"abuse": "nobody"}})
+    assert parse({"reports": {"abuse": "abuse@in.example"}}).reports.abuse == "abuse@in.example"

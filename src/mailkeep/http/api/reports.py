@@ -1,7 +1,7 @@
 """``/v1/reports`` and ``/v1/lookalikes``: bring DMARC and TLS reports in from whoever reads the
 mailbox that they come to; what others told, and names like ours that are in use."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 from litestar import Controller, get, post
@@ -14,6 +14,7 @@ from mailkeep.http.port import Incoming, Running
 from mailkeep.mail.grants import Scope
 from mailkeep.operators.permissions import Permission
 from mailkeep.watch import queries
+from mailkeep.watch.abuse import Noted
 from mailkeep.watch.lookalikes import Progress, progress
 from mailkeep.watch.packed import MAX_PACKED
 from mailkeep.watch.reports import Taken
@@ -21,19 +22,17 @@ from mailkeep.watch.reports import Taken
 from . import whole
 
 OCTETS = "application/octet-stream"
-KINDS: dict[str, Literal["dmarc", "tls", "notice"]] = {
-    "dmarc": "dmarc",
-    "tls": "tls",
-    "notice": "notice",
-}
+Kind = Literal["dmarc", "tls", "notice", "abuse"]
+KINDS: dict[str, Kind] = {one: one for one in get_args(Kind)}
 
 
 class ReportOut(msgspec.Struct):
-    """A report. ``notice``: of a provider, whose name and word are its ``domain``. ``total``: mails
-    or sessions. ``new``: it was not known before."""
+    """A report. ``notice``: of a provider, whose name and word are its ``domain``. ``abuse``: of a
+    mail in our name; ``failed`` 0: we signed it ourselves. ``total``: mails or sessions. ``new``:
+    it was not known before."""
 
     id: str
-    kind: Literal["dmarc", "tls", "notice"]
+    kind: Kind
     reporter: str
     believed: bool
     domain: str
@@ -46,6 +45,19 @@ class ReportOut(msgspec.Struct):
 
 class ReportsOut(msgspec.Struct):
     reports: list[ReportOut]
+
+
+class AbuseOut(msgspec.Struct):
+    """What a mail to the abuse mailbox reports. ``domain``: of ours, as which the mail was sent, or
+    which its sender, ``name``, is like. ``said``: what a machine calls it. ``ours``: we signed it
+    ourselves. ``new``: it was not known before."""
+
+    id: str
+    domain: str
+    name: str
+    said: str
+    ours: bool
+    new: bool
 
 
 class ReportListOut(msgspec.Struct):
@@ -88,15 +100,14 @@ class ReportsApi(Controller):
     async def take(self, request: Incoming, running: Running) -> ReportsOut:
         """The body is the report, compressed or not, or the whole mail that it came in, as
         ``application/octet-stream``; only a mail shows who sent the report."""
-        ours(await admit(request, running, Scope.REPORT))
-        if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != OCTETS:
-            raise HTTPException(f"send 'Content-Type: {OCTETS}'", status_code=415)
-        raw = await whole.body(request)
-        ours(await authorise(request, running, Scope.REPORT))
-        if not raw or len(raw) > MAX_PACKED:
-            raise Invalid("send a report of at most 10 MiB as the body", field="report")
-        found = await running.reports.take(raw, via="api")
+        found = await running.reports.take(await _octets(request, running), via="api")
         return ReportsOut([shown(one) for one in found])
+
+    @post("/abuse", status_code=200, summary="Bring a mail to the abuse mailbox in")
+    async def abuse(self, request: Incoming, running: Running) -> AbuseOut:
+        """The body is the whole mail as it came, as ``application/octet-stream``, with the mail
+        that it reports attached (ARF, RFC 5965, or forwarded as an attachment)."""
+        return noted(await running.abuse.take(await _octets(request, running), via="api"))
 
     @get("/", summary="What others report of our mail")
     async def index(self, request: Incoming, running: Running) -> ReportListOut:
@@ -119,6 +130,23 @@ class LookalikesApi(Controller):
         ours(await authorise(request, running, Permission.INCIDENTS_SEE))
         async with running.database.read() as tx:
             return names(await progress(tx), looking=running.looking)
+
+
+async def _octets(request: Incoming, running: Running) -> bytes:
+    """The body of who may bring a report in."""
+    ours(await admit(request, running, Scope.REPORT))
+    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != OCTETS:
+        raise HTTPException(f"send 'Content-Type: {OCTETS}'", status_code=415)
+    raw = await whole.body(request)
+    ours(await authorise(request, running, Scope.REPORT))
+    if not raw or len(raw) > MAX_PACKED:
+        raise Invalid("send a report of at most 10 MiB as the body", field="report")
+    return raw
+
+
+def noted(one: Noted) -> AbuseOut:
+    """A report of abuse as it is told."""
+    return AbuseOut(one.id, one.domain, one.name, one.said, one.ours, one.new)
 
 
 def names(found: Progress, *, looking: bool) -> LookalikesOut:

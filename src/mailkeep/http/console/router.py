@@ -8,6 +8,7 @@ from mailkeep.http.port import Services
 
 from .audit import AuditPages
 from .cases import Cases
+from .claims import ClaimPages
 from .cutover import CutoverPages
 from .exposed import ExposedPages
 from .factors import FactorPages
@@ -27,7 +28,7 @@ from .trust import TrustPages
 PAGES = (
     *(Overview, Incidents, ExposedPages, Approvals, SuspicionPages, MessagePages),
     *(ProviderPages, CutoverPages, TrustPages, RecoveryPages, AccountPages, FactorPages),
-    *(AuditPages, SettingsPages),
+    *(ClaimPages, AuditPages, SettingsPages),
 )
 
 
