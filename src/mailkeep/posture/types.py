@@ -77,6 +77,7 @@ class Provider(msgspec.Struct, frozen=True):
     Attributes:
         domains: for which a signing key lies with it; None: not said, so all that we send as.
         returns: domains that it stands for in SPF.
+        heard: its webhooks come to us.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Provider(msgspec.Struct, frozen=True):
     party: str
     domains: tuple[str, ...] | None = None
     returns: tuple[str, ...] = ()
+    heard: bool = True
 
 
 class Watcher(msgspec.Struct, frozen=True):

@@ -84,6 +84,8 @@ def _sight(house: House, party: Party, provider: object, act: Act, interval: str
         return Sight(party.id, act, False, "nothing of ours looks there")
     if act is Act.KEY_USE:
         watcher = house.watchers.get("unknown_message")
+        if not next(one.heard for one in house.providers if one.name == provider):
+            return Sight(party.id, act, False, f"no webhooks of {provider} are read")
         seen = watcher is not None and not watcher.off
         delay = watcher.delay if seen and watcher is not None else "its detector is off"
         return Sight(party.id, act, seen, f"mail that we never sent: {delay}")

@@ -74,7 +74,7 @@ SEES: Mapping[str, Sees] = {
     ),
     "volume_mismatch": Sees(
         Level.OBSERVE,
-        "a key that reads the account, and the journal",
+        "totals that a provider tells the key that reads its account, and the journal",
         copies=f"more mail than twice the copies; who sends one along hides his mail. {_FORGED}",
     ),
     "accepted_not_delivered": Sees(
