@@ -47,6 +47,7 @@ from mailkeep.watch.levels import Level
 from mailkeep.watch.mailbox_types import CanaryMailbox, ImapSettings
 from mailkeep.watch.report_types import LookalikeSettings, ReportSettings
 from mailkeep.watch.types import (
+    CanaryLetter,
     CanarySettings,
     HoneyAddress,
     PostureSettings,
@@ -352,6 +353,7 @@ _OWNERS: Mapping[str, type[msgspec.Struct]] = {
     "accounts.class": ClassSettings,
     "bounces": BounceSettings,
     "canary": CanarySettings,
+    "canary.letter": CanaryLetter,
     "canary.mailbox": CanaryMailbox,
     "canary.mailbox.imap": ImapSettings,
     "honey": HoneyAddress,
