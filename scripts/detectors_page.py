@@ -64,6 +64,9 @@ def page() -> str:
         "from a model or a simulation in the tests, *judged* ones from us. Settings stand in",
         "[the reference](reference.md); [how to add one](how-to/add-a-detector.md).",
         "",
+        "None of them looks whether a telephone number was ported or its SIM swapped",
+        "([why](decisions/0066-no-detector-of-changed-numbers.md)).",
+        "",
         "| detector | in one line |",
         "|---|---|",
     ]
