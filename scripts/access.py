@@ -126,7 +126,11 @@ DOORS: Mapping[str, Door] = {
     ),
     "POST /v1/providers/{name}/posture/expected": _PROVIDERS,
     "POST /v1/providers/{name}/posture/accepted": _PROVIDERS,
+    "GET /v1/opinions": _of(P.INCIDENTS_SEE, "ours", "what may be going on; pseudonymous ids"),
+    "GET /v1/reports": _of(P.INCIDENTS_SEE, "ours", "what others told of our mail, by domain"),
+    "GET /v1/lookalikes": _of(P.INCIDENTS_SEE, "ours", "names like ours that are in use"),
     "POST /v1/reports": Door("report", "ours", "hands in what others told; reads nothing"),
+    "POST /v1/reports/abuse": Door("report", "ours", "hands in what others told; reads nothing"),
     "POST /v1/observations": Door(
         "observe", "anybody's", "tells of mail in the streams that it is bound to; reads nothing"
     ),

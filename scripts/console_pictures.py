@@ -20,15 +20,23 @@ import uvicorn
 from axe_playwright_python.async_playwright import Axe
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 from playwright.async_api import Page, async_playwright
+from sqlalchemy import insert
 
 from mailkeep.accounts import opening
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
+from mailkeep.base.clock import DAY, HOUR, SECOND
+from mailkeep.base.ids import new_id
+from mailkeep.events import log
 from mailkeep.http import server
 from mailkeep.incidents.answers import Answers
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail import api_keys
 from mailkeep.store.migrate import upgrade
+from mailkeep.watch import tables
+from mailkeep.watch.events import SignalRaised
+from mailkeep.watch.received import once
+from mailkeep.watch.types import Family, Forger, Hypothesis, Signal, provider_subject
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
@@ -88,6 +96,7 @@ async def house() -> AsyncIterator[tuple[str, str, dict[str, str]]]:
         crowd = await _crowd().fill(
             running.database, running.keys, PROVIDERS, messages=2000, recoveries=400, incidents_=8
         )
+        await _signs(running)
         await Answers(running.database, running.incidents.house, IncidentSettings()).step()
         async with running.database.write() as tx:
             key = await api_keys.create(
@@ -113,6 +122,30 @@ async def house() -> AsyncIterator[tuple[str, str, dict[str, str]]]:
         await running.database.close()
 
 
+async def _signs(running: Application) -> None:
+    """Signs that open nothing, and what others told."""
+    async with running.database.write() as tx:
+        about = provider_subject("postmark")
+        whole = {Hypothesis.PROVIDER_COMPROMISED: 6.5}
+        words = "mail of others came to 1 address(es) that only postmark was given"
+        facts = (new_id("evt", tx.now - HOUR),)
+        more = (True, Forger.NOBODY, 86_400.0, tx.now + DAY)
+        signal = Signal("honey_hit", Family.BAIT, about, whole, tx.now, words, facts, *more)
+        await log.record(running.database, tx, SignalRaised(signal))
+        days = {"begins": tx.now // SECOND - 90_000, "ends": tx.now // SECOND - 3_600}
+        whose = {"reporter": "google.com", "believed": True, "domain": "example.com"}
+        await once(tx, id="x", kind="dmarc", **whose, **days, total=8121, failed=14)
+        name = {"name": "examp1e.com", "domain": "example.com", "way": "homoglyph", "place": 0}
+        seen = {
+            "mx": True,
+            "address": False,
+            "fresh": True,
+            "checked_at": tx.now,
+            "seen_at": tx.now,
+        }
+        await tx.run(insert(tables.lookalikes).values(**name, **seen))
+
+
 async def _nothing(*_: object) -> None:
     """Stands in until there is an application: its address is needed to make it."""
 
@@ -127,6 +160,8 @@ def _paths(crowd: object) -> dict[str, str]:
         "exposed": f"/incidents/{of['incident']}/exposed",
         "notices": f"/incidents/{of['incident']}/notices",
         "touched": f"/incidents/{of['incident']}/accounts",
+        "suspicions": "/suspicions",
+        "reports": "/reports",
         "messages": "/messages",
         "message": f"/messages/{of['message']}",
         "providers": "/providers",
@@ -140,6 +175,7 @@ def _paths(crowd: object) -> dict[str, str]:
         "recovery": f"/recoveries/{of['recovery']}",
         "accounts": "/accounts",
         "account": f"/accounts/{of['account']}",
+        "claims": "/claims",
         "factors": "/factors",
         "audit": "/audit?check=yes",
         "settings": "/settings",

@@ -64,6 +64,9 @@ def page() -> str:
         "from a model or a simulation in the tests, *judged* ones from us. Settings stand in",
         "[the reference](reference.md); [how to add one](how-to/add-a-detector.md).",
         "",
+        "None of them looks whether a telephone number was ported or its SIM swapped",
+        "([why](decisions/0066-no-detector-of-changed-numbers.md)).",
+        "",
         "| detector | in one line |",
         "|---|---|",
     ]
@@ -84,6 +87,12 @@ def page() -> str:
     lines += [_level(name) for name in known]
     lines += [
         "",
+        "Webhooks are read of Mailchimp Transactional and Postmark. Of a provider that is reached",
+        "by SMTP (SendGrid, Amazon SES, Mailgun, Resend, any relay) none are: what needs them is",
+        "dark there at `observe`, and from `carry` on canaries see its silence alone. Totals are",
+        "told by the same two; by Postmark to the token of a server only, which sends.",
+        "`mailkeep doctor` names the providers of which a detector sees nothing.",
+        "",
         "Where the application cannot say what it sends, copies (BCC) of its mail may be",
         "[the journal](how-to/adopt-by-levels.md#copies-in-place-of-the-journal). A copy that no",
         "domain of the house signed weighs nothing, anywhere. Those that are signed show:",
@@ -94,6 +103,7 @@ def page() -> str:
     lines += [
         f"| [`{name}`](#{name}) | {SEES[name].copies} |" for name in known if SEES[name].copies
     ]
+    lines += ["", "They show it of providers whose webhooks are read, as above."]
     for name in known:
         first, _, rest = docstring(name).partition("\n")
         lines += ["", f"## {name}", "", f"**{_plain(first)}**", ""]

@@ -38,3 +38,25 @@ async def test_sessions_are_ended_and_a_browser_forgotten(up: Up) -> None:
         await grace.enter(ADDRESS)
         assert await grace.post(f"{PAGE}/end", all="1") == (303, "/sign-in")
         assert (await grace.get(PAGE))[0] == 303
+
+
+async def test_this_was_not_me_signs_out_and_is_heard(up: Up) -> None:
+    async with Visitor(up.url) as grace, Visitor(up.url) as thief:
+        await grace.join(ADDRESS)
+        await grace.enter(ADDRESS)
+        await thief.enter(ADDRESS)
+        page = (await grace.get(PAGE))[1]
+        (other,) = re.findall(r'action="/account/sessions/deny".*?value="(\w+)"', page)
+        assert (await grace.post(f"{PAGE}/deny", session="ses_none"))[0] == 404
+        assert await grace.post(f"{PAGE}/deny", session=other) == (303, PAGE)
+        page = (await grace.get(PAGE))[1]
+        assert "change it now" in page
+        assert "This was not me" not in page
+        assert (await thief.get(PAGE))[0] == 303
+        # What the owner does to the thief, the thief does to the owner, and no more than that.
+        await thief.enter(ADDRESS)
+        page = (await thief.get(PAGE))[1]
+        (other,) = re.findall(r'action="/account/sessions/deny".*?value="(\w+)"', page)
+        assert await thief.post(f"{PAGE}/deny", session=other) == (303, PAGE)
+        assert (await grace.get(PAGE))[0] == 303
+        await grace.enter(ADDRESS)

@@ -14,7 +14,7 @@ from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
 from . import queries, tables
-from .events import BrowserForgotten
+from .events import BrowserForgotten, SessionDenied
 from .queries import NOT_THE_OWNERS
 from .types import Stage
 
@@ -75,3 +75,41 @@ async def forget(database: Database, tx: Tx, account: str, browser: str) -> int:
     await tx.run(update(_s).where(*of, left).values(ended_why="forgotten"))
     await record(database, tx, BrowserForgotten(account, browser, ended))
     return ended
+
+
+async def disown(
+    database: Database, tx: Tx, account: str, session: str, *, here: str
+) -> SessionDenied:
+    """The owner says that a session was not theirs: whatever its browser is signed in to ends, and
+    it was never known.
+
+    It only takes away what an owner may end and forget as well, so that a thief who says it of the
+    owner's session gains nothing.
+
+    Args:
+        here: the browser that says so.
+
+    Raises:
+        NotFound: no live session of the account, or one of this very browser.
+    """
+    await queries.account(tx, account, lock=True)
+    row = await tx.one(
+        select(_s).where(
+            _s.c.id == session,
+            _s.c.account_id == account,
+            _s.c.browser != here,
+            _s.c.stage == Stage.FULL.value,
+            _s.c.ended_at.is_(None),
+        )
+    )
+    if row is None:
+        raise NotFound("no such session elsewhere")
+    of = (_s.c.account_id == account, _s.c.browser == row["browser"])
+    ended = await tx.run(
+        update(_s).where(*of, _s.c.ended_at.is_(None)).values(ended_at=tx.now, ended_why="denied")
+    )
+    left = _s.c.ended_why.not_in(NOT_THE_OWNERS)
+    await tx.run(update(_s).where(*of, left).values(ended_why="denied"))
+    fact = SessionDenied(account, session, row["browser"], row["network"], ended)
+    await record(database, tx, fact)
+    return fact

@@ -322,6 +322,18 @@ class ChangeDenied(Fact, frozen=True):
     acted: bool
 
 
+@fact("accounts.session_denied")
+class SessionDenied(Fact, frozen=True):
+    """Whoever is signed in to an account says of another session: this was not me. It ended, with
+    ``ended`` in all from its browser, which is a stranger's from now on."""
+
+    account: str
+    session: str
+    browser: str
+    network: str
+    ended: int
+
+
 @fact("accounts.class_changed")
 class ClassChanged(Fact, frozen=True):
     """An operator gave an account another class; the audit chain says who. Every contact point is

@@ -183,6 +183,7 @@ class Application:
             copies=telling.copies(settings, self.database, self.keys, self.shared),
         )
         self.reports = self._telling.reports
+        self.abuse = self._telling.abuse
 
     def _respond(self, environ: Mapping[str, str]) -> None:
         """Incidents, what is done about them, and who is told."""
@@ -336,6 +337,11 @@ class Application:
             await self.grants.note()
         await self.database.close()
         self._alone.leave()
+
+    @property
+    def looking(self) -> bool:
+        """Whether names like ours are looked up."""
+        return self._telling.lookalikes is not None
 
     async def sign_on(self) -> None:
         """See that the next signing key is published in time; the first is made when somebody first

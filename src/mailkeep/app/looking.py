@@ -7,10 +7,8 @@ from typing import NamedTuple
 from mailkeep.providers import registry
 from mailkeep.providers.posture import registry as readers
 from mailkeep.providers.posture.types import Kind
-from mailkeep.providers.volume import Counts
-from mailkeep.watch.levels import Level
 
-from . import observing, watching
+from . import blind, observing, watching
 from .settings import ProviderSettings, Settings
 
 _UNREAD = "our account at {0} is not read"
@@ -43,7 +41,7 @@ def places(settings: Settings) -> Mapping[str, Places]:
     """By detector; one that is not here looks at no account in particular."""
     names = [one.name for one in settings.provider]
     known = read(settings)
-    told = [one.name for one in settings.provider if reports(one)]
+    told = [name for name, heard in blind.hooked(settings).items() if heard]
     said = settings.reports
     tried = watching.carriers(settings)
     honey = {one.provider for one in settings.honey}
@@ -56,7 +54,7 @@ def places(settings: Settings) -> Mapping[str, Places]:
         "export_seen": Places(
             tuple(taken), "our account at {0} is not read, or tells of no exports"
         ),
-        "volume_mismatch": Places(_counted(settings, known), "{0} does not tell how much it sent"),
+        "volume_mismatch": Places(blind.counting(settings), "{0} does not tell how much it sent"),
         "unknown_message": Places(tuple(told), _UNTOLD),
         "accepted_not_delivered": Places(tuple(told), _UNTOLD),
         "delivery_silence": Places(
@@ -76,17 +74,6 @@ def places(settings: Settings) -> Mapping[str, Places]:
 def _either(names: Iterable[str], *some: Iterable[str]) -> tuple[str, ...]:
     wanted = {one for each in some for one in each}
     return tuple(one for one in names if one in wanted)
-
-
-def _counted(settings: Settings, known: Mapping[str, str]) -> tuple[str, ...]:
-    """Those that are asked how much they sent; where nothing is sent, with the key that reads."""
-    observes = observing.level(settings) is Level.OBSERVE
-    return tuple(
-        one.name
-        for one in settings.provider
-        if isinstance(registry.get(one.kind), Counts)
-        and (not observes or known.get(one.name) == one.kind)
-    )
 
 
 def _consoles(settings: Settings) -> dict[str, None]:

@@ -218,13 +218,13 @@ def counted(
     read: Mapping[str, AccountConfig],
 ) -> Mapping[str, ProviderConfig]:
     """The providers with the keys for asking how much they sent: where nothing is sent, the reading
-    keys."""
+    keys. An account may be read by its second key alone, which tells no totals (Postmark)."""
     if level(settings) is not Level.OBSERVE:
         return providers
     return {
         name: msgspec.structs.replace(one, secret=read[name].secret)
         for name, one in providers.items()
-        if name in read and read[name].kind == one.kind
+        if name in read and read[name].kind == one.kind and read[name].secret.reveal()
     }
 
 

@@ -11,6 +11,7 @@ from mailkeep.events import turns
 from mailkeep.mail import copies as ledger
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.abuse import Abuse
 from mailkeep.watch.copies import Copies
 from mailkeep.watch.lookalikes import Lookalikes
 from mailkeep.watch.mailboxes import Mailboxes
@@ -54,6 +55,7 @@ class Telling:
             receiving=receiving(settings),
             received=received,
         )
+        self.abuse = Abuse(database, told, domains=sending(settings), received=received)
         self.notices = Notices(database, told, received, _fetch)
         self.lookalikes = lookalikes(settings, database)
         self._polls = bool(told.status)
@@ -64,7 +66,9 @@ class Telling:
         """Take in what is addressed to it; returns the other recipients."""
         if self.copies is not None:
             recipients = await self.copies.sift(recipients, raw)
-        return await self.notices.sift(await self.reports.sift(recipients, raw), raw)
+        for door in (self.reports, self.abuse, self.notices):
+            recipients = await door.sift(recipients, raw)
+        return recipients
 
     def loops(self, keep: Keep) -> Iterator[tuple[str, Loop]]:
         """What goes on beside, by name."""
@@ -175,8 +179,10 @@ def receiving(settings: Settings) -> frozenset[str]:
     found = {one.options.get("return_path_domain", "").strip().lower() for one in settings.provider}
     if settings.canary is not None:
         found.add(settings.canary.domain)
-    if settings.reports.address:
-        found.add(addresses.domain(settings.reports.address).lower())
+    told = settings.reports
+    for one in (told.address, told.abuse):
+        if one:
+            found.add(addresses.domain(one).lower())
     return frozenset(found - {""})
 
 

@@ -24,16 +24,10 @@ from mailkeep.trust.world import NO_FACTOR, Group, with_custody
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.types import Hypothesis, PostureSettings
 
-from . import leaving, looking, observing
+from . import blind, leaving, looking, observing
 from .settings import Settings
 
 OURS, THEIRS = "ours", "theirs"  #: of a provider's option ``dkim``: who signs
-_CANARY = "no [canary] is sent"
-_HONEY = "there is no [[honey]] address"
-_READ = "no account of ours is read ([posture])"
-_REPORTS = "no reports are taken in ([reports])"
-_CONSOLES = "no audit log of others is brought in ([[console_log]])"
-_ACCOUNTS = "Mailkeep keeps no accounts here"
 
 
 def graph(settings: Settings, clock: Clock) -> TrustGraph:
@@ -158,31 +152,12 @@ def _returned(kind: str, options: Mapping[str, str], sending: tuple[str, ...]) -
 def watchers(settings: Settings) -> dict[str, Watcher]:
     """Every detector, its delay as its own page tells it, why it is blind here if it is, and at
     which accounts it looks."""
-    reports = settings.reports
-    off = {
-        "stranger_in_mail": "" if settings.canary else _CANARY,
-        "canary_missing": "" if settings.canary else _CANARY,
-        "honey_hit": "" if settings.honey else _HONEY,
-        "honey_account": "" if settings.honey else _HONEY,
-        "account_drift": "" if settings.posture else _READ,
-        "export_seen": "" if settings.posture else _READ,
-        "console_sign_in": "" if settings.console_log else _CONSOLES,
-        "lookalike": "" if settings.lookalikes else "no names are looked up ([lookalikes])",
-        "tls_report": "" if reports.listen or reports.address else _REPORTS,
-        "dmarc_stranger": "" if reports.listen or reports.address else _REPORTS,
-        "provider_notice": "" if reports.notices or reports.status else _REPORTS,
-    }
-    if settings.recovery is None:
-        for name in (
-            *("half_proof", "redeemed_undelivered", "misplaced_redemption", "denial"),
-            "mailbox_takeovers",
-        ):
-            off[name] = _ACCOUNTS
+    off = blind.reasons(settings)
     out = {}
     places = looking.places(settings)
     for one in DETECTORS:
         module = importlib.import_module(f"mailkeep.watch.detectors.{one.name}")
-        found = Watcher(one.name, words.delay(module.__doc__ or ""), off.get(one.name, ""))
+        found = Watcher(one.name, words.delay(module.__doc__ or ""), off[one.name])
         if (there := places.get(one.name)) is not None:
             found = msgspec.structs.replace(found, at=there.at, elsewhere=there.elsewhere)
         out[one.name] = found

@@ -23,6 +23,7 @@ from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Database
+from mailkeep.watch import letters, marks
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.collectors import Collector
 from mailkeep.watch.collectors.volume import Volume
@@ -280,6 +281,7 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
         if one.provider in used - {route.provider for route in stream.routes}:
             raise BadSettings(f"honey: {one.provider} is no route of the stream {stream.name}")
     allow = tuple(one.lower() for one in canary.allow)
+    _letters(msgspec.structs.replace(canary, domain=domain, sender=sender, allow=allow), settings)
     mailbox = tuple(_mailbox(one, domain) for one in canary.mailbox)
     for what in ("name", "arrives_as", "address"):
         values = [value for one in mailbox if (value := getattr(one, what))]
@@ -288,6 +290,12 @@ def _canary(canary: CanarySettings, settings: Watched) -> CanarySettings:
     return msgspec.structs.replace(
         canary, domain=domain, sender=sender, allow=allow, mailbox=mailbox
     )
+
+
+def _letters(canary: CanarySettings, settings: Watched) -> None:
+    for number, letter in enumerate(canary.letter, start=1):
+        if why := letters.wrong(letter, marks.own(canary, settings.public_url)):
+            raise BadSettings(f"canary.letter {number}: {why}")
 
 
 def _mailbox(mailbox: CanaryMailbox, domain: str) -> CanaryMailbox:
@@ -354,6 +362,7 @@ def _reports(reports: ReportSettings, providers: set[str]) -> None:
     for field, values in (
         ("address", (reports.address,) if reports.address else ()),
         ("notices", (reports.notices,) if reports.notices else ()),
+        ("abuse", (reports.abuse,) if reports.abuse else ()),
         ("domains", tuple(f"x@{one}" for one in reports.domains)),
         ("believe", tuple(f"x@{one}" for one in reports.believe)),
     ):
@@ -362,6 +371,9 @@ def _reports(reports: ReportSettings, providers: set[str]) -> None:
                 addresses.parse(one)
             except Invalid as error:
                 raise BadSettings(f"reports: {field}: {one.removeprefix('x@')!r}") from error
+    named = [addresses.key(one) for one in (reports.address, reports.notices, reports.abuse) if one]
+    if len(set(named)) < len(named):
+        raise BadSettings("reports: address, notices and abuse must be three addresses")
     if reports.listen:
         address(reports.listen, "reports")
     if reports.per_day < 1:

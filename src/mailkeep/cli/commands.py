@@ -92,6 +92,7 @@ COMMANDS = {
             "reports": "reports:reports",
             "lookalikes": "reports:lookalikes",
             "copies": "copies:copies",
+            "abuse": "reports:abuse",
             "claim": "reports:claim",
             "consoles": "consoles:consoles",
             "bring": "consoles:bring",

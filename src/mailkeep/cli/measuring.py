@@ -7,14 +7,14 @@ from typing import Annotated
 import msgspec
 import typer
 
-from mailkeep.base.clock import DAY
+from mailkeep.base.clock import DAY, readable, when
 from mailkeep.events.types import Recorded
 from mailkeep.watch import tuning
 from mailkeep.watch.logs import Line
 from mailkeep.watch.simulate import figure, goals, measuring, pace, words
 
 from .house import DEFAULT_HOME, Home
-from .output import Json, Progress, result, table
+from .output import Json, Progress, plain, result, table
 from .watch import Log, over, span, watch_settings
 
 
@@ -84,11 +84,27 @@ def tune(
         f"The log is {found.days:g} days long; of each detector {found.allowed:g} alarms are "
         f"within the budget of one in {budget}."
     )
+    names = " and ".join(one.NAME for one in tuning.TUNED)
+    lines.append(f"Tuned are {names}, whose settings your traffic decides; no other detector is.")
+    if found.gone:
+        lines += ["", "Alarms of today that would go; look what each was before you take it:"]
+        lines += [
+            plain(f"{readable(one.at)}  {one.detector}  {one.subject}: {one.reason}")
+            for one in found.gone
+        ]
+        lines.append("")
     if found.days < allowed:
         lines.append("It is shorter than the budget: with a longer one the answer is surer.")
     if not found.within:
         lines.append("Not all of it can be kept to: something in this log is no quiet day.")
     changes = tuning.toml(found)
     lines += ["", changes or "Nothing needs to change."]
-    document = {**msgspec.to_builtins(found), "budget_days": allowed, "toml": changes}
+    gone = [{**msgspec.to_builtins(one), "at": when(one.at)} for one in found.gone]
+    document = {
+        **msgspec.to_builtins(found),
+        "gone": gone,
+        "tuned": [one.NAME for one in tuning.TUNED],
+        "budget_days": allowed,
+        "toml": changes,
+    }
     result(document, "\n".join(lines), as_json=as_json)

@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 
+from mailkeep.accounts import applications
 from mailkeep.base.clock import SystemClock, readable
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
 from mailkeep.watch import claiming, packed, queries
+from mailkeep.watch.abuse import Noted
 from mailkeep.watch.claiming import What
 from mailkeep.watch.lookalikes import progress
 from mailkeep.watch.reports import Taken
@@ -54,6 +56,40 @@ def report(
     result([documents.report(one) for one in found], table(rows, "none"), as_json=as_json)
 
 
+def abuse(
+    file: Annotated[Path, typer.Argument(help="The whole mail, as it came to the mailbox.")],
+    resolver: Annotated[
+        str | None, typer.Option(help="ADDRESS:PORT to ask for keys; default: the system's.")
+    ] = None,
+    as_json: Json = False,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Read a mail to the abuse mailbox: the mail that it reports must be attached to it."""
+    from mailkeep.app import telling
+
+    known = settings(home)
+    if file.stat().st_size > packed.MAX_PACKED:
+        raise BadSettings("the file is too large for a report")
+    raw = file.read_bytes()
+
+    async def take() -> Noted:
+        database = Database(known.database_url(home), SystemClock())
+        try:
+            await upgrade(database)
+            return await telling.Telling(known, database, resolver).abuse.take(raw, via="command")
+        finally:
+            await database.close()
+
+    found = asyncio.run(take())
+    about = f"as {found.domain}" if found.domain else "as somebody else"
+    if found.name:
+        about = f"as {found.name}, a name like {found.domain}"
+    text = f"It reports a mail {about}"
+    text += "; we signed it ourselves, so it says nothing." if found.ours else "."
+    text += "" if found.new else " That mail was reported already."
+    result(documents.abuse(found), text, as_json=as_json)
+
+
 def reports(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """List the reports of the last weeks, the newest first, and what was refused."""
     settings(home)
@@ -86,7 +122,8 @@ def lookalikes(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     text += f"\n{found.looked_up} of {found.names} names were looked up."
     if known.lookalikes is None:
         text += " Nothing is looked up now: there is no [lookalikes] in the settings."
-    result(documents.lookalikes(found), text, as_json=as_json)
+    document = documents.lookalikes(found, looking=known.lookalikes is not None)
+    result(document, text, as_json=as_json)
 
 
 def claim(
@@ -94,6 +131,9 @@ def claim(
     what: Annotated[
         What, typer.Option(help="What was not them: reset, sign_in, change or mail.")
     ] = What.RESET,
+    application: Annotated[
+        str, typer.Option(help="Whose user they are; else an account kept here.")
+    ] = "",
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -101,7 +141,8 @@ def claim(
     keys = KeyRing(home)
 
     async def work(database: Database, tx: Tx) -> None:
-        await claiming.claim(database, tx, keys, address, what, by=operator())
+        of = (await applications.named(tx, application)).id if application else ""
+        await claiming.claim(*(database, tx, keys, address, what), by=operator(), application=of)
 
     write(home, work)
     text = "It is on record, if an account has that address."
@@ -111,5 +152,7 @@ def claim(
 def _row(one: Taken) -> tuple[str, ...]:
     word = "believed" if one.believed else "anyone's word"
     begin = datetime.fromtimestamp(one.begin, UTC).date().isoformat()
-    counts = "" if one.kind == "notice" else f"{one.failed} of {one.total} failed"
-    return begin, one.kind, one.reporter, one.domain, counts, word
+    counts = f"{one.failed} of {one.total} failed" if one.kind in {"dmarc", "tls"} else ""
+    if one.kind == "abuse":
+        counts = "a mail that we did not sign" if one.failed else "a mail that we signed"
+    return begin, one.kind, one.reporter or "somebody", one.domain, counts, word

@@ -11,6 +11,8 @@ from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant, SystemClock,
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import head, placed_through
+from mailkeep.incidents import suspicions
+from mailkeep.incidents.suspicions import Standing, Suspicion
 from mailkeep.store.database import Database
 from mailkeep.watch import logs, queries
 from mailkeep.watch.types import Signal, WatchSettings
@@ -40,14 +42,9 @@ def alone(context: typer.Context, as_json: Json = False, home: Home = DEFAULT_HO
 def opinions(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Say what may be going on, and why; so does `mailkeep watch` alone."""
     watch = settings(home).watch
-    found = read(home, lambda tx: queries.opinions(tx, watch))
-    lines = [
-        f"[{'OPEN' if one.open else 'below the line'}] "
-        + "\n".join(map(plain, one.explain().split("\n")))
-        for one in found
-    ]
-    text = "\n".join(lines) or "Nothing speaks for anything unusual."
-    result({"opinions": [documents.opinion(one) for one in found]}, text, as_json=as_json)
+    found = read(home, lambda tx: suspicions.listing(tx, watch))
+    text = "\n".join(map(_words, found)) or "Nothing speaks for anything unusual."
+    result({"opinions": [documents.suspicion(one) for one in found]}, text, as_json=as_json)
 
 
 @app.command()
@@ -121,6 +118,19 @@ def replay(
     result(document, "\n".join(map(plain, lines)), as_json=as_json)
     if differs:
         raise typer.Exit(FOUND)
+
+
+def _words(one: Suspicion) -> str:
+    """A suspicion with its sum, a line a term."""
+    head = {
+        Standing.HELD: f"OPEN, {one.incident}",
+        Standing.CLOSED: "closed by a person on these signs",
+        Standing.BELOW: "below the line",
+    }[one.standing]
+    said = "\n".join(map(plain, one.opinion.explain().split("\n")))
+    if one.first is None or one.last is None:
+        return f"[{head}] {said}"
+    return f"[{head}] {said}\n  signs from {readable(one.first)} to {readable(one.last)}"
 
 
 def replayed(log: Path | None, home: Path, *, quiet: bool) -> logs.Replay:

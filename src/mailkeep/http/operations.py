@@ -28,6 +28,7 @@ from .api import (
     messages,
     notices,
     observations,
+    opinions,
     posture,
     privacy,
     providers,
@@ -271,6 +272,12 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/providers/{name}/posture/accepted", "post"): Operation(
         {200: (posture.AcceptedOut,)}, body=(posture.AcceptIn,), problems=(404, 409, *WITH_BODY)
     ),
+    ("/v1/opinions", "get"): Operation({200: (opinions.OpinionsOut,)}),
+    ("/v1/reports", "get"): Operation({200: (reports.ReportListOut,)}),
+    ("/v1/reports/abuse", "post"): Operation(
+        {200: (reports.AbuseOut,)}, octets=True, problems=(429, *WITH_BODY)
+    ),
+    ("/v1/lookalikes", "get"): Operation({200: (reports.LookalikesOut,)}),
     ("/v1/claims", "post"): Operation(
         {202: ()}, body=(claims.ClaimIn,), problems=(429, *WITH_BODY)
     ),

@@ -30,6 +30,7 @@ from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
+from mailkeep.watch.abuse import Abuse
 from mailkeep.watch.consoles import Consoles
 from mailkeep.watch.reports import Reports
 
@@ -96,12 +97,16 @@ class Services(Protocol):
     cutover: Cutover
     response: Response
     reports: Reports
+    abuse: Abuse
     consoles: Consoles
     journal: Journal | None
     trust: Ready  # answers about the chain of trust
     privacy: Privacy
     signals: Signals | None
     openid: Provider | None  # by which operators come to the console
+
+    @property
+    def looking(self) -> bool: ...  # names like ours are looked up
 
     @property
     def anchors(self) -> Anchored: ...

@@ -32,11 +32,12 @@ from .api.house import KeysApi, OperatorsApi
 from .api.incidents import IncidentsApi
 from .api.notices import NoticesApi
 from .api.observations import ConsoleLogApi, JournalApi
+from .api.opinions import OpinionsApi
 from .api.posture import PostureApi
 from .api.privacy import PrivacyApi
 from .api.providers import ProvidersApi
 from .api.recoveries import RecoveriesApi
-from .api.reports import ReportsApi
+from .api.reports import LookalikesApi, ReportsApi
 from .api.resets import ResetsApi
 from .api.subjects import SubjectsApi
 from .api.suppressions import SuppressionsApi
@@ -106,7 +107,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         *(ApprovalsApi, AuditApi, ClaimsApi, ConsoleLogApi, CutoversApi, EvidenceApi, ExposedApi),
         *(NoticesApi, TouchedApi),
         *(JournalApi, KeysApi, OperatorsApi, PrivacyApi, ProvidersApi, SubjectsApi, TrustApi),
-        *(EventsApi, ResetsApi, SuppressionsApi, VerdictsApi),
+        *(EventsApi, LookalikesApi, OpinionsApi, ResetsApi, SuppressionsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]

@@ -16,7 +16,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.watch import queries as watch
 from mailkeep.watch.types import Subject, WatchSettings, provider_subject
 
-from . import merging, queries
+from . import merging, queries, suspicions
 from .answers import Answers
 from .by_hand import ByHand
 from .decide import Change, Closing, Line, Opening, decide
@@ -30,6 +30,7 @@ from .events import (
     IncidentUpdated,
 )
 from .suspects import House
+from .suspicions import Suspicion
 from .tables import incident_entries, incidents
 from .types import UNATTENDED, Incident, IncidentSettings, State, View
 from .words import prose
@@ -133,6 +134,10 @@ class Incidents:
                     await self._close(tx, incident, "quiet", "nothing is held any more")
                 case Closing(incident, Subject() as subject):
                     await self._close(tx, incident, "joined", f"goes on as part of {subject.id}")
+
+    async def suspicions(self, tx: Tx) -> list[Suspicion]:
+        """What may be going on, held or not, as ``assess`` weighs it."""
+        return await suspicions.listing(tx, self._watch)
 
     async def tick(self) -> None:
         """Assess as time passes: suspicions that nothing supports any more are dropped, and their

@@ -158,9 +158,7 @@ def headline(incident: Incident) -> str:
         return f"{quiet}; {stands}."
     parts = []
     for view in held:
-        sure = next(word for line, word in _SURE if probability(view) >= line)
-        said = _SAYS[view.hypothesis].format(sure=sure, name=incident.subject.id)
-        parts.append(f"{said} ({percent(view)})")
+        parts.append(_said(view.hypothesis, incident.subject.id, view.log_odds))
     if incident.said is not None:
         name = incident.subject.id
         parts.append(_SAYS[incident.said].format(sure="(so a person says)", name=name))
@@ -183,6 +181,17 @@ def told(incident: Incident) -> str:
     since = "" if word.since is None else f", from {clock(word.since)}"
     until = "" if word.until is None else f" to {clock(word.until)}"
     return f"{what}{since}{until}, as said {clock(word.at)}"
+
+
+def suspicion(hypothesis: Hypothesis, name: str, log_odds: float) -> str:
+    """The sentence about something that may be going on, whether or not it is held."""
+    text = _said(hypothesis, name, log_odds)
+    return f"{text[0].upper()}{text[1:]}"
+
+
+def _said(hypothesis: Hypothesis, name: str, log_odds: float) -> str:
+    sure = next(word for line, word in _SURE if _probability(log_odds) >= line)
+    return f"{_SAYS[hypothesis].format(sure=sure, name=name)} ({_percent(log_odds)})"
 
 
 def span(start: Instant, end: Instant) -> str:

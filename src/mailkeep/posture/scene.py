@@ -9,7 +9,7 @@ from mailkeep.base.clock import SECOND
 from mailkeep.mail.grants import Scope
 from mailkeep.recovery.types import WhenAlone
 from mailkeep.trust import register, rules
-from mailkeep.trust.catalogue import shown_by
+from mailkeep.trust.catalogue import HOUSES, shown_by
 from mailkeep.trust.graph import TrustGraph, overridden
 from mailkeep.trust.types import Party, PartyKind
 from mailkeep.trust.world import Carrier, Key, Lane, World, pairs, with_custody
@@ -106,7 +106,8 @@ def former(house: House, live: Live) -> dict[str, str]:
     """The party of each provider that carries nothing any more and was given addresses: as the
     settings say, or, where they say nothing of it, the party that is called so."""
     here = {one.name for one in house.providers}
-    return {one: one for one in sorted(live.exposed) if one not in here} | dict(house.left)
+    given = sorted({provider for provider, _before, count in live.given if count})
+    return {one: one for one in given if one not in here} | dict(house.left)
 
 
 def _unsaid(parties: dict[str, Party], house: House, live: Live) -> None:

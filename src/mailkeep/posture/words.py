@@ -42,8 +42,8 @@ WATCHED: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
     "list": (("honey_hit", "honey_account"), "a list is seen when it is used"),
     "send": (
-        ("unknown_message", "volume_mismatch", "dmarc_stranger"),
-        "mail that is sent past our providers shows in DMARC reports alone",
+        ("unknown_message", "volume_mismatch", "dmarc_stranger", "abuse_report"),
+        "mail that is sent past our providers shows in what others report alone",
     ),
     "text": ((), "nobody tells us of text messages that we never sent"),
     "drop": (

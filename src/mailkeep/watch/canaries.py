@@ -1,10 +1,10 @@
 """Canaries: our own test mail through every provider to mailboxes of ours, and the honey seeds.
 
-A provider that drops or alters our mail cannot tell which mail is watched, and cannot vouch for
-itself: we see what arrives. A canary counts once, and only with the secret that it alone carries,
-so nobody can forge an arrival; a later copy of it is still looked through for strangers. Decoys are
-canaries that look like recovery mail: they reveal a provider that drops only that, and a reader who
-tries what they read (``recovery.decoys``).
+A provider that drops or alters our mail cannot vouch for itself: we see what arrives. What tells a
+canary from other mail is said in ``letters``. A canary counts once, and only with the secret that
+it alone carries, so nobody can forge an arrival; a later copy of it is still looked through for
+strangers. Decoys are canaries that look like recovery mail: they reveal a provider that drops only
+that, and a reader who tries what they read (``recovery.decoys``).
 
 A provider that is cut off gets none: a cut means that no request to it starts, its key may have
 been revoked, and one in an attacker's hands must not be told that we still look. To find out
@@ -138,7 +138,7 @@ class Canaries:
             return await self._hand_in(tx, provider, to, honey=False, mailbox=mailbox)
 
     async def plant(self, provider: str, *, every: float = 0.0) -> str | None:
-        """Send a decoy through ``provider``; as ``send``."""
+        """Send a decoy through ``provider``, to our own listener (see ``decoys``); as ``send``."""
         decoys = self._decoys
         to = f"{letters.local_part(self._chance)}@{self._settings.domain}"
         async with self._database.write() as tx:
@@ -288,7 +288,9 @@ class Canaries:
         mailbox: CanaryMailbox | None = None,
     ) -> str:
         settings, secret = self._settings, link_secret()
-        content = letters.compose(settings.sender, to, self._url, secret, self._chance)
+        content = letters.compose(
+            settings.sender, to, self._url, secret, self._chance, settings.letter
+        )
         # By the address that it arrives at: a mailbox elsewhere may forward its mail to one of
         # ours.
         arrives = to if mailbox is None else _comes_in(mailbox)

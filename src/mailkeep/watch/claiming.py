@@ -59,6 +59,23 @@ async def claim(
         TooMany: of this key, today.
     """
     key = keys.pseudonym("address", addresses.key(addresses.parse(address)))
+    point = await queries.by_address(tx, key, application)
+    # A claim for an address without an account is counted too: otherwise the limit would reveal it.
+    about = f"{key}\0{application}"
+    await _note(database, tx, "" if point is None else point.account, about, what, by)
+
+
+async def claim_of(database: Database, tx: Tx, account: str, what: What, *, by: str) -> None:
+    """The same of an account that whoever brings it has opened already.
+
+    Raises:
+        NotFound: no such account.
+        TooMany: of this person, today.
+    """
+    await _note(database, tx, (await queries.account(tx, account)).id, account, what, by)
+
+
+async def _note(database: Database, tx: Tx, account: str, about: str, what: What, by: str) -> None:
     today = tx.now // DAY * DAY
     brought = await tx.value(
         select(func.count()).where(
@@ -66,10 +83,8 @@ async def claim(
         )
     )
     if int(brought or 0) >= PER_DAY:
-        raise TooMany("this key has brought enough claims for a day", retry_after=3600.0)
-    point = await queries.by_address(tx, key, application)
-    # A claim for an address without an account is counted too: otherwise the limit would reveal it.
-    name = digest(f"claim\0{by}\0{what}\0{key}\0{application}\0{today}".encode())
+        raise TooMany("that is enough claims from you for a day", retry_after=3600.0)
+    name = digest(f"claim\0{by}\0{what}\0{about}\0{today}".encode())
     now = tx.now // SECOND
     new = await once(
         tx,
@@ -81,5 +96,5 @@ async def claim(
         begins=now,
         ends=now,
     )
-    if new and point is not None:
-        await record(database, tx, SupportClaimed(point.account, what.value, by))
+    if new and account:
+        await record(database, tx, SupportClaimed(account, what.value, by))

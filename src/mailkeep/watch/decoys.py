@@ -1,5 +1,9 @@
 """The interface between recovery, which writes decoys, and ``canaries``, which sends and recognises
-them."""
+them.
+
+They go to our own listener only: the keeper of a mailbox elsewhere could show a decoy's link as
+well as its provider, who would be framed by it.
+"""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -241,6 +241,25 @@ class SupportClaimed(Fact, frozen=True):
     by: str
 
 
+@fact("watch.abuse_reported")
+class AbuseReported(Fact, frozen=True):
+    """Somebody reported a mail in our name to the abuse mailbox. It is a claim: anyone can.
+
+    Attributes:
+        report: digest of the mail that is meant.
+        domain: of ours, as which it was sent, or which its sender is like; "": neither.
+        name: the name like ``domain`` that it was sent from; "": none.
+        said: what a machine calls it, a word of ``abuse_mail.TYPES``; "": a person forwarded it.
+        ours: our own domain signed it: a mail of ours, which somebody did not want.
+    """
+
+    report: str
+    domain: str
+    name: str
+    said: str
+    ours: bool
+
+
 @fact("watch.volume_told")
 class VolumeTold(Fact, frozen=True):
     """A provider said how much it did for our account. It is a claim, not an observation.

@@ -59,6 +59,7 @@ SEES: Mapping[str, Sees] = {
     "reset_surge": Sees(Level.REHEARSE, _TOLD, "recoveries, which we see ourselves"),
     "denial": Sees(Level.SHARE, "owners, who deny from our mails and pages", _ALL),
     "support_claim": Sees(Level.REHEARSE, "a support desk, about accounts that are known here"),
+    "abuse_report": Sees(Level.OBSERVE, "the abuse mailbox"),
     "dmarc_stranger": Sees(Level.OBSERVE, "DMARC reports"),
     "tls_report": Sees(Level.OBSERVE, "TLS reports"),
     "lookalike": Sees(Level.OBSERVE, "look-ups of names"),
@@ -73,7 +74,7 @@ SEES: Mapping[str, Sees] = {
     ),
     "volume_mismatch": Sees(
         Level.OBSERVE,
-        "a key that reads the account, and the journal",
+        "totals that a provider tells the key that reads its account, and the journal",
         copies=f"more mail than twice the copies; who sends one along hides it. {_FORGED}",
     ),
     "accepted_not_delivered": Sees(

@@ -50,6 +50,7 @@ class ReportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         selectors: DKIM selectors that we published, besides the providers' ``dkim_selector``.
         believe: reporters whose reports count, when their mail is signed by them. No domain at
             which strangers have mailboxes: they could write reports in its name.
+        abuse: to which people and machines report mail in our name; "": none is read.
         notices: to which providers send what they tell their customers; "": none is read.
         senders: domains that a provider's own notices are signed by, by its name.
         components: those of a provider's status page that carry our mail, by its name; an outage of
@@ -72,6 +73,7 @@ class ReportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status: dict[str, str] = {}
     components: dict[str, tuple[str, ...]] = {}
     per_day: int = 1000
+    abuse: str = ""
 
 
 class DmarcStrangerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

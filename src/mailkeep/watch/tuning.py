@@ -65,16 +65,28 @@ class Proposal(msgspec.Struct, frozen=True):
         return self.now != self.proposed
 
 
+class Alarm(msgspec.Struct, frozen=True):
+    """An alarm that the log raises today. ``at``: when, microseconds since 1970."""
+
+    at: Instant
+    detector: str
+    subject: str
+    reason: str
+
+
 class Tuned(msgspec.Struct, frozen=True):
     """The result for a log of ``days``, with the alarms allowed to each of two detectors;
-    ``within``: the proposals keep to that."""
+    ``within``: the proposals keep to that. ``gone``: alarms of today that the proposals would not
+    raise, in the order of their times: whoever takes them should know what each was."""
 
     days: float
     allowed: float
     within: bool
     proposals: tuple[Proposal, ...]
+    gone: tuple[Alarm, ...] = ()
 
 
+TUNED = (delivery_silence, reset_surge)  #: of whose settings anything is proposed; of no others
 HEARS = tuple(
     dict.fromkeys(
         kind
@@ -97,28 +109,59 @@ def tune(facts: Sequence[Recorded], settings: WatchSettings, budget: float) -> T
     proposals, found = _canaries(facts, settings)
     silence, found = _silence(facts, found, allowed)
     surge, found = _surge(facts, found, allowed, days)
-    return Tuned(
+    tuned = Tuned(
         round(days, 2),
         round(allowed, 2),
         all(one.alarms_then <= allowed for one in (*silence, *surge)),
         (*proposals, *silence, *surge),
     )
+    return msgspec.structs.replace(tuned, gone=_gone(facts, settings, found))
+
+
+def _gone(
+    facts: Sequence[Recorded], settings: WatchSettings, then: WatchSettings
+) -> tuple[Alarm, ...]:
+    """Alarms of today near which the settings proposed raise none of the same subject."""
+    if then == settings:
+        return ()
+    besides = {delivery_silence.NAME: alarms(provider_refusal.DETECTOR, facts, settings)}
+    out = []
+    for module in TUNED:
+        now, after = (
+            distinct(loud(module.DETECTOR, facts, one), besides.get(module.NAME, ()))
+            for one in (settings, then)
+        )
+        out += [
+            Alarm(one.at, one.detector, one.subject.id, one.reason)
+            for one in now
+            if not any(
+                one.subject == other.subject and abs(one.at - other.at) < AN_EPISODE
+                for other in after
+            )
+        ]
+    return tuple(sorted(out, key=lambda one: one.at))
 
 
 def episodes(signals: Iterable[Signal], besides: Iterable[Signal] = ()) -> int:
-    """The number of alarms, where those close together count once and those near ``besides`` do not
+    """The number of alarms; see ``distinct``."""
+    return len(distinct(signals, besides))
+
+
+def distinct(signals: Iterable[Signal], besides: Iterable[Signal] = ()) -> list[Signal]:
+    """The alarms, where of those close together the first counts, and those near ``besides`` do not
     count."""
     near = [(one.subject, one.at) for one in besides if one.evidence]
     last: dict[object, Instant] = {}
-    count = 0
+    out = []
     for one in signals:
         if not one.evidence:
             continue
         if any(who == one.subject and abs(one.at - at) < NEAR for who, at in near):
             continue
-        count += one.at - last.get(one.subject, -AN_EPISODE) >= AN_EPISODE
+        if one.at - last.get(one.subject, -AN_EPISODE) >= AN_EPISODE:
+            out.append(one)
         last[one.subject] = one.at
-    return count
+    return out
 
 
 def count_of(
@@ -128,14 +171,18 @@ def count_of(
     besides: Iterable[Signal] = (),
 ) -> int:
     """How many alarms of a detector a log raises that would open an incident by themselves."""
+    return episodes(loud(detector, facts, settings), besides)
+
+
+def loud(detector: Detects, facts: Iterable[Recorded], settings: WatchSettings) -> list[Signal]:
+    """The signals of a detector that would open an incident by themselves."""
     weighs = settings.correlation
     least = {one: weighs.open_at - prior for one, prior in weighs.prior.items()}
-    loud = [
+    return [
         signal
         for signal in alarms(detector, facts, settings)
         if any(nats >= least[one] for one, nats in signal.evidence.items())
     ]
-    return episodes(loud, besides)
 
 
 def alarms(detector: Detects, facts: Iterable[Recorded], settings: WatchSettings) -> list[Signal]:

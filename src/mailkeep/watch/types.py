@@ -261,6 +261,20 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     backing: float = 0.75
 
 
+class CanaryLetter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A mail that canaries are written as: one that the house itself sends, or could.
+
+    Attributes:
+        subject, text, html: with ``{name}``, ``{link}`` (to our own pages) and ``{reference}`` (26
+            characters in groups) where they are to stand; ``html`` may be left out. By the secret
+            in link or reference a canary is known, so either stands in each.
+    """
+
+    subject: str
+    text: str
+    html: str = ""
+
+
 class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Mail of our own through every provider, to mailboxes of our own.
 
@@ -275,6 +289,8 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         decoys: seconds between two decoys through one provider: recovery mail to nobody, which
             tells of who reads it and tries; 0: none.
         mailbox: further mailboxes, at those who keep many of ours.
+        letter: what they are written as; without any, as letters that stand in this code, by which
+            whoever has read it knows each canary.
     """
 
     domain: str
@@ -285,6 +301,7 @@ class CanarySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stream: str = "alert"
     decoys: float = 3600.0
     mailbox: tuple[CanaryMailbox, ...] = ()
+    letter: tuple[CanaryLetter, ...] = ()
 
 
 class PostureAccount(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

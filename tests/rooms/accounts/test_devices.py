@@ -70,3 +70,33 @@ async def test_a_browser_of_a_denied_recovery_was_never_known(
     async with database.write() as tx:
         await accounts.take_back(tx, account, since, until)
         assert not await queries.knew_browser(tx, account, "thief", tx.now)
+
+
+async def test_a_denied_session_ends_with_all_else_of_its_browser(
+    accounts: Accounts, database: Database, owner: Owner, clock: ManualClock
+) -> None:
+    account = await owner()
+    secrets: dict[str, list[str]] = {"mine": [], "thief": []}
+    made = ""
+    for browser in ("mine", "thief", "thief"):
+        clock.advance(60)
+        one = await accounts.sign_in(ADDRESS, PASSWORD, browser=browser, network="n")
+        secrets[browser].append(one.secret.reveal())
+        made = one.session
+    async with database.write() as tx:
+        for wrong, here in (("ses_none", "mine"), (made, "thief")):
+            with pytest.raises(NotFound):
+                await devices.disown(database, tx, account, wrong, here=here)
+        with pytest.raises(NotFound):
+            await devices.disown(database, tx, "acc_other", made, here="mine")
+        fact = await devices.disown(database, tx, account, made, here="mine")
+        assert (fact.account, fact.session, fact.browser, fact.ended) == (account, made, "thief", 2)
+        assert [one.browser for one in await devices.known(tx, account)] == ["mine"]
+        assert not await queries.knew_browser(tx, account, "thief", tx.now)
+    await accounts.sessions.lookup(secrets["mine"][0])
+    for secret in secrets["thief"]:
+        with pytest.raises(NotSignedIn):
+            await accounts.sessions.lookup(secret)
+    async with database.write() as tx:
+        with pytest.raises(NotFound):
+            await devices.disown(database, tx, account, made, here="mine")

@@ -17,10 +17,12 @@ from mailkeep.events.types import encode
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
+from mailkeep.watch import tuning
 from mailkeep.watch.logs import FORMAT, Head, Line, write
 from mailkeep.watch.runner import Watch
 from mailkeep.watch.simulate.house import House
 from mailkeep.watch.simulate.life import Life
+from mailkeep.watch.tuning import Alarm
 
 
 async def _home(home: Path) -> None:
@@ -115,3 +117,18 @@ def test_how_soon_silence_would_have_been_noticed_on_a_log_of_ones_own(tmp_path:
     assert "2 of 2" in words
     assert "2 moments" in words
     assert isinstance(_run(tmp_path, "silence", str(file)).exception, Invalid)  # too short
+
+
+def test_tuning_names_what_it_tunes_and_the_alarms_that_would_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(_home(tmp_path))
+    alarm = Alarm(1_700_000_000_000_000, "reset_surge", "resets", "many\x1b[2J resets")
+    monkeypatch.setattr(tuning, "_gone", lambda *_: (alarm,))
+    said = _run(tmp_path, "tune", "--budget", "90d").stdout
+    assert "Tuned are delivery_silence and reset_surge" in said
+    assert "2023-11-14 22:13:20 UTC  reset_surge  resets: many" in said
+    assert "\x1b" not in said
+    told = json.loads(_run(tmp_path, "tune", "--budget", "90d", "--json").stdout)
+    assert told["tuned"] == ["delivery_silence", "reset_surge"]
+    assert told["gone"][0]["at"] == "2023-11-14T22:13:20.000Z"

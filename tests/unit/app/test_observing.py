@@ -9,15 +9,19 @@ import msgspec
 import pytest
 
 from mailkeep.accounts import events as accounts
-from mailkeep.app import observing, trusting
+from mailkeep.app import blind, observing, trusting
+from mailkeep.app.doctor import adoption
 from mailkeep.app.doctor.adoption import copied, detectors, heard, promises, rehearsal
 from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
 from mailkeep.app.doctor.ways import canaries
 from mailkeep.app.settings import parse
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.secret import Secret
 from mailkeep.mail.events import FailedOver
 from mailkeep.posture import visibility
+from mailkeep.providers.posture.types import AccountConfig
+from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery import events as recovery
 from mailkeep.recovery.rehearsed import Rehearsed
 from mailkeep.trust import register
@@ -188,6 +192,109 @@ def test_the_doctor_says_what_does_not_hold_and_the_next_step() -> None:
     deaf = OBSERVES | {"provider": [{"name": "a", "kind": "postmark", "party": "p"}]}
     (blind,) = detectors(Scene(Path("/"), parse(deaf)))
     assert blind.next.startswith("copy a provider's webhooks")
+
+
+def _off(more: dict[str, Any], base: dict[str, Any] = OBSERVES) -> dict[str, str]:
+    return {name: one.off for name, one in trusting.watchers(parse(base | more)).items()}
+
+
+def test_each_detector_has_a_rule_by_which_it_is_blind_or_is_never() -> None:
+    """A new one without would pass for seeing in every house."""
+    assert set(SEES) == blind.RULES.keys() | blind.ALWAYS
+    assert not blind.RULES.keys() & blind.ALWAYS
+    assert set(adoption.BY_HOOKS) <= blind.RULES.keys()
+    house = trusting.house(parse(OBSERVES))
+    seeing = {name for name, one in house.watchers.items() if not one.off}
+    assert seeing == {"delivery_silence", "unknown_message", "accepted_not_delivered"}
+    assert seeing <= set(at(Level.OBSERVE))
+
+
+ACCOUNT = {"name": "a", "account_secret": "env:A"}
+MAILBOX = {
+    "address": "c@mail.example",
+    "imap": {"host": "imap.mail.example", "secret": "env:I", "trust": "mail.example"},
+}
+
+
+@pytest.mark.parametrize(
+    ("detector", "base", "lacks", "has"),
+    [
+        # Postmark tells its totals to a server's token, and not to the account's.
+        (
+            "volume_mismatch",
+            OBSERVES,
+            {"posture": {"account": [ACCOUNT]}},
+            {"posture": {"account": [ACCOUNT | {"secret": "env:A"}]}},
+        ),
+        (
+            "unknown_message",
+            OBSERVES,
+            {"provider": [{"name": "a", "kind": "postmark", "party": "p"}]},
+            {},
+        ),
+        ("accepted_not_delivered", OBSERVES, {"journal": None}, {}),
+        (
+            "decoy_shown",
+            recovers("recover"),
+            {"canary": CANARY | {"decoys": 0}},
+            {"canary": CANARY},
+        ),
+        ("decoy_shown", recovers("recover"), {}, {"canary": CANARY}),
+        (
+            "authentication_lost",
+            recovers("recover"),
+            {"canary": CANARY},
+            {"canary": CANARY | {"mailbox": [MAILBOX]}},
+        ),
+        ("abuse_report", OBSERVES, {}, {"reports": {"abuse": "abuse@in.example"}}),
+    ],
+)
+def test_what_is_blind_says_why(
+    detector: str, base: dict[str, Any], lacks: dict[str, Any], has: dict[str, Any]
+) -> None:
+    lacking = {name: value for name, value in (base | lacks).items() if value is not None}
+    assert _off({}, lacking)[detector]
+    assert _off(has, base)[detector] == ""
+
+
+def test_a_house_without_accounts_sees_none_taken_over() -> None:
+    off = _off({})
+    assert off["takeover_pattern"] == off["reset_surge"] == blind.ACCOUNTS
+    assert off["provider_refusal"] == "it sees nothing before the level carry"
+
+
+def test_nobody_asks_for_totals_with_a_key_that_is_not_there() -> None:
+    """Written first: with the account token alone, as the how-to has it, each asking failed."""
+    settings = parse(OBSERVES | {"posture": {"account": [ACCOUNT]}})
+    config = ProviderConfig("a", "postmark", "", Secret(""), None, None, {}, "p")
+    read = {"a": AccountConfig("a", "postmark", "", Secret(""), Secret("token"))}
+    assert observing.counted(settings, {"a": config}, read) == {}
+    read = {"a": msgspec.structs.replace(read["a"], secret=Secret("server"))}
+    (asked,) = observing.counted(settings, {"a": config}, read).values()
+    assert asked.secret.reveal() == "server"
+
+
+def test_the_doctor_names_the_providers_whose_webhooks_are_not_read() -> None:
+    relay = {"name": "ses", "kind": "smtp", "party": "p"}
+    (said,) = detectors(Scene(Path("/"), parse(OBSERVES | {"provider": [PROVIDER, relay]})))
+    assert "No webhooks of ses are read, so delivery_silence, unknown_message" in said.meaning
+    assert said.next.startswith("a relay tells nothing here")
+    sends = relay | {"base_url": "smtp://r.example"}
+    carries = OBSERVES | {"level": "carry", "provider": [SENDS, sends]}
+    (said,) = detectors(Scene(Path("/"), parse(carries)))
+    assert said.next.startswith("add [canary]")
+    (said,) = detectors(Scene(Path("/"), parse(carries | {"canary": CANARY})))
+    assert "so unknown_message, accepted_not_delivered see nothing of it" in said.meaning
+    other = {"name": "b", "kind": "postmark", "party": "p"}
+    settings = parse(OBSERVES | {"provider": [PROVIDER, other]})
+    (said,) = detectors(Scene(Path("/"), settings))
+    assert said.next.startswith("copy the webhooks of b")
+    # Who uses our key there shows by mail that we never sent: where its webhooks are read.
+    two = parse(OBSERVES | {"provider": [PROVIDER, relay | {"party": "idp"}]})
+    parties = register.load([{"id": "p"}, {"id": "idp"}]).values()
+    sights = visibility.visible(trusting.house(two), parties, "minute")
+    uses = {one.party: one.seen for one in sights if one.act is visibility.Act.KEY_USE}
+    assert uses == {"p": True, "idp": False}
 
 
 def test_the_doctor_asks_for_no_canary_where_none_may_be_sent() -> None:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from mailkeep.app import watching
+from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
+from mailkeep.app.doctor.ways import canary_letters, canary_share
 from mailkeep.app.settings import parse, provider_configs
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
@@ -104,6 +106,20 @@ def _mailbox(*, twice: bool = False, **fields: object) -> dict[str, object]:
     return WATCHED | {"canary": CANARY | {"mailbox": [one, one] if twice else [one]}}
 
 
+def _letter(**fields: object) -> dict[str, object]:
+    one = {"subject": "Your order is on its way", "text": "{name}: {link}"} | fields
+    return WATCHED | {"canary": CANARY | {"letter": [one]}}
+
+
+def test_a_letter_of_ones_own_may_name_what_the_settings_allow() -> None:
+    html = '<p>{name}, <a href="{link}">see it</a></p><img src="https://cdn.shop.example/x.png">'
+    one = {"subject": "Grüße, {name}", "text": "Für {name}: {link} ({reference})", "html": html}
+    canary = CANARY | {"letter": [one], "allow": ["cdn.shop.example"]}
+    parsed = parse(WATCHED | {"canary": canary}).canary
+    assert parsed is not None
+    assert parsed.letter[0].subject == "Grüße, {name}"
+
+
 def _table(name: str, **fields: object) -> dict[str, object]:
     return WATCHED | {"watch": {name: fields}}
 
@@ -118,6 +134,13 @@ def _table(name: str, **fields: object) -> dict[str, object]:
         (WATCHED | {"canary": CANARY | {"stream": "secret"}}, "must not be a secret one"),
         (WATCHED | {"canary": CANARY | {"interval": 0.1}}, "1 second at least"),
         (WATCHED | {"canary": CANARY | {"listen": "2525"}}, "host:port"),
+        (_letter(subject=""), "canary.letter 1: subject"),
+        (_letter(subject="Your {reference}"), "the secret has no place in it"),
+        (_letter(text="Hello {nmae}: {link}"), "did you mean {name}?"),
+        (_letter(text="Hello {name}"), "must stand in it"),
+        (_letter(html="<p>Hello</p>"), "html: {link} or {reference}"),
+        (_letter(html='<img src="https://cdn.shop.example/x.png">{reference}'), "cdn.shop.example"),
+        (_letter(txet="x"), "did you mean text?"),
         (_mailbox(arrives_as="x@else.example"), "not at the canaries' domain"),
         (_mailbox(address="x@post.example.org"), "at the canaries' domain"),
         (_mailbox(address="x"), "not a mail address"),
@@ -176,3 +199,43 @@ def test_a_playbook_that_cannot_be_is_refused(book: dict[str, object], words: st
 def test_a_playbook_may_be_automatic_where_its_hypothesis_allows() -> None:
     settings = parse(GOOD | {"playbook": [BOOK | {"automatic": ["cut_provider"]}]})
     assert settings.playbook[0].automatic == ("cut_provider",)
+
+
+def test_the_mailboxes_of_others_words_are_three() -> None:
+    """One address for two would be read by the first, and the other one blind."""
+    for field in ("address", "notices"):
+        with pytest.raises(BadSettings, match="three addresses"):
+            parse({"reports": {"abuse": "A@in.example", field: "a@in.example"}})
+    with pytest.raises(BadSettings, match="abuse"):
+        parse({"reports": {"abuse": "nobody"}})
+    assert parse({"reports": {"abuse": "abuse@in.example"}}).reports.abuse == "abuse@in.example"
+
+
+def _doctor(canary: dict[str, object] | None, *, development: bool = False) -> tuple[State, str]:
+    raw = {name: value for name, value in WATCHED.items() if name not in {"canary", "honey"}}
+    settings = parse(raw | ({} if canary is None else {"canary": canary}))
+    (said,) = canary_letters(Scene(Path("/"), settings, development=development))
+    return said.state, said.next
+
+
+def test_the_doctor_names_letters_that_anybody_can_read() -> None:
+    state, step = _doctor(CANARY)
+    assert (state, "[[canary.letter]]" in step) == (State.WARNING, True)
+    assert _doctor(CANARY | {"letter": [{"subject": "Order", "text": "{link}"}]})[0] is State.OK
+    assert _doctor(None)[0] is State.NOT_CHECKED
+    assert _doctor(CANARY, development=True)[0] is State.NOT_CHECKED
+
+
+def test_the_doctor_says_where_canaries_are_more_than_a_part_of_the_mail() -> None:
+    def said(interval: float, carried: dict[str, int]) -> tuple[State, str]:
+        settings = parse(WATCHED | {"canary": CANARY | {"interval": interval}})
+        facts = DatabaseFacts(carried=carried)
+        (one,) = canary_share(Scene(Path("/"), settings, database=facts))
+        return one.state, one.meaning
+
+    assert said(5.0, {})[0] is State.NOT_CHECKED
+    state, words = said(5.0, {"a": 3_000})
+    assert state is State.WARNING
+    assert words.startswith("17,280 canaries go through a in a day, beside 3,000 mails of alert")
+    assert said(5.0, {"a": 60_000})[0] is State.OK
+    assert said(300.0, {"a": 3_000})[0] is State.OK

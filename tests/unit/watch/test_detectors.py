@@ -13,6 +13,7 @@ from mailkeep.accounts.events import (
     ChangeHeld,
     FactorBlocked,
     PasskeyCopied,
+    SessionDenied,
     SignedInFact,
     SubjectsRewritten,
 )
@@ -20,6 +21,7 @@ from mailkeep.base.clock import SECOND
 from mailkeep.events.types import Fact
 from mailkeep.mail.events import DeliveryReported, FailedOver, ForeignMailReported
 from mailkeep.recovery.events import DecoyShown, ProofSent, RecoveryCompleted, RecoveryVoided
+from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.detector import Detects
 from mailkeep.watch.detectors import (
     decoy_shown,
@@ -46,6 +48,7 @@ from mailkeep.watch.events import (
 )
 from mailkeep.watch.types import (
     RESETS,
+    CorrelationSettings,
     Forger,
     HoneyAccount,
     HoneySettings,
@@ -375,6 +378,26 @@ def test_denied_changes_are_a_campaign_and_say_nothing_of_a_provider() -> None:
     provider = Hypothesis.PROVIDER_COMPROMISED
     assert [provider in one.evidence for one in signals] == [False] * 4 + [True]
     assert run(denial.DETECTOR, log((1, change(1, acted=False)))) == []
+
+
+def test_denied_sessions_are_a_campaign_and_say_of_eight_accounts_that_they_are_targeted() -> None:
+    def session(number: int) -> SessionDenied:
+        return SessionDenied(f"account_{number}", f"ses_{number}", "b", "n", 1)
+
+    signals = run(denial.DETECTOR, log(*((n, session(n % 20)) for n in range(40))))
+    campaign = [one for one in signals if one.subject == RESETS]
+    assert [one.evidence for one in campaign] == [
+        {Hypothesis.CAMPAIGN: 1.0},
+        {Hypothesis.CAMPAIGN: 2.5},
+        *[{Hypothesis.CAMPAIGN: 4.0}] * 3,
+    ]
+    targeted = [one for one in signals if one.subject != RESETS]
+    assert [one.subject.id for one in targeted] == [f"account_{n}" for n in range(8)]
+    assert {one.forger for one in signals} == {Forger.ANYONE}
+    beliefs = Beliefs()
+    for one in signals:
+        beliefs = hear(beliefs, one)
+        assert not any(found.open for found in weigh(beliefs, one.at, CorrelationSettings())[1])
 
 
 def test_denied_changes_reach_it_through_the_engine_too() -> None:

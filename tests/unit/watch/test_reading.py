@@ -58,6 +58,25 @@ def test_our_own_canary_names_our_hosts_only_and_shows_its_secret() -> None:
         assert found.markers == (secret,)
 
 
+def test_a_letter_of_ones_own_is_known_again_by_link_or_reference() -> None:
+    secret = link_secret()
+    for text, html in (
+        ("Für {name}: {link}", ""),
+        ("Order {reference} for {name}", '<p>{name}</p><a href="{link}">{odd}</a>'),
+    ):
+        one = letters.CanaryLetter("Danke, {name}", text, html)
+        content = letters.compose(
+            *("us@example.com", "edda.b31@post.example", "https://ours.example", secret),
+            random.Random(1),
+            (one,),
+        )
+        assert content.subject == "Danke, Edda"
+        assert "Reference" not in (content.text or "")
+        found = read(_mail(content.text or "", content.html, Subject=content.subject))
+        assert found.markers == (secret,)
+        assert set(found.hosts) <= OURS
+
+
 def test_a_secret_is_found_when_the_link_is_rewritten() -> None:
     secret = link_secret()
     raw = _mail(f"https://click.example/x\n\nReference: {grouped(secret)}")

@@ -13,6 +13,7 @@ from mailkeep.accounts.events import (
     FactorBlocked,
     FactorBound,
     PasskeyCopied,
+    SessionDenied,
     SignedInFact,
     SubjectsRewritten,
 )
@@ -24,6 +25,7 @@ from mailkeep.watch.detectors import denial
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine, replay
 from mailkeep.watch.events import (
+    AbuseReported,
     CanaryArrived,
     CanarySent,
     DmarcReported,
@@ -119,6 +121,10 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     st.builds(lambda p: PostureBlind(p, ("l",), "refused", before=True, whole=True), _provider),
     st.builds(lambda p: PostureRead(p, ("l",), ("l",), {}), _provider),
     st.builds(lambda n: SupportClaimed(f"account_{n}", "reset", "key"), _small),
+    st.builds(
+        lambda n: AbuseReported(f"m{n}", ("", "example.com")[n % 2], "", "", n % 5 == 0), _small
+    ),
+    st.builds(lambda n: SessionDenied(f"account_{n}", "s", "b", "n", 1), _small),
     st.builds(lambda n: FactorBlocked(f"account_{n}", "f", "totp", "sign-in"), _small),
     st.builds(lambda n: PasskeyCopied(f"account_{n}", "f"), _small),
     st.builds(lambda n: SubjectsRewritten(f"app_{n}", "key", n, n), _small),

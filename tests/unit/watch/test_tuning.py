@@ -29,7 +29,14 @@ def test_the_proposal_keeps_the_log_within_its_budget() -> None:
     assert tuning.count_of(reset_surge.DETECTOR, facts, settings) > 1
     found = tuning.tune(facts, settings, 14.0)
     assert found.within
+    # What would go is told, so that whoever takes it can say whether it was one.
+    gone = [one for one in found.gone if one.detector == "reset_surge"]
+    before = tuning.distinct(tuning.loud(reset_surge.DETECTOR, facts, settings))
+    assert gone
+    assert {(one.at, one.reason) for one in gone} <= {(one.at, one.reason) for one in before}
     settings = tuning.applied(found, settings)
+    left = tuning.distinct(tuning.loud(reset_surge.DETECTOR, facts, settings))
+    assert len(before) - len(gone) <= len(left)
     for detector in (delivery_silence.DETECTOR, reset_surge.DETECTOR):
         assert tuning.count_of(detector, facts, settings) <= found.allowed
     assert "[watch.reset_surge]" in tuning.toml(found)
@@ -40,6 +47,7 @@ def test_a_house_that_is_within_its_budget_keeps_its_settings() -> None:
     found = tuning.tune(facts, SETTINGS, 1.0)
     assert not any(one.changes for one in found.proposals)
     assert tuning.toml(found) == ""
+    assert found.gone == ()
 
 
 def test_an_outage_that_shows_is_no_false_alarm() -> None:

@@ -1,10 +1,12 @@
 """Doctor checks: which promises hold at the current level of adoption, and which detectors see
 nothing yet (pure)."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from mailkeep.app import observing, trusting
+from mailkeep.app import blind, observing
+from mailkeep.app.settings import Settings
 from mailkeep.mail.copies import NONE_CAME
+from mailkeep.providers import registry
 from mailkeep.recovery import rehearsed
 from mailkeep.watch.levels import PROMISES, SEES, Level, at
 
@@ -25,6 +27,11 @@ NEXT: Mapping[Level, str] = {
     Level.REHEARSE: 'set level = "share", and hand a few users over: mailkeep applications share',
     Level.SHARE: 'raise the shares step by step; at 100 set level = "recover"',
 }
+#: Detectors that hear of a provider by its webhooks.
+BY_HOOKS = (
+    *("delivery_silence", "unknown_message", "accepted_not_delivered"),
+    "redeemed_undelivered",
+)
 QUIET = 1.0  #: days in which mail goes out
 _LEARNED = "somebody has learned the address: take a new edition"
 #: Why copies are refused, and what to do; that they are known or old is nothing to do about.
@@ -53,6 +60,7 @@ STEPS = (
     ("[posture]", "make a key at a provider that only reads, and name it in [[posture.account]]"),
     ("[lookalikes]", "add the table [lookalikes]"),
     ("[[console_log]]", "bring the audit log of your identity provider in: [[console_log]]"),
+    ("imap.trust", "add a mailbox elsewhere that says what passed: [[canary.mailbox]]"),
     ("[canary]", "add [canary] with a domain whose mail comes to us"),
     ("[[honey]]", "add an address to each provider that nobody else is given: [[honey]]"),
 )
@@ -85,23 +93,25 @@ def detectors(scene: Scene) -> list[Said]:
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
     level = observing.level(scene.settings)
-    off = {name: one.off for name, one in trusting.watchers(scene.settings).items()}
-    able = at(level)
-    hooked = any(one.webhook_secret for one in scene.settings.provider)
-    blind = {name: off[name] for name in able if off.get(name)}
-    if level is Level.OBSERVE:
-        lacks = [
-            *(() if hooked else ("no provider's webhooks are copied to us",)),
-            *(() if scene.settings.journal else ("no [journal] is kept",)),
-        ]
-        for name in able if lacks else ():
-            if "journal" in SEES[name].by:
-                blind.setdefault(name, " and ".join(lacks))
-    count = f"{len(able) - len(blind)} of {len(SEES)} detectors see something"
-    if not blind:
-        return [ok(f"{count}, all that can at this level.", level.value)]
-    words = "; ".join(f"{name}: {why}" for name, why in sorted(blind.items()))
-    return [warning(f"{count}. Blind: {words}.", _step(blind, hooked=hooked), level.value)]
+    off, able, heard = blind.reasons(scene.settings), at(level), blind.hooked(scene.settings)
+    dark = {name: off[name] for name in able if off[name]}
+    # One provider that is heard lets a detector see; of the others it sees nothing all the same.
+    deaf = [name for name, hears in heard.items() if not hears]
+    by_hooks = [name for name in BY_HOOKS if name in able and not off[name]]
+    if "delivery_silence" in by_hooks and scene.settings.canary is not None:
+        by_hooks.remove("delivery_silence")
+    count = f"{len(able) - len(dark)} of {len(SEES)} detectors see something"
+    words = f"{count}, all that can at this level."
+    if dark:
+        said = "; ".join(f"{name}: {why}" for name, why in sorted(dark.items()))
+        words = f"{count}. Blind: {said}."
+    if deaf and by_hooks:
+        some, of = ", ".join(by_hooks), ", ".join(deaf)
+        words += f" No webhooks of {of} are read, so {some} see nothing of it."
+        return [warning(words, _hear(scene.settings, deaf), level.value)]
+    if not dark:
+        return [ok(words, level.value)]
+    return [warning(words, _step(dark, hooked=any(heard.values())), level.value)]
 
 
 @check("recovery.rehearsed")
@@ -178,6 +188,20 @@ def copied(scene: Scene) -> list[Said]:
             words, step = REFUSED[why]
             out.append(warning(f"{count} copies were refused since yesterday: {words}.", step))
     return out
+
+
+def _hear(settings: Settings, deaf: Collection[str]) -> str:
+    """How providers whose webhooks are not read can be heard."""
+    able = [
+        one.name
+        for one in settings.provider
+        if one.name in deaf and registry.get(one.kind).capabilities.reports_deliveries
+    ]
+    if able:
+        return f"copy the webhooks of {', '.join(able)} to /hooks/NAME, and set webhook_secret"
+    if settings.canary is None and observing.level(settings) is not Level.OBSERVE:
+        return "add [canary]: canaries see that a relay loses mail, whoever runs it"
+    return "a relay tells nothing here: read its account ([[posture.account]]) and DMARC reports"
 
 
 def _step(blind: Mapping[str, str], *, hooked: bool) -> str:

@@ -207,6 +207,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         ),
         overdue=await queries.overdue(tx, tx.now - 2 * MINUTE),
         peak=await recovery_peak(tx, settings.streams()),
+        carried=await _carried(tx, settings),
         cut=frozenset(await queries.cut(tx)),
         given_up=int(given_up or 0),
         operators=len(running),
@@ -227,6 +228,19 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         leaving=await _leaving(tx, settings),
         ahead=max(0, await placed_through(tx) - tx.now) / SECOND,
     )
+
+
+async def _carried(tx: Tx, settings: Settings) -> dict[str, int]:
+    """Mails of the canaries' stream in a day by provider, without canaries."""
+    if settings.canary is None:
+        return {}
+    m = tables.messages.c
+    rows = await tx.all(
+        select(m.provider, func.count().label("count"))
+        .where(m.id >= earliest("msg", tx.now - DAY), m.stream == settings.canary.stream, ~m.ours)
+        .group_by(m.provider)
+    )
+    return {row["provider"]: int(row["count"]) for row in rows if row["provider"]}
 
 
 async def _full(tx: Tx, inside: Sequence[ApplicationView], settings: Settings) -> tuple[str, ...]:

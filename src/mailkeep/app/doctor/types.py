@@ -88,6 +88,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
         error: why it could not be asked; the rest then says nothing.
         schema: version of its schema; None when it has none yet.
         peak: mails of secret streams in the busiest hour of the last weeks.
+        carried: by provider, mails of the canaries' stream in a day, without canaries.
         operators: accounts of those who run the house; ``bare_operators``: without a second factor.
         console_passkey: one of them has a passkey, so that the console asks for one.
         classes: how many accounts are of each class.
@@ -117,6 +118,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     keys: tuple[KeyFact, ...] = ()
     overdue: int = 0
     peak: int = 0
+    carried: Mapping[str, int] = {}
     cut: frozenset[str] = frozenset()
     given_up: int = 0
     operators: int = 0

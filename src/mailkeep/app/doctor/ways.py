@@ -9,6 +9,9 @@ from .catalogue import check
 from .house import NO_SETTINGS
 from .types import Said, Scene, failed, not_checked, ok, warning
 
+DAY_SECONDS = 86_400.0
+MOST_SHARE = 0.25  #: of a provider's mail in the canaries' stream, that may be canaries (judged)
+
 
 @check("recovery.two_routes")
 def two_routes(scene: Scene) -> list[Said]:
@@ -97,6 +100,54 @@ def canaries(scene: Scene) -> list[Said]:
             )
         ]
     return [ok("Canaries go through every provider.")]
+
+
+@check("canaries.letters")
+def canary_letters(scene: Scene) -> list[Said]:
+    """Whether canaries are written as the house's own mail."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    canary = scene.settings.canary
+    if canary is None or scene.development:
+        return [not_checked("No canary goes out to anybody.")]
+    if not canary.letter:
+        return [
+            warning(
+                "Canaries are written as the letters that Mailkeep brings: whoever has read its"
+                " code tells them from your mail, and spares them.",
+                "add a few [[canary.letter]] that read like mail of your own",
+            )
+        ]
+    return [ok(f"Canaries are written as {len(canary.letter)} letters of your own.")]
+
+
+@check("canaries.share")
+def canary_share(scene: Scene) -> list[Said]:
+    """How many of the mails that a provider carries are canaries: they are paid for as well."""
+    if scene.settings is None:
+        return [not_checked(NO_SETTINGS)]
+    canary, carried = scene.settings.canary, scene.database.carried
+    if canary is None or scene.development:
+        return [not_checked("No canary goes out to anybody.")]
+    if not carried:
+        return [not_checked("No mail went out in the canaries' stream within a day.")]
+    a_day = sum(
+        DAY_SECONDS / one for one in (canary.interval, *(m.interval for m in canary.mailbox))
+    )
+    routes = scene.settings.streams()[canary.stream].routes
+    out = []
+    for name in dict.fromkeys(one.provider for one in routes):
+        mails = carried.get(name, 0)
+        if a_day > MOST_SHARE * (mails + a_day):
+            out.append(
+                warning(
+                    f"{a_day:,.0f} canaries go through {name} in a day, beside {mails:,} mails of"
+                    f" {canary.stream}: they cost as much, and stand out.",
+                    f"raise interval in [canary], or give {name} more of {canary.stream}",
+                    about=name,
+                )
+            )
+    return out or [ok("Canaries are a small part of what their stream carries.")]
 
 
 @check("providers.ready")

@@ -29,6 +29,7 @@ from mailkeep.watch import posture
 from . import chart
 from .operator import Operator, needs
 from .showing import page
+from .suspicions import Suspected
 
 SHOWN = 5  #: incidents on the overview
 LATE = 5 * MINUTE  #: since when the oldest of a stream waits, before somebody must look
@@ -62,12 +63,13 @@ class Overview(Controller):
     include_in_schema = False
 
     @get("/", opt=_SEE)
-    async def show(self, running: Running, operator: Operator) -> Template:
+    async def show(self, running: Running, operator: Operator, suspected: Suspected) -> Template:
+        quiet = await suspected.quiet()
         async with running.database.read() as tx:
             found = await standing(tx, running)
             now = tx.now
         picture = chart.routes(found.routes, found.depths, {p.name: p for p in found.providers})
-        return page(operator, "overview", "", found=found, now=now, picture=picture)
+        return page(operator, "overview", "", found=found, now=now, picture=picture, quiet=quiet)
 
 
 async def standing(tx: Tx, running: Services) -> Standing:

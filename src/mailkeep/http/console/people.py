@@ -15,6 +15,7 @@ from mailkeep.recovery import showing
 from mailkeep.recovery.types import State
 from mailkeep.store.database import Tx
 
+from . import claims
 from .operator import Operator, needs
 from .showing import page
 
@@ -107,7 +108,9 @@ class AccountPages(Controller):
         return Redirect(f"/console/accounts/{account}", status_code=303)
 
     @get("/{account:str}", opt=_SEE)
-    async def show(self, running: Running, operator: Operator, account: str) -> Template:
+    async def show(
+        self, request: Incoming, running: Running, operator: Operator, account: str
+    ) -> Template:
         async with running.database.read() as tx:
             try:
                 await opening.require(tx, opening.ACCOUNT, account, by=operator.actor)
@@ -127,6 +130,8 @@ class AccountPages(Controller):
                 sessions=await running.accounts.sessions.of(tx, account),
                 recoveries=recoveries,
                 classes=running.accounts.classes.names,
+                what=claims.WORDS,
+                claimed=request.query_params.get("claimed") == "yes",
             )
 
     @post("/{account:str}/sessions", opt=needs(Permission.ACCOUNTS_END))

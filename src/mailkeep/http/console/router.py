@@ -8,6 +8,7 @@ from mailkeep.http.port import Services
 
 from .audit import AuditPages
 from .cases import Cases
+from .claims import ClaimPages
 from .cutover import CutoverPages
 from .exposed import ExposedPages
 from .factors import FactorPages
@@ -21,13 +22,14 @@ from .people import AccountPages, RecoveryPages
 from .providers import ProviderPages
 from .settings import SettingsPages
 from .sign_in import SignIn
+from .suspicions import Suspected, SuspicionPages
 from .touched import TouchedPages
 from .trust import TrustPages
 
 #: The pages of who is signed in.
 PAGES = (
     *(Overview, Incidents, ExposedPages, NoticesPages, TouchedPages, Approvals),
-    *(MessagePages, ProviderPages, CutoverPages),
+    *(SuspicionPages, MessagePages, ProviderPages, CutoverPages, ClaimPages),
     *(TrustPages, RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
 )
 
@@ -40,13 +42,22 @@ def router(running: Services, most: int) -> Router:
     """
     shared = Cases(running.database, running.response.means)
 
+    weighed = Suspected(running.database, running.incidents)
+
     async def cases() -> Cases:
         return shared
+
+    async def suspected() -> Suspected:
+        return weighed
 
     return Router(
         "/",
         route_handlers=[SignIn, OpenIdSignIn, *PAGES],
-        dependencies={"operator": Provide(operator), "cases": Provide(cases, use_cache=True)},
+        dependencies={
+            "operator": Provide(operator),
+            "cases": Provide(cases, use_cache=True),
+            "suspected": Provide(suspected, use_cache=True),
+        },
         exception_handlers={MailkeepError: on_error},
         request_max_body_size=most,
     )

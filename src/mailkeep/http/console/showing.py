@@ -13,6 +13,7 @@ from .operator import Operator
 PLACES = (
     ("", "Overview", Permission.INCIDENTS_SEE),
     ("/incidents", "Incidents", Permission.INCIDENTS_SEE),
+    ("/suspicions", "Suspicions", Permission.INCIDENTS_SEE),
     ("/messages", "Messages", Permission.MAIL_SEE),
     ("/providers", "Providers", Permission.PROVIDERS_SEE),
     ("/cutover", "Cutover", Permission.PROVIDERS_SEE),

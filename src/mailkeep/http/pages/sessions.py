@@ -19,7 +19,8 @@ from .visit import SESSION, House, Visit
 
 
 class SessionRow(msgspec.Struct, frozen=True):
-    """A session in the list; ``mark`` is short and the same for one browser."""
+    """A session in the list; ``mark`` is short and the same for one browser. ``elsewhere``: it is
+    of another browser than this one."""
 
     id: str
     name: str
@@ -29,6 +30,7 @@ class SessionRow(msgspec.Struct, frozen=True):
     same_network: bool
     place: str
     here: bool
+    elsewhere: bool
 
 
 class DeviceRow(msgspec.Struct, frozen=True):
@@ -71,6 +73,22 @@ class SessionPages(Controller):
         visit.tell("signed_out")
         return visit.go("/account/sessions")
 
+    @post("/deny", status_code=200)
+    async def deny(self, visit: Visit, house: House) -> Template | Redirect:
+        """Say of a session elsewhere that it was not one's own."""
+        session = await visit.session()
+        of = visit.form.get("session", "")
+        try:
+            await house.database.retrying(
+                lambda tx: devices.disown(
+                    house.database, tx, session.account, of, here=session.browser
+                )
+            )
+        except NotFound as error:
+            return await _sessions(visit, house, session, error)
+        visit.tell("session_denied")
+        return visit.go("/account/sessions")
+
     @post("/forget", status_code=200)
     async def forget(self, visit: Visit, house: House) -> Template | Redirect:
         session = await visit.session()
@@ -95,7 +113,9 @@ async def _sessions(
         live = await house.accounts.sessions.of(tx, session.account)
         known = await devices.known(tx, session.account)
     words = _words(house.keys)
-    news = [word for word in ("signed_out", "browser_forgotten") if visit.told(word)]
+    news = [
+        word for word in ("signed_out", "browser_forgotten", "session_denied") if visit.told(word)
+    ]
     return visit.page(
         "sessions",
         error=error,
@@ -110,6 +130,7 @@ async def _sessions(
                 one.network == session.network,
                 one.place or "",
                 one.id == session.id,
+                one.browser != session.browser,
             )
             for one in live
         ],

@@ -3,6 +3,7 @@
 from mailkeep.watch.detector import Detects
 
 from . import (
+    abuse_report,
     accepted_not_delivered,
     account_drift,
     authentication_lost,
@@ -44,6 +45,7 @@ DETECTORS: tuple[Detects, ...] = (
     reset_surge.DETECTOR,  # many more resets than usual
     denial.DETECTOR,  # owners say that it was not them
     support_claim.DETECTOR,  # customers tell the support desk that it was not them
+    abuse_report.DETECTOR,  # people report mail in our name that is not ours
     dmarc_stranger.DETECTOR,  # receivers saw mail as our domain that is not ours
     tls_report.DETECTOR,  # servers that bring mail to us begin to fail over TLS
     lookalike.DETECTOR,  # a name like ours begins to take mail

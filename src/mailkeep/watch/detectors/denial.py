@@ -1,13 +1,16 @@
-"""Owners deny a reset or a change of their account: 'this was not me'.
+"""Owners deny a reset, a change of their account, or a session in it: 'this was not me'.
 
-Sees: ``RecoveryDenied``, and ``ChangeDenied`` that stopped something (an address, a password, a
-second factor); of either, each account once in the window; says so at the 1st, 2nd, 4th, 8th, ...
-account, so that a flood of denials is a few signals.
+Sees: ``RecoveryDenied``, ``ChangeDenied`` that stopped something (an address, a password, a second
+factor), and ``SessionDenied`` from the account's own pages; of each, an account once in the window;
+says so at the 1st, 2nd, 4th, 8th, ... account, so that a flood of denials is a few signals.
 Evidence: campaign, 2.0 nats for one account and 1.5 for each doubling, at most 5.5 (judged: people
 deny their own forgotten resets); any provider, 2.5 nats, which correlation counts only beside our
 own evidence about that provider: one owner's word and a stranger in a canary open together, as on
 8 August they should have. Whoever made a change was signed in, which is no sign of a reader of
-mail: denied changes are evidence of a campaign only.
+mail: denied changes are evidence of a campaign only. So are denied sessions, with 1.0 nat at first,
+at most 4.0: people do not know their own telephone in a list. Of a denied session the account
+itself is targeted as well, 3.0 nats, for the first eight accounts of the window; it counts beside
+what we saw there ourselves (``takeover_pattern``, ``misplaced_redemption``).
 False alarms: forgetful owners; a mail gateway does not press buttons. Delay: until an owner reads.
 Evasion: the attacker reads the mail and the owner never sees it.
 Who could forge it: anyone with accounts can ask, change and deny as often as they
@@ -18,7 +21,7 @@ import math
 
 import msgspec
 
-from mailkeep.accounts.events import ChangeDenied
+from mailkeep.accounts.events import ChangeDenied, SessionDenied
 from mailkeep.base.clock import Instant
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import RecoveryDenied
@@ -33,21 +36,25 @@ from mailkeep.watch.types import (
     Hypothesis,
     Signal,
     WatchSettings,
+    account_subject,
     seconds,
 )
 
 NAME = "denial"
 MOST = 256  #: accounts remembered; more say nothing new
 FIRST, DOUBLING, HIGHEST, PROVIDER = 2.0, 1.5, 5.5, 2.5
+SESSION, SESSIONS, ACCOUNT = 1.0, 4.0, 3.0
+MOST_ACCOUNTS = 8  #: of which it is said that they are targeted, in the window
 
 
 class State(msgspec.Struct, frozen=True):
-    """``denied``, ``changed``: when each account denied a reset, or a change, with the fact's id,
-    the newest last."""
+    """``denied``, ``changed``, ``entered``: when each account denied a reset, a change, a session,
+    with the fact's id, the newest last."""
 
     settings: DenialSettings
     denied: dict[str, tuple[Instant, str]] = {}
     changed: dict[str, tuple[Instant, str]] = {}
+    entered: dict[str, tuple[Instant, str]] = {}
 
 
 def start(settings: WatchSettings) -> State:
@@ -66,6 +73,15 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         changed, new = _noted(state.changed, since, fact.account, recorded)
         state = msgspec.structs.replace(state, changed=changed)
         return state, _said(changed, now, "a change of their account", {}) if new else []
+    if isinstance(fact, SessionDenied):
+        entered, new = _noted(state.entered, since, fact.account, recorded)
+        state = msgspec.structs.replace(state, entered=entered)
+        if not new:
+            return state, []
+        signals = _said(entered, now, "a session in their account", {}, SESSION, SESSIONS)
+        if len(entered) <= MOST_ACCOUNTS:
+            signals.append(_targeted(fact.account, recorded))
+        return state, signals
     return state, []
 
 
@@ -85,11 +101,13 @@ def _said(
     now: Instant,
     what: str,
     more: dict[Hypothesis, float],
+    first: float = FIRST,
+    highest: float = HIGHEST,
 ) -> list[Signal]:
     count = len(denied)
     if count & (count - 1):
         return []
-    campaign = min(HIGHEST, FIRST + DOUBLING * math.log2(count))
+    campaign = min(highest, first + DOUBLING * math.log2(count))
     return [
         Signal(
             detector=NAME,
@@ -107,6 +125,22 @@ def _said(
     ]
 
 
+def _targeted(account: str, recorded: Recorded) -> Signal:
+    return Signal(
+        detector=NAME,
+        family=Family.REPORTS,
+        subject=account_subject(account),
+        evidence={Hypothesis.ACCOUNT_TARGETED: ACCOUNT},
+        at=recorded.placed_at,
+        reason="somebody who is signed in there says that another session is not theirs",
+        events=(recorded.id,),
+        own_observation=False,
+        forger=Forger.ANYONE,
+        half_life=14_400.0,
+        expires_at=recorded.placed_at + seconds(2 * 86_400),
+    )
+
+
 def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
     return state, []
 
@@ -115,4 +149,6 @@ def due(_state: State) -> Instant:
     return NEVER
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due, (ChangeDenied, RecoveryDenied))
+DETECTOR = Detector(
+    NAME, State, start, step, tick, due, (ChangeDenied, RecoveryDenied, SessionDenied)
+)

@@ -1,16 +1,20 @@
-"""Simulates third parties' audit logs and TLS reports in ordinary life.
+"""Simulates third parties' audit logs and TLS reports in ordinary life, and what people say.
 
 Judged: three people look in on one working day in three, one of them from a new place once in five
 weeks; a new colleague comes twice a year, from home; a pipeline with a place of its own changes
 something once a week; a key is made once in two months, announced three times in four. Three houses
 report sessions over TLS each day, a few of which fail; once in 200 days our own certificate runs
-out for a day, and once in two years its renewal leaves the chain out.
+out for a day, and once in two years its renewal leaves the chain out. Once a week somebody reports
+a newsletter of ours to the abuse mailbox, once in three weeks a forgery that names no domain of
+ours, once in two months one that does; once a month an owner takes a telephone of theirs for a
+stranger's.
 """
 
 from random import Random
 
+from mailkeep.accounts.events import SessionDenied
 from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
-from mailkeep.watch.events import ConsoleAccepted, ConsoleUsed, TlsReported
+from mailkeep.watch.events import AbuseReported, ConsoleAccepted, ConsoleUsed, TlsReported
 
 from .house import Timed
 
@@ -31,12 +35,14 @@ class Outside:
         self._domain = domain
         self._chance = Random(f"outside {seed}")  # noqa: S311 - a simulation
         self._asks = Random(f"asks {seed}")  # noqa: S311 - a simulation
+        # Apart: what is said changes none of the chances of before.
+        self._talk = Random(f"talk {seed}")  # noqa: S311 - a simulation
         self._people = [f"staff_{n}" for n in range(PEOPLE)]
         self._number = 0
 
     def day(self, day: Instant) -> list[Timed]:
         """What they tell of one day."""
-        out = self._tls(day)
+        out = self._tls(day) + self._people_say(day)
         if day // DAY % 7 >= 5:
             return out
         if self._chance.random() < JOINS:
@@ -80,6 +86,23 @@ class Outside:
                 *(whole - failed, failed, results),
             )
             out.append((day + round(self._chance.uniform(2, 12) * HOUR), report))
+        return out
+
+    def _people_say(self, day: Instant) -> list[Timed]:
+        chance = self._talk
+        out: list[Timed] = []
+        for days, domain, ours in (
+            (7, self._domain, True),
+            (21, "", False),
+            (60, self._domain, False),
+        ):
+            if chance.random() < 1 / days:
+                report = AbuseReported(f"mail_{day}_{days}", domain, "", "", ours)
+                out.append((day + 8 * HOUR + round(chance.random() * 12 * HOUR), report))
+        if chance.random() < 1 / 30:
+            account = f"acc_{chance.randrange(50_000)}"
+            denied = SessionDenied(account, f"ses_{day}", f"browser_{day}", f"network_{day}", 1)
+            out.append((day + 8 * HOUR + round(chance.random() * 12 * HOUR), denied))
         return out
 
     def _used(
