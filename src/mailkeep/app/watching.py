@@ -144,8 +144,7 @@ def reserved(settings: Watched) -> dict[str, str]:
 
 
 def seeded(settings: Watched) -> tuple[HoneyAddress, ...]:
-    """Those that our mail seeds. The others' providers carry nothing any more: their addresses are
-    listened for alone."""
+    """Those that our mail seeds; of a provider that carries nothing any more they only listen."""
     carry = carriers(settings)
     return tuple(one for one in settings.honey if one.provider in carry)
 
@@ -384,8 +383,7 @@ def _honey(honey: HoneyAddress, settings: Watched) -> HoneyAddress:
     names = settings.provider_names() | {one.name for one in settings.left}
     if honey.provider not in names:
         near = nearest(honey.provider, names)
-        way = near or "; of one that was left say so in a [[left]] table, with its party"
-        raise BadSettings(f"honey: no provider {honey.provider!r}{way}")
+        raise BadSettings(f"honey: no provider {honey.provider!r}, nor [[left]] of that name{near}")
     try:
         parsed = addresses.parse(honey.address)
     except Invalid as error:

@@ -2,9 +2,8 @@
 
 A provider that drops or alters our mail cannot vouch for itself: we see what arrives. What tells a
 canary from other mail is said in ``letters``. A canary counts once, and only with the secret that
-it alone carries, so nobody can forge an arrival; a later copy of it is still looked through for
-strangers. Decoys are canaries that look like recovery mail: they reveal a provider that drops only
-that, and a reader who tries what they read (``recovery.decoys``).
+it alone carries, so nobody can forge an arrival; a later copy is still looked through. Decoys are
+canaries like recovery mail: they reveal who drops only that, or tries it (``recovery.decoys``).
 
 A provider that is cut off gets none: a cut means that no request to it starts, its key may have
 been revoked, and one in an attacker's hands must not be told that we still look. To find out
@@ -340,13 +339,12 @@ class Canaries:
             .where(_c.c.message_id == message, _c.c.sent_at.is_(None), ~_c.c.honey)
             .values(sent_at=tx.now)
         )
-        if changed:
-            row = await tx.one(
-                select(_c.c.provider, _c.c.mailbox).where(_c.c.message_id == message)
-            )
-            if row is not None:
-                sent = CanarySent(row["provider"], message, row["mailbox"])
-                await record(self._database, tx, sent)
+        if not changed:
+            return
+        row = await tx.one(select(_c.c.provider, _c.c.mailbox).where(_c.c.message_id == message))
+        if row is not None:
+            sent = CanarySent(row["provider"], message, row["mailbox"])
+            await record(self._database, tx, sent)
 
     async def _arrived(
         self,
@@ -365,7 +363,7 @@ class Canaries:
         allowed = self._allowed.get(provider) or marks.of_provider(self._settings, self._url, None)
         more, secret = self._added_by(mailbox), mailbox == DECOY_MAILBOX
         strangers = marks.strangers(found, allowed, more, secret=secret)
-        # What was sent before this process began may have been written by other settings.
+        # What was sent before this process began may be of other settings.
         known = row["created_at"] >= self._since
         planted = marks.planted(found, allowed, more, secret=secret) if known else ()
         first = row["arrived_at"] is None
