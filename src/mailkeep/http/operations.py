@@ -28,6 +28,7 @@ from .api import (
     messages,
     notices,
     observations,
+    offboardings,
     opinions,
     posture,
     privacy,
@@ -345,6 +346,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/cutovers/{cutover}/pause", "post"): Operation(
         {200: (cutovers.CutoverOut,)}, problems=(404, 409)
     ),
+    ("/v1/offboardings", "get"): Operation({200: (offboardings.OffboardingsOut,)}),
     ("/v1/trust/parties", "get"): Operation({200: (trust.PartiesOut,)}),
     ("/v1/trust/whatif", "get"): Operation(
         {200: (Fall,)}, query=trust.WhatIfIn, problems=(404, 422)

@@ -32,6 +32,7 @@ from .api.house import KeysApi, OperatorsApi
 from .api.incidents import IncidentsApi
 from .api.notices import NoticesApi
 from .api.observations import ConsoleLogApi, JournalApi
+from .api.offboardings import OffboardingsApi
 from .api.opinions import OpinionsApi
 from .api.posture import PostureApi
 from .api.privacy import PrivacyApi
@@ -105,7 +106,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     handlers: list[ControllerRouterHandler] = [
         *(messages.Messages, FactorsApi, IncidentsApi, PostureApi, RecoveriesApi, ReportsApi),
         *(ApprovalsApi, AuditApi, ClaimsApi, ConsoleLogApi, CutoversApi, EvidenceApi, ExposedApi),
-        *(NoticesApi, TouchedApi),
+        *(NoticesApi, OffboardingsApi, TouchedApi),
         *(JournalApi, KeysApi, OperatorsApi, PrivacyApi, ProvidersApi, SubjectsApi, TrustApi),
         *(EventsApi, LookalikesApi, OpinionsApi, ResetsApi, SuppressionsApi, VerdictsApi),
         *(receive, probe, healthz, readyz, metrics, key_set),

@@ -100,6 +100,14 @@ async def test_everything_moves_with_one_press_though_the_old_one_is_cut_off(hou
             lambda tx: rooms.start(tx, leaving, hostile=True, by="uid:0")
         )
         left = (await browser.get(PATH)).text
+    api = Api(running, await house.browser(""), "")
+    api.key = await api.new_key("read", name="reads")
+    (told,) = (await api.ask("GET", "/v1/offboardings")).json()["offboardings"]
+    await api.client.aclose()
+    assert (told["provider"], told["hostile"], told["done_at"]) == ("one", True, None)
+    (record,) = [one for one in told["items"] if one["name"].startswith("dns.")]
+    assert record["text"] == "DNS: withdraw s1._domainkey.example.com"
+    assert (record["how"], record["done_at"], record["done_by"]) == ("hand", None, None)
     assert "one is left, hostile" in left
     assert "DNS: withdraw s1._domainkey.example.com" in left
     assert "100%" in shown
