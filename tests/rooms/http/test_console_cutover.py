@@ -185,6 +185,9 @@ async def test_who_was_left_and_what_it_knows_is_shown_to_people_and_told_by_the
         assert "Left for good" in page
         assert "2 addresses" in page
         assert "the settings do not say whose it was" in page
+        old = await browser.get("/console/providers/gone")
+        assert (old.status_code, old.headers["location"]) == (303, "/console/providers#left")
+        assert (await browser.get("/console/providers/never")).status_code == 404
     api = Api(running, await house.browser(""), "")
     api.key = await api.new_key("read", name="reads")
     told = (await api.ask("GET", "/v1/providers")).json()

@@ -59,7 +59,9 @@ class ProviderPages(Controller):
         )
 
     @get("/{name:str}", opt=_SEE)
-    async def show(self, running: Running, operator: Operator, name: str) -> Template:
+    async def show(self, running: Running, operator: Operator, name: str) -> Template | Redirect:
+        if name not in running.providers and await _was_left(running, name):
+            return Redirect("/console/providers#left", status_code=303)  # old mail leads here
         config = _provider(running, name)
         account = running.accounts_read.get(name)
         kind = account.kind if account is not None else config.kind
@@ -186,6 +188,12 @@ async def _ask(
 
 def _to(name: str) -> Redirect:
     return Redirect(f"/console/providers/{name}", status_code=303)
+
+
+async def _was_left(running: Running, name: str) -> bool:
+    async with running.database.read() as tx:
+        left = former(running, await mail.exposed_to_each(tx))
+    return name in {one.name for one in left}
 
 
 def _provider(running: Services, name: str) -> Any:
