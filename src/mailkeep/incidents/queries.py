@@ -290,6 +290,7 @@ def _incident(row: RowMapping) -> Incident:
         said,
         row["aware_at"],
         _notified(row),
+        row["since"],
     )
 
 

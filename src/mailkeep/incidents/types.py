@@ -84,6 +84,13 @@ class Word(msgspec.Struct, frozen=True):
     until: Instant | None = None
 
 
+class Reach(msgspec.Struct, frozen=True):
+    """From when to when something was, as a person said it at some time; None: as signs say."""
+
+    since: Instant | None = None
+    until: Instant | None = None
+
+
 class Duty(enum.StrEnum):
     """What people say of a regulator's clock."""
 
@@ -121,6 +128,7 @@ class Incident(msgspec.Struct, frozen=True):
         word: what a person says of it.
         aware_at: when a breach became known, as a person says; None: when it opened.
         notified: whether a regulator was told.
+        seen_since: ``since`` as signs alone say; None: that is what it is.
     """
 
     id: str
@@ -140,6 +148,25 @@ class Incident(msgspec.Struct, frozen=True):
     word: Word | None = None
     aware_at: Instant | None = None
     notified: Notified | None = None
+    seen_since: Instant | None = None
+
+    @property
+    def reach(self) -> Reach:
+        """What a person says of its window, as far as that counts."""
+        if self.word is None:
+            return Reach()
+        since = self.word.since
+        counts = since is not None and (self.seen_since is None or since < self.seen_since)
+        return Reach(since if counts else None, None if self.signed else self.word.until)
+
+    def reaching(self, said: Reach) -> "Incident":
+        """As it stands, with the window of when somebody said ``said``, whatever was said since."""
+        seen = self.since if self.seen_since is None else self.seen_since
+        word = self.word
+        if word is not None:
+            word = msgspec.structs.replace(word, since=said.since, until=said.until)
+        since = seen if said.since is None else min(seen, said.since)
+        return msgspec.structs.replace(self, since=since, word=word)
 
     @property
     def held(self) -> frozenset[Hypothesis]:

@@ -13,7 +13,7 @@ from mailkeep.incidents.events import (
     IncidentOpened,
     IncidentUpdated,
 )
-from mailkeep.incidents.types import Incident, State
+from mailkeep.incidents.types import Incident, Reach, State
 from mailkeep.mail import queries as mail
 from mailkeep.mail.events import ProviderRestored, ProviderUnrested
 from mailkeep.store.database import Tx
@@ -107,9 +107,11 @@ class Player:
         """An action that was proposed, done or refused once is not proposed again; what a playbook
         took back, or could not do, it may do now. When the suspect is cut off the window is
         ``whole``, and what a playbook did without an end is done for what came since."""
-        case = queries.case_of(tx, self._means, incident)
         for planned in plan(incident.opinions, self._playbooks, incident.said):
             action = ACTIONS[planned.name]
+            # What runs alone reaches no further than signs say: a person's word is one person's.
+            said = Reach() if planned.automatic else incident.reach
+            case = queries.case_of(tx, self._means, incident, said)
             if not action.fits(incident.subject):
                 continue
             if action.able is not None and not action.able(self._means):
@@ -121,7 +123,7 @@ class Player:
             again = row is not None and row.by == PLAYBOOK and row.state in over
             if row is not None and row.state is not ActionState.PROPOSED and not again:
                 continue
-            preview = await action.preview(At(tx, self._means, case))
+            preview = await queries.foreseen(At(tx, self._means, case), action)
             if row is None:
                 kept = await self._keeper.write(tx, case, action, PLAYBOOK, preview)
                 await audit.write(tx, PLAYBOOK, "propose_action", entry(case, action.name, preview))

@@ -5,7 +5,7 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.engine import RowMapping
 
-from mailkeep.base.clock import MINUTE
+from mailkeep.base.clock import MINUTE, readable
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.base.keys import digest
 from mailkeep.incidents import blast
@@ -14,13 +14,13 @@ from mailkeep.incidents.content import taken
 from mailkeep.incidents.regulator import deadline
 from mailkeep.incidents.severity import judge
 from mailkeep.incidents.tracks import Seen, mail_track, security_track
-from mailkeep.incidents.types import Incident
+from mailkeep.incidents.types import Incident, Reach
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 
 from . import approval, tables, telling
 from .actions.catalogue import ACTIONS
-from .actions.port import At, Case, Means, Progress
+from .actions.port import Action, At, Case, Means, Progress
 from .checking import checked
 from .paging.desk import paged
 from .types import ActionState, ActionView, BriefView, CaseView, Preview
@@ -33,10 +33,28 @@ _BEGUN = frozenset(
 )
 
 
-def case_of(tx: Tx, means: Means, incident: Incident) -> Case:
-    """The context that an action needs of an incident."""
+def case_of(tx: Tx, means: Means, incident: Incident, said: Reach | None = None) -> Case:
+    """The context that an action needs of an incident.
+
+    Args:
+        said: what a person had said of its window when the action was agreed to; None: as now.
+    """
+    incident = incident if said is None else incident.reaching(said)
     since, until = blast.window(incident, tx.now, means.incidents.settings)
     return Case(incident, means.house.suspects(incident.subject), since, until)
+
+
+async def foreseen(at: At, action: Action) -> Preview:
+    """What an action would do. Where it goes by a window that a person said, that is among the
+    warnings: whoever agrees has read it, and what is said later changes nothing of it."""
+    preview, reach = await action.preview(at), at.case.incident.reach
+    if not action.by_window or reach == Reach():
+        return preview
+    start = "the first sign" if reach.since is None else readable(reach.since)
+    end = "the cut, or now" if reach.until is None else readable(reach.until)
+    words = f"whom it reaches rests on a person's word: from {start} to {end}"
+    warnings = (*preview.warnings, words)
+    return msgspec.structs.replace(preview, warnings=warnings, reach=reach)
 
 
 async def action(tx: Tx, incident: str, name: str) -> ActionView | None:
@@ -169,7 +187,7 @@ async def preview(tx: Tx, means: Means, incident: str, name: str) -> Preview:
     found = await incidents.one(tx, incident)
     if not ACTIONS[name].fits(found.subject):
         raise Invalid(f"{name} does not fit an incident about a {found.subject.kind}")
-    return await ACTIONS[name].preview(At(tx, means, case_of(tx, means, found)))
+    return await foreseen(At(tx, means, case_of(tx, means, found)), ACTIONS[name])
 
 
 async def _seen(tx: Tx, means: Means, about: Case, kept: dict[str, ActionView]) -> Seen:

@@ -80,7 +80,7 @@ class Response:
             Invalid: the action does not fit the incident's subject.
         """
         case, action = await self._case(tx, incident, name)
-        preview = await action.preview(At(tx, self.means, case))
+        preview = await queries.foreseen(At(tx, self.means, case), action)
         row = await queries.action(tx, incident, name)
         if row is None:
             row = await self._keeper.write(tx, case, action, by, preview)
@@ -131,7 +131,7 @@ class Response:
         if running or (done and await self._keeper.holds(tx, case, action)):
             stands = await queries.shown(tx, self.means, case, name)
             return msgspec.structs.replace(stands, unchanged=True)
-        preview = await action.preview(At(tx, self.means, case))
+        preview = await queries.foreseen(At(tx, self.means, case), action)
         told = row.preview.mark if seen is None and row is not None else seen
         if preview.needs_person and told != preview.mark:
             raise NotShown(preview)
@@ -199,7 +199,8 @@ class Response:
         back = found.step is Step.UNDO
         case, action = await self._case(tx, found.incident, found.action, closed=back)
         await take_turn(tx)
-        preview = _TAKING_BACK if back else await action.preview(At(tx, self.means, case))
+        at = At(tx, self.means, case)
+        preview = _TAKING_BACK if back else await queries.foreseen(at, action)
         await self.approvals.approve(tx, found, preview, by=by)
         if back:
             row = await self._applied(tx, case, action)
@@ -319,6 +320,9 @@ class Response:
         if action.reach is not None and (reached is None or reached[0] != row["cursor"]):
             return  # nobody has been outside for this part yet
         by = row["by"]
+        # Whoever widens the window now must not widen what others agreed to, or what runs alone.
+        said = msgspec.json.decode(row["preview"], type=Preview).reach
+        case = queries.case_of(tx, self.means, case.incident, said)
         if by == PLAYBOOK:
             if row["result"] is None and not self.player.may(case.incident, action.name):
                 raise Conflict("the suspicion that it was started for is no longer held")

@@ -9,7 +9,7 @@ from mailkeep.base.keys import digest
 from mailkeep.incidents.regulator import Deadline
 from mailkeep.incidents.severity import Severity
 from mailkeep.incidents.tracks import Item
-from mailkeep.incidents.types import BlastRadius, Entry, Incident, Taken
+from mailkeep.incidents.types import BlastRadius, Entry, Incident, Reach, Taken
 from mailkeep.mail.types import Status
 from mailkeep.watch.types import Hypothesis
 
@@ -37,6 +37,7 @@ class Preview(msgspec.Struct, frozen=True):
         needs_person: one of the warnings is such that nothing but a person may go on.
         idle: nothing would change; no playbook does it.
         by_hand: what it cannot do, and a person must, elsewhere.
+        reach: what a person said of the window by then; what is begun goes by it to its end.
     """
 
     summary: str
@@ -45,6 +46,7 @@ class Preview(msgspec.Struct, frozen=True):
     needs_person: bool = False
     idle: bool = False
     by_hand: tuple[str, ...] = ()
+    reach: Reach = Reach()
 
     @property
     def mark(self) -> str:

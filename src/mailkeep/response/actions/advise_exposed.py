@@ -107,4 +107,5 @@ ACTION = Action(
     look=look,
     alone_for=frozenset(),
     says="Everybody whose address it was given is warned of mail in our name.",
+    by_window=True,
 )

@@ -85,4 +85,5 @@ ACTION = Action(
     look=look,
     able=able,
     says="Services that these accounts open are told that the password may be somebody else's.",
+    by_window=True,
 )

@@ -177,4 +177,5 @@ ACTION = Action(
     about=telling.ABOUT,
     look=look,
     says="Owners of accounts that were touched are told what happened to them.",
+    by_window=True,
 )

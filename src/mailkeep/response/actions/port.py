@@ -143,6 +143,7 @@ class Action:
             returns their result. It may be called again: a kill may come before the part is
             recorded.
         able: whether this installation can do it at all; otherwise no playbook proposes it.
+        by_window: whom or what it touches goes by the window of the incident.
         says: what it is for, in one line, for whoever has not looked at its preview yet.
     """
 
@@ -159,6 +160,7 @@ class Action:
     reach: Callable[[Means, Case, Progress], Awaitable[Mapping[str, str]]] | None = None
     alone_for: frozenset[Hypothesis] = frozenset({Hypothesis.PROVIDER_COMPROMISED})
     says: str = ""
+    by_window: bool = False
 
     def fits(self, subject: Subject) -> bool:
         return subject.kind in self.about

@@ -258,4 +258,5 @@ ACTION = Action(
     undo=undo,
     look=look,
     says="Accounts that somebody else may have are signed out, and closed for a while.",
+    by_window=True,
 )
