@@ -9,7 +9,7 @@ later recovery are theirs. The other way round, whoever reads a mailbox that the
 it back: so no claim brings an address back, and no incident about an account, in which two
 mailboxes contradict each other. Only two operators do, of what was done by whoever recovered the
 account with a proof that a suspect provider carried. An address that another account has by now
-stays there.
+stays there. And they remove the owner's address and add it again, so that it counts as their own.
 """
 
 from collections.abc import Sequence
@@ -93,19 +93,23 @@ async def plan(tx: Tx, account: str, since: Instant, until: Instant) -> Plan:
     added = {row["contact_point_id"] for row in rows if row["what"] == ChangeKind.ADDED}
     there = await queries.contact_points(tx, account)
     off = [one.id for one in there if one.id in added]
-    back, elsewhere = [], 0
+    back: dict[str, str] = {}
+    elsewhere = 0
     former = select(_f).where(_f.c.account_id == account, _f.c.change_id.in_(sorted(ids)))
     for row in await tx.all(former.order_by(_f.c.id)):
         if row["id"] in added:
             continue
         owner = await queries.by_address(tx, row["address_key"], row["application"])
         if owner is None:
-            back.append(row["id"])
+            back.setdefault(row["address_key"], row["id"])
         elif owner.account != account:
             elsewhere += 1
+        elif owner.id in off:
+            # Removed, and added again: it is there as before.
+            off.remove(owner.id)
     stay = [one for one in there if one.counts and one.id not in off]
     bare = bool(off) and not stay and not back
-    return Plan(tuple(sorted(ids)), tuple(off), tuple(back), elsewhere, bare)
+    return Plan(tuple(sorted(ids)), tuple(off), tuple(back.values()), elsewhere, bare)
 
 
 async def carry_out(database: Database, tx: Tx, account: str, found: Plan, cause: str) -> None:

@@ -200,3 +200,27 @@ async def test_a_removed_address_signs_in_and_recovers_nothing_and_goes_in_its_t
         assert await undoing.forget(tx, tx.now - DAY, 10) == 0
         assert await undoing.forget(tx, tx.now + 1, 10) == 1
     assert await _former(stage) == []
+
+
+async def test_an_address_that_was_removed_and_added_again_is_not_taken_off(
+    stage: Stage, clock: ManualClock
+) -> None:
+    """Who reads the provider confirms it. Taken off, nobody would ever recover the account."""
+    account = await stage.owner(OWNERS)
+    clock.advance(1)
+    await _complete(stage, await _through(stage, OWNERS))
+    clock.advance(60)
+    await _add(stage, account, THIEFS)
+    clock.advance(1)
+    await _remove(stage, account, OWNERS)
+    await _settle(stage, clock, account)
+    await _add(stage, account, OWNERS)
+    await _settle(stage, clock, account)
+    assert sorted(await _reached(stage, account)) == sorted([OWNERS, THIEFS])
+    await stage.signal({COMPROMISED: 8.5}, age=60 * 3600)
+    assert "Left without any address" not in "".join((await _preview(stage)).warnings)
+    await _apply(stage, "secure_accounts")
+    assert await _reached(stage, account) == [OWNERS]
+    again = await _apply(stage, "secure_accounts")
+    assert "taken_off" not in (again.result or {})
+    assert await _reached(stage, account) == [OWNERS]
