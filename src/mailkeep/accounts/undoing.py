@@ -5,11 +5,11 @@ An address that was removed is kept apart for as long as recoveries are, where n
 in, recovers or notifies looks.
 
 Attacks met here: a thief changes the addresses and waits out the hold, so that notices and every
-later recovery are theirs. The other way round, whoever reads a mailbox that the owner gave up wants
-it back: so no claim brings an address back, and no incident about an account, in which two
-mailboxes contradict each other. Only two operators do, of what was done by whoever recovered the
-account with a proof that a suspect provider carried. An address that another account has by now
-stays there. And they remove the owner's address and add it again, so that it counts as their own.
+later recovery are theirs; or removes the owner's and adds it again, so that it counts as theirs.
+The other way round, whoever reads a mailbox that the owner gave up wants it back: so no claim
+brings an address back, and no incident about an account, in which two mailboxes contradict each
+other. Only two operators do, of what was done by whoever recovered the account with a proof that a
+suspect provider carried. An address that another account has by now stays there.
 """
 
 from collections.abc import Sequence

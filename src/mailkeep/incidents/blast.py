@@ -7,7 +7,7 @@ from mailkeep.recovery import queries as recovery
 from mailkeep.store.database import Tx
 
 from .suspects import House
-from .types import BlastRadius, Incident, IncidentSettings
+from .types import COUNTS_NOBODY, BlastRadius, Incident, IncidentSettings
 
 WIDE = 10_000  #: proofs in the window: beyond that, accounts are counted beside (``answers``)
 
@@ -47,7 +47,7 @@ async def radius(
     """
     since, until = window(incident, tx.now, settings)
     suspects = house.suspects(incident.subject)
-    if incident.subject.kind in {"domain", "mailbox"}:
+    if incident.subject.kind in COUNTS_NOBODY:
         return BlastRadius(since, until, 0, 0, 0, 0, 0, 0)
     exposed = await mail.exposed(tx, suspects, until)
     ways = suspects or frozenset(house.parties)

@@ -18,6 +18,7 @@ from . import blast, regulator
 from .suspects import House
 from .tables import blast_answers, incident_entries, incidents
 from .types import (
+    COUNTS_NOBODY,
     UNATTENDED,
     Answer,
     BlastRadius,
@@ -94,17 +95,24 @@ async def live(tx: Tx, *, lock: bool = False) -> list[Incident]:
     return [_incident(row) for row in await tx.all(query.with_for_update() if lock else query)]
 
 
-async def rests_from(tx: Tx, lead: float) -> Instant | None:
+async def rests_from(
+    tx: Tx, lead: float, accounts: Collection[str] | None = None
+) -> Instant | None:
     """From when on what happened to accounts counts in an incident that is not closed, so that it
-    must stay as it is; None: nothing does.
+    must stay as it is; None: nothing does. One about a domain or a mailbox counts no account:
+    else whoever opens one about any name at all would have nothing forgotten, nor erased.
 
     Args:
         lead: seconds before the first sign, as ``IncidentSettings`` says.
+        accounts: of these alone; None: of all.
     """
+    counts = [_i.c.subject_kind.not_in(sorted(COUNTS_NOBODY))]
+    if accounts is not None:
+        counts.append((_i.c.subject_kind != "account") | _i.c.subject_id.in_(sorted(accounts)))
     said = func.coalesce(_i.c.said_since, _i.c.since)
     first = await tx.value(
         select(func.min(case((said < _i.c.since, said), else_=_i.c.since))).where(
-            _i.c.state != State.CLOSED.value
+            _i.c.state != State.CLOSED.value, *counts
         )
     )
     return None if first is None else int(first) - round(lead * SECOND)
@@ -178,6 +186,13 @@ async def timeline(
         )
         for row in reversed(rows)
     ]
+
+
+async def first(tx: Tx, incident: str, kind: str) -> Instant | None:
+    """When the first line of a kind was written into a timeline; None: there is none."""
+    of = (_e.c.incident_id == incident, _e.c.kind == kind)
+    found = await tx.value(select(func.min(_e.c.at)).where(*of))
+    return None if found is None else int(found)
 
 
 async def notes(tx: Tx, incident: str) -> int:

@@ -14,7 +14,7 @@ from mailkeep.base.wording import counted
 from mailkeep.watch.types import Hypothesis
 
 from .tracks import Item, Seen
-from .types import BlastRadius, Duty, Incident, IncidentSettings, Notified, State
+from .types import COUNTS_NOBODY, BlastRadius, Duty, Incident, IncidentSettings, Notified, State
 from .words import clock, headline
 
 #: What may mean that somebody outside knows what people entrusted to us.
@@ -126,7 +126,7 @@ def deadline(
 
 def _whom(incident: Incident, blast: BlastRadius, seen: Seen) -> tuple[bool, str]:
     """Whether it is known whom it concerns, and whom. What is still being counted is missing."""
-    if incident.subject.kind in {"domain", "mailbox"}:
+    if incident.subject.kind in COUNTS_NOBODY:
         return seen.notes > 0, "Mailkeep counts nobody for this: write down what is known"
     one = incident.account is not None
     people = max(blast.exposed, blast.requested, int(one))

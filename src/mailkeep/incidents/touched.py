@@ -16,7 +16,7 @@ from mailkeep.store.database import Tx
 from . import blast
 from .harm import Harm, Reached, judge
 from .suspects import House
-from .types import Incident, IncidentSettings
+from .types import COUNTS_NOBODY, Incident, IncidentSettings
 
 PAGE = 100  #: accounts on a page, unless more are asked for
 MOST = 500  #: that may be asked for
@@ -67,7 +67,7 @@ async def page(
         after: the account at which the page before ended.
         looked: how many are judged at most; else ``LOOKED``.
     """
-    if incident.subject.kind in {"domain", "mailbox"}:  # they touch no recovery; see ``blast``
+    if incident.subject.kind in COUNTS_NOBODY:
         return Page([], "")
     count = Asked.COMPLETED if asked in _JUDGED else asked
     most = (looked or LOOKED) if asked in _JUDGED else limit

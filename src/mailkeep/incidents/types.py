@@ -19,6 +19,8 @@ class State(enum.StrEnum):
 
 #: Of ``closed_by``: nobody did, it ended by itself.
 UNATTENDED = frozenset({"quiet", "joined"})
+#: Kinds of subject that touch no recovery that could be counted.
+COUNTS_NOBODY = frozenset({"domain", "mailbox"})
 
 
 class Reason(msgspec.Struct, frozen=True):

@@ -195,7 +195,7 @@ class Erasing:
         theirs_ = select(a.c.id).where(a.c.id.in_(person.accounts), a.c["class"] == OPERATOR)
         if await tx.value(theirs_.limit(1)) is not None:
             return "the account is an operator's; `mailkeep operators remove` comes first"
-        since = await incidents.rests_from(tx, self._lead)
+        since = await incidents.rests_from(tx, self._lead, person.accounts)
         if since is not None and await recoveries.asked_since(
             tx, person.accounts, person.addresses, since
         ):

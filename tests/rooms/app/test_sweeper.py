@@ -108,6 +108,19 @@ async def test_what_an_open_incident_counts_stays_until_it_is_closed(
                 opinions="[]",
             )
         )
+        # About a domain nobody is counted, however far it is said to reach back.
+        await tx.run(
+            insert(incidents).values(
+                id="inc_2",
+                subject_kind="domain",
+                subject_id="x.example",
+                state="open",
+                opened_at=tx.now,
+                since=tx.now,
+                said_since=tx.now - 700 * DAY,
+                opinions="[]",
+            )
+        )
     sweeper = _sweeper(database)
     assert await sweeper.step(10) == {"recoveries": 1, "changes": 1}
     assert await sweeper.step(10) == {}

@@ -197,6 +197,33 @@ async def test_the_traces_of_an_open_incident_are_not_erased(house: House) -> No
         await house.database.retrying(lambda tx: ask(tx, person, by="key_1"))
 
 
+@pytest.mark.parametrize(("kind", "name"), [("domain", "x.example"), ("account", "acc_another")])
+async def test_an_incident_that_is_not_about_them_keeps_nobody_from_being_erased(
+    house: House, kind: str, name: str
+) -> None:
+    """One person opens one about a name of DNS that reaches back for two years, and it stays open
+    until somebody closes it."""
+    person = await _person(house, await house.person(ADDRESS))
+    async with house.database.write() as tx:
+        await tx.run(
+            incident_tables.incidents.insert().values(
+                id="inc_1",
+                subject_kind=kind,
+                subject_id=name,
+                state="open",
+                opened_at=tx.now,
+                since=tx.now,
+                said="domain_abused",
+                said_by="key_1",
+                said_at=tx.now,
+                said_since=tx.now - 700 * DAY,
+                opinions="[]",
+            )
+        )
+    ask = house.privacy.erasing.ask
+    await house.database.retrying(lambda tx: ask(tx, person, by="key_1"))
+
+
 async def test_operators_are_not_erased_with_a_key(house: House) -> None:
     account = await house.person(ADDRESS)
     give = house.accounts.administration.set_class

@@ -9,12 +9,14 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.incidents.by_hand import Saying
 from mailkeep.operators import people
 from mailkeep.response import approval
+from mailkeep.response.paging.types import Pager
 from mailkeep.response.types import ActionState, PlaybookSettings
 from mailkeep.store.database import Database
 
 from .conftest import COMPROMISED, Stage
 from .test_actions import _complete, _through, _work
 from .test_attacked import _frozen
+from .test_by_hand import Bell, _open
 
 THIEF, OTHER = "key_ada", "key_ben"
 
@@ -107,3 +109,24 @@ async def test_what_runs_alone_reaches_as_far_as_signs_say(
     assert await _frozen(stage, one)
     assert await _frozen(stage, other)
     assert not await _frozen(stage, long_ago)
+
+
+async def test_who_opens_one_and_takes_it_silences_no_sign(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    """On Monday, about each provider, as if by telephone. On Friday the provider falls."""
+    bell = Bell()
+    stage = Stage(database, keys, pagers=(Pager("one", "elsewhere", bell),))
+    incident, _ = await _open(stage, by=THIEF)
+    async with database.write() as tx:
+        await stage.incidents.take(tx, incident, by=THIEF)
+    await stage.response.desk.step()
+    clock.advance(4 * 86_400)
+    for _ in range(2):
+        await stage.signal({COMPROMISED: 9.0})
+        await stage.response.desk.step()
+        clock.advance(60)
+    assert [title for title, _ in bell.rung] == [
+        "Mailkeep: an incident opened",
+        "Mailkeep: signs now hold an incident that a person opened",
+    ]

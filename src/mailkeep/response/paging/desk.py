@@ -30,7 +30,7 @@ BACKOFF = (5, 15, 30, 60, 120)  #: seconds between tries of one page; the last f
 
 _p = pages
 #: Why Mailkeep pages by itself: what people page for uses none of it up.
-_OWN = [Why.OPENED.value, Why.GRAVER.value, Why.REPEATED.value]
+_OWN = [Why.OPENED.value, Why.GRAVER.value, Why.SIGNED.value, Why.REPEATED.value]
 
 
 class Desk:
@@ -68,8 +68,9 @@ class Desk:
         return tuple(self._pagers.values())
 
     async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
-        """Page when an incident opens, and when something graver is suspected than was paged
-        last."""
+        """Page when an incident opens, when something graver is suspected than was paged last, and
+        when signs begin to hold one that was paged on a person's word alone: else the thief of one
+        key would open one about each provider and take them, before anything is to be seen."""
         fact = recorded.fact
         if not isinstance(fact, IncidentOpened | IncidentUpdated) or not self._pagers:
             return
@@ -79,6 +80,8 @@ class Desk:
             await self._queue(tx, incident, 1, Why.OPENED)
         elif last is not None and gravity(incident) < last:
             await self._queue(tx, incident, await self._rounds(tx, incident.id) + 1, Why.GRAVER)
+        elif last is not None and await self._is_signed_since(tx, incident):
+            await self._queue(tx, incident, await self._rounds(tx, incident.id) + 1, Why.SIGNED)
 
     async def on_closed(self, tx: Tx, recorded: Recorded) -> None:
         """Page when a person ends an incident while something is held: else the thief of one
@@ -225,6 +228,15 @@ class Desk:
             await record(self._database, tx, Paged(incident, pager, row["round"], tries))
         elif over:
             await record(self._database, tx, PageFailed(incident, pager, row["round"], tries))
+
+    async def _is_signed_since(self, tx: Tx, incident: Incident) -> bool:
+        """Whether the first sign came after every page of Mailkeep's own."""
+        if incident.word is None or not any(one.open for one in incident.opinions):
+            return False
+        first = await incidents.first(tx, incident.id, "raised")
+        own = (_p.c.incident_id == incident.id, _p.c.why.in_(_OWN))
+        last = await tx.value(select(func.max(_p.c.at)).where(*own))
+        return first is not None and last is not None and int(last) < first
 
     async def _rounds(self, tx: Tx, incident: str) -> int:
         found = await tx.value(select(func.max(_p.c.round)).where(_p.c.incident_id == incident))

@@ -59,6 +59,7 @@ class Why(enum.StrEnum):
 
     OPENED = "opened"
     GRAVER = "graver"  #: something graver is held than when it was paged last
+    SIGNED = "signed"  #: signs hold now what was paged on a person's word alone
     REPEATED = "repeated"  #: nobody took it
     SECOND = "second"  #: what somebody asked for waits for a second person
     ALONE = "alone"  #: somebody did alone what wants two

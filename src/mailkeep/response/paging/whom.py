@@ -74,6 +74,7 @@ def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) ->
     title = {
         Why.OPENED: "Mailkeep: an incident opened",
         Why.GRAVER: "Mailkeep: an incident became graver",
+        Why.SIGNED: "Mailkeep: signs now hold an incident that a person opened",
         Why.REPEATED: f"Mailkeep: nobody took this incident yet (page {count})",
         Why.SECOND: "Mailkeep: an action waits for a second person",
         Why.ALONE: "Mailkeep: somebody did alone what wants two people",
