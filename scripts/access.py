@@ -83,8 +83,8 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/incidents/{incident}/accounts": _of(
         P.ACCOUNTS_SEE, "ours", "accounts of every incident by their ids; audited"
     ),
-    "GET /v1/incidents/{incident}/notices": _of(
-        P.ACCOUNTS_SEE, "ours", "owners of every incident by their accounts' ids; nothing personal"
+    "POST /v1/incidents/{incident}/notices": _of(
+        P.ACCOUNTS_SEE, "ours", "owners of every incident by their accounts' ids; audited"
     ),
     "POST /v1/incidents/{incident}/exposed": _LISTING,
     "POST /v1/incidents/{incident}/exposed/list": _LISTING,

@@ -1,18 +1,18 @@
 """``mailkeep incidents notices``: which owners were told of an incident, and which were not."""
 
+from collections.abc import Awaitable
 from typing import Annotated
 
 import typer
 
-from mailkeep.app.environment import NoSecrets
 from mailkeep.base.clock import readable
 from mailkeep.base.wording import counted
-from mailkeep.incidents import queries as incidents
-from mailkeep.response import queries, telling
+from mailkeep.response import looking, telling
+from mailkeep.response.services import Response
 from mailkeep.response.telling import Counts, Page
-from mailkeep.store.database import Tx
 
-from .house import DEFAULT_HOME, Home, read, settings
+from .acting import run
+from .house import DEFAULT_HOME, Home
 from .output import Json, result
 
 
@@ -28,18 +28,15 @@ def notices(
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Say which owners were told what happened to their account, by the accounts' ids."""
-    from mailkeep.app.application import Application
+    """Say which owners were told what happened to their account, by the accounts' ids; audited."""
     from mailkeep.http.api.notices import shown
 
-    means = Application(settings(home), home, environ=NoSecrets()).response.means
+    def work(room: Response, by: str) -> Awaitable[tuple[Counts, Page]]:
+        return looking.owners(
+            room.means, incident, by=by, unreached=unreached, after=after, limit=limit
+        )
 
-    async def work(tx: Tx) -> tuple[Counts, Page]:
-        case = queries.case_of(tx, means, await incidents.one(tx, incident))
-        page = telling.page(tx, means, case, unreached=unreached, after=after, limit=limit)
-        return await telling.counts(tx, means, case), await page
-
-    numbers, found = read(home, work)
+    numbers, found = run(home, work)
     result(shown(numbers, found), _text(numbers, found), as_json=as_json)
 
 

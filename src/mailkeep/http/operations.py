@@ -236,8 +236,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("/v1/approvals/{request_id}/refuse", "post"): Operation(
         {200: (incident_out.ApprovalOut,)}, problems=(404, 409)
     ),
-    ("/v1/incidents/{incident}/notices", "get"): Operation(
-        {200: (notices.NoticesOut,)}, query=notices.NoticesIn, problems=(404, 422)
+    ("/v1/incidents/{incident}/notices", "post"): Operation(
+        {200: (notices.NoticesOut,)}, body=(notices.NoticesIn,), problems=(404, *WITH_BODY)
     ),
     ("/v1/incidents/{incident}/notes", "post"): Operation(
         {201: ()}, body=(incidents.NoteIn,), problems=(404, 409, *WITH_BODY)

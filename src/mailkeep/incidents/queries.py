@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY, SECOND, Instant
@@ -106,9 +106,9 @@ async def rests_from(
         lead: seconds before the first sign, as ``IncidentSettings`` says.
         accounts: of these alone; None: of all.
     """
-    counts = [_i.c.subject_kind.not_in(sorted(COUNTS_NOBODY))]
+    counts: list[ColumnElement[bool]] = [_i.c.subject_kind.not_in(sorted(COUNTS_NOBODY))]
     if accounts is not None:
-        counts.append((_i.c.subject_kind != "account") | _i.c.subject_id.in_(sorted(accounts)))
+        counts.append(or_(_i.c.subject_kind != "account", _i.c.subject_id.in_(sorted(accounts))))
     said = func.coalesce(_i.c.said_since, _i.c.since)
     first = await tx.value(
         select(func.min(case((said < _i.c.since, said), else_=_i.c.since))).where(

@@ -18,6 +18,8 @@ from mailkeep.store.migrate import upgrade
 
 from .test_exposed import SETTINGS
 
+ONE, TWO = (f"acc_{number:026}" for number in (1, 2))
+
 
 async def _begin(home: Path) -> str:
     database = Database(f"sqlite:///{home}/mailkeep.db", SystemClock())
@@ -27,7 +29,7 @@ async def _begin(home: Path) -> str:
         about = {"id": incident, "subject_kind": "provider", "subject_id": "a"}
         times = {"state": "open", "opened_at": tx.now, "since": tx.now, "opinions": "[]"}
         await tx.run(insert(incident_tables.incidents).values(about | times))
-        for name in ("acc_1", "acc_2"):
+        for name in (ONE, TWO):
             of = {"incident_id": incident, "contact_point_id": name, "account_id": name}
             more = {"message_id": f"msg_{name}", "what": "half_proven", "at": tx.now}
             await tx.run(insert(tables.notices).values(of | more))
@@ -47,11 +49,11 @@ def test_owners_are_listed_in_pages(tmp_path: Path) -> None:
     incident = asyncio.run(_begin(tmp_path))
     words = ("incidents", "notices", incident)
     text = _run(tmp_path, *words)
-    assert "acc_1  not told" in text
+    assert f"{ONE}  not told" in text
     assert "forgotten: half proven" in text
-    assert "More: --after acc_1" in _run(tmp_path, *words, "--limit", "1")
-    said = json.loads(_run(tmp_path, *words, "--unreached", "--after", "acc_1", "--json"))
-    assert ([one["account"] for one in said["notices"]], said["after"]) == (["acc_2"], None)
+    assert f"More: --after {ONE}" in _run(tmp_path, *words, "--limit", "1")
+    said = json.loads(_run(tmp_path, *words, "--unreached", "--after", ONE, "--json"))
+    assert ([one["account"] for one in said["notices"]], said["after"]) == ([TWO], None)
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")

@@ -35,6 +35,7 @@ BODIES: dict[str, object] = {
     "POST /v1/messages/search": {"recipient": "ada@example.net"},
     "POST /v1/incidents/{incident}/accounts": {"outcome": "lost"},
     "POST /v1/incidents/{incident}/actions/{name}": {"step": "preview"},
+    "POST /v1/incidents/{incident}/notices": {"unreached": True},
     "POST /v1/incidents/{incident}/notes": {"text": "x"},
     "POST /v1/incidents/{incident}/merge": {"into": "inc_x"},
     "POST /v1/incidents/{incident}/close": {"text": "x"},

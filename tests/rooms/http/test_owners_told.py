@@ -2,11 +2,12 @@
 
 from contextlib import aclosing
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from mailkeep.accounts import tables as account_tables
 from mailkeep.base.clock import HOUR
 from mailkeep.base.ids import new_id
+from mailkeep.events.tables import audit
 from mailkeep.mail import tables as mail_tables
 from mailkeep.recovery import tables as recovery_tables
 from mailkeep.response import tables
@@ -76,7 +77,7 @@ async def test_the_api_lists_owners_and_first_of_all_who_was_not_told(house: Hou
     incident = await house.incident()
     told, back, none = await _told(house, incident)
     path = f"/v1/incidents/{incident}/notices"
-    whole = (await house.ask("ada", "GET", path)).json()
+    whole = (await house.ask("ada", "POST", path, {})).json()
     assert (whole["owners"], whole["told"], whole["not_told"], whole["after"]) == (3, 1, 2, None)
     assert [(one["account"], one["told"]) for one in whole["notices"]] == [
         *((told, True), (back, False), (none, False))
@@ -84,19 +85,28 @@ async def test_the_api_lists_owners_and_first_of_all_who_was_not_told(house: Hou
     assert [mail["status"] for one in whole["notices"] for mail in one["mails"]] == [
         *("delivered", "bounced")
     ]
-    first = (await house.ask("ada", "GET", f"{path}?unreached=true&limit=1")).json()
+    first = (await house.ask("ada", "POST", path, {"unreached": True, "limit": 1})).json()
     assert ([one["account"] for one in first["notices"]], first["after"]) == ([back], back)
-    rest = await house.ask("ada", "GET", f"{path}?unreached=true&limit=1&after={back}")
+    rest = await house.ask("ada", "POST", path, {"unreached": True, "limit": 1, "after": back})
     assert ([one["account"] for one in rest.json()["notices"]], rest.json()["after"]) == (
         [none],
         None,
     )
-    for wrong in ("limit=0", "limit=1001", "unreached=perhaps", "who=all"):
-        assert (await house.ask("ada", "GET", f"{path}?{wrong}")).status_code == 422
+    for wrong in ({"limit": 0}, {"limit": 1001}, {"unreached": "perhaps"}, {"who": "all"}):
+        assert (await house.ask("ada", "POST", path, wrong)).status_code == 422
+    # Who takes a list is written down, and no address of a customer's with it, for good.
+    wrong = {"after": "ben@example.net"}
+    for door in (path, f"/v1/incidents/{incident}/accounts"):
+        assert (await house.ask("ada", "POST", door, wrong)).status_code == 422
+    async with house.running.database.read() as tx:
+        acts = [row for row in await tx.all(select(audit)) if row["act"] == "list_owners"]
+    assert len(acts) == 3
+    assert back in acts[-1]["data"]
     # Whoever only looks sees numbers, and no account.
-    assert (await house.ask("eve", "GET", path)).status_code == 403
+    assert (await house.ask("eve", "POST", path, {})).status_code == 403
     assert told not in (await house.ask("eve", "GET", f"/v1/incidents/{incident}")).text
-    assert (await house.ask("ada", "GET", "/v1/incidents/inc_none/notices")).status_code == 404
+    nowhere = "/v1/incidents/inc_none/notices"
+    assert (await house.ask("ada", "POST", nowhere, {})).status_code == 404
 
 
 async def test_the_console_lists_them_too(house: House) -> None:
@@ -105,12 +115,15 @@ async def test_the_console_lists_them_too(house: House) -> None:
     path = f"/console/incidents/{incident}"
     async with aclosing(await sign_in(house, "ada")) as ada:
         page = (await ada.get(f"{path}/notices")).text
+        assert not any(one in page for one in (told, back, none)), "opened, it has numbers alone"
+        page = (await ada.post(f"{path}/notices", data={"who": ""})).text
         assert all(one in page for one in (told, back, none))
-        page = (await ada.get(f"{path}/notices?who=unreached")).text
+        page = (await ada.post(f"{path}/notices", data={"who": "unreached"})).text
         assert told not in page
         assert back in page
         assert "nothing written" in page
-        assert none not in (await ada.get(f"{path}/notices?who=unreached&after={none}")).text
+        rest = {"who": "unreached", "after": none}
+        assert none not in (await ada.post(f"{path}/notices", data=rest)).text
         notify = f"/v1/incidents/{incident}/actions/notify_owners"
         await house.ask("ada", "POST", notify, {"step": "apply"})
         assert f"{path}/notices?who=unreached" in (await ada.get(path)).text

@@ -148,7 +148,7 @@ async def test_so_many_are_looked_at_and_no_more(
     assert (none.accounts, none.after) == ([], of["own"])
     assert _names(of, await _look(stage, Asked.LOST, after=none.after)) == ["taken"]
     async with stage.database.read() as tx:
-        (incident,) = await incident_queries.recent(tx)
+        ((incident,), _) = await incident_queries.page(tx)
         how = (stage.incidents.house, incident, IncidentSettings())
         assert await touched.lost(tx, *how) is None, "too many to look at"
 

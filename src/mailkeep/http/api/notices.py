@@ -3,14 +3,13 @@
 from typing import Annotated
 
 import msgspec
-from litestar import Controller, get
+from litestar import Controller, post
 
 from mailkeep.base.clock import iso
-from mailkeep.http.bearer import authorise
+from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running
-from mailkeep.incidents import queries as incidents
 from mailkeep.operators.permissions import Permission
-from mailkeep.response import queries, telling
+from mailkeep.response import looking, telling
 from mailkeep.response.telling import Counts, Page
 from mailkeep.response.types import OwnerTold
 
@@ -56,25 +55,24 @@ class NoticesOut(msgspec.Struct):
 
 
 class NoticesApi(Controller):
-    """Needs a key with the scope ``operate``: whose an account is stands nowhere here."""
+    """Needs a key with the scope ``operate``, and is audited: whose an account is stands nowhere
+    here."""
 
     path = "/v1/incidents"
     tags = ("incidents",)
 
-    @get("/{incident:str}/notices", summary="Which owners were told")
+    @post("/{incident:str}/notices", status_code=200, summary="Which owners were told")
     async def index(self, request: Incoming, running: Running, incident: str) -> NoticesOut:
-        wanted = strict_json.query(request, NoticesIn)
-        await authorise(request, running, Permission.ACCOUNTS_SEE)
-        means = running.response.means
-        async with running.database.read() as tx:
-            case = queries.case_of(tx, means, await incidents.one(tx, incident))
-            counted = await telling.counts(tx, means, case)
-            found = await telling.page(
-                *(tx, means, case),
-                unreached=wanted.unreached,
-                after=wanted.after,
-                limit=wanted.limit,
-            )
+        await admit(request, running, Permission.ACCOUNTS_SEE)
+        wanted = strict_json.decode(await strict_json.body(request), NoticesIn)
+        by = (await authorise(request, running, Permission.ACCOUNTS_SEE)).id
+        counted, found = await looking.owners(
+            *(running.response.means, incident),
+            by=by,
+            unreached=wanted.unreached,
+            after=wanted.after,
+            limit=wanted.limit,
+        )
         return shown(counted, found)
 
 

@@ -1,12 +1,15 @@
-"""Console page of the owners of an incident's accounts: who was told, and who was not."""
+"""Console page of the owners of an incident's accounts: who was told, and who was not. Opening it
+shows numbers: the list is asked for by a POST, which is in the audit log."""
 
-from litestar import Controller, get
+from litestar import Controller, get, post
 from litestar.response import Template
 
 from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.types import Incident
 from mailkeep.operators.permissions import Permission
-from mailkeep.response import queries, telling
+from mailkeep.response import looking, queries, telling
+from mailkeep.response.telling import Counts, Page
 
 from .operator import Operator, needs
 from .showing import page
@@ -19,23 +22,47 @@ class NoticesPages(Controller):
     include_in_schema = False
 
     @get("/{incident:str}/notices", opt=needs(Permission.ACCOUNTS_SEE))
-    async def show(
+    async def form(
         self, request: Incoming, running: Running, operator: Operator, incident: str
     ) -> Template:
-        means, asked = running.response.means, request.query_params
-        unreached, after = asked.get("who", "") == "unreached", asked.get("after", "")[:40]
+        means = running.response.means
         async with running.database.read() as tx:
             one = await incidents.one(tx, incident)
-            case = queries.case_of(tx, means, one)
-            counted = await telling.counts(tx, means, case)
-            found = await telling.page(tx, means, case, unreached=unreached, after=after)
-        return page(
-            operator,
-            "notices",
-            "/incidents",
-            one=one,
-            counted=counted,
-            found=found,
+            counted = await telling.counts(tx, means, queries.case_of(tx, means, one))
+        unreached = request.query_params.get("who", "") == "unreached"
+        return _page(operator, one, counted, None, unreached=unreached)
+
+    @post("/{incident:str}/notices", status_code=200, opt=needs(Permission.ACCOUNTS_SEE))
+    async def show(self, running: Running, operator: Operator, incident: str) -> Template:
+        unreached = operator.form.get("who", "") == "unreached"
+        after = operator.form.get("after", "")[:40]
+        counted, found = await looking.owners(
+            *(running.response.means, incident),
+            by=operator.actor,
             unreached=unreached,
             after=after,
         )
+        async with running.database.read() as tx:
+            one = await incidents.one(tx, incident)
+        return _page(operator, one, counted, found, unreached=unreached, after=after)
+
+
+def _page(
+    operator: Operator,
+    one: Incident,
+    counted: Counts,
+    found: Page | None,
+    *,
+    unreached: bool,
+    after: str = "",
+) -> Template:
+    return page(
+        operator,
+        "notices",
+        "/incidents",
+        one=one,
+        counted=counted,
+        found=found,
+        unreached=unreached,
+        after=after,
+    )
