@@ -90,8 +90,15 @@ def verify(
         raise BadSettings("--against: no head of an audit chain is in there")
     found = evidence.check(directory, kept, key)
     rests = "a chain that was made anew as a whole would fit too: say --against with a kept head"
-    if kept:
-        rests = counted(len(kept), "head that you kept agrees", "heads that you kept agree")
+    heads = evidence.held(directory, found, kept)
+    if heads is not None:
+        agree = counted(heads.anchors, "head that you kept agrees", "heads that you kept agree")
+        rests = f"{agree}, up to entry {heads.fits}"
+        if heads.fits < found.audit_number:
+            rests += ": what comes after it could have been made anew"
+        if heads.foreign:
+            signed = counted(heads.foreign, "head that you kept is", "heads that you kept are")
+            rests += f"; {signed} signed by another key than the bundle"
     elif found.anchors is not None:
         rests = f"{counted(found.anchors.anchors, 'anchor')} of its house agreed at that time"
         if found.anchors.foreign:
@@ -112,6 +119,7 @@ def verify(
         "audit_number": found.audit_number,
         "audit_hash": found.audit_hash,
         "anchors": found.anchors,
+        "heads": heads,
     }
     # Whoever made the bundle wrote the time and the key: they must not paint over what is said.
     result(document, plain(text), as_json=as_json)

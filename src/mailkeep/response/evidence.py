@@ -187,6 +187,14 @@ def check(directory: Path, kept: Sequence[Anchor] = (), public_key: str = "") ->
     return found
 
 
+def held(directory: Path, found: Manifest, kept: Sequence[Anchor]) -> Compared | None:
+    """What heads that were kept elsewhere say of a bundle that ``check`` let pass: how many of them
+    its key signed, and up to which entry they speak for it; None: there are none."""
+    if not kept:
+        return None
+    return chain.read((directory / ACTS).read_bytes()).against(kept, found.public_key)
+
+
 async def _notices(tx: Tx, means: Means, case: CaseView) -> bytes:
     """The proof of delivery of each owner; empty where nobody began to tell them."""
     if not any(one.name == "notify_owners" and one.result is not None for one in case.actions):

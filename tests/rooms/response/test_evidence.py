@@ -252,6 +252,27 @@ async def test_a_strangers_key_and_heads_are_refused(
         evidence.check(where, [await _head(stage, keys)])
 
 
+async def test_heads_of_another_key_and_entries_after_the_last_are_not_said_to_agree(
+    stage: Stage, keys: KeyRing, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A forger signs a chain of their own, and adds a head of theirs where ours are kept."""
+    await stage.signal({COMPROMISED: 8.5})
+    kept = [await _head(stage, keys)]
+    await _acts(stage, 3)
+    (tmp_path / "other").mkdir()
+    other = KeyRing(tmp_path / "other")
+    kept.append(await _head(stage, other))
+    await _acts(stage, 1)
+    where = await _bundle(stage, other, tmp_path / "b")
+    file = tmp_path / "heads"
+    file.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in kept))
+    verify(where, [file])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 head that you kept agrees, up to entry" in said
+    assert "what comes after it could have been made anew" in said
+    assert "1 head that you kept is signed by another key than the bundle" in said
+
+
 async def test_a_bundle_of_an_older_version_still_checks_out(
     stage: Stage, keys: KeyRing, tmp_path: Path
 ) -> None:
