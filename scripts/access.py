@@ -101,6 +101,7 @@ DOORS: Mapping[str, Door] = {
     "POST /v1/cutovers/{cutover}/pause": _of(
         P.PROVIDERS_CHANGE, "ours", "holds one up; none is begun or taken back by a key"
     ),
+    "GET /v1/offboardings": _of(P.PROVIDERS_SEE, "ours", "every provider that is left"),
     "GET /v1/approvals": _SIGNS,
     "POST /v1/approvals/{request_id}/approve": _of(
         P.ACTIONS_APPROVE, "ours", "what another key asked for"
