@@ -213,7 +213,8 @@ class ByHand:
             if name not in {"", alone.id}:
                 raise Invalid(f"{saying.hypothesis.value} is about no one of many", field="subject")
             return alone
-        if kind == "provider" and name not in self._room.house.parties:
+        # One that was left knows what it was given, and telephones as well when it falls.
+        if kind == "provider" and self._room.house.party(name) is None:
             raise NotFound("no provider of that name", field="subject")
         if kind == "account":
             await accounts.account(tx, name)

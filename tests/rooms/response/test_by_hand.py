@@ -1,6 +1,8 @@
 """An incident that a person opens, on both engines: it counts, wakes and is reported as any other,
 and what is done on a person's word wants two."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 
@@ -243,3 +245,23 @@ async def test_it_is_about_what_there_is_and_bounded(stage: Stage) -> None:
     with pytest.raises(TooMany):
         await _open(stage)
     assert (await _open(stage, by="opr_2"))[1]
+
+
+async def test_a_provider_that_was_left_telephones_as_well(
+    stage: Stage, clock: ManualClock
+) -> None:
+    """It fell while it carried our mail, and found out when that was long over."""
+    await stage.owner("ada@example.net")
+    await stage.ask("ada@example.net")
+    one, _ = await _went(stage)
+    house = stage.incidents.house
+    rest = {name: party for name, party in house.parties.items() if name != one}
+    left = replace(house, parties=rest, left={one: house.parties[one]})
+    stage.incidents.house = left
+    means = stage.response.means
+    clock.advance(60 * 86_400)
+    incident, new = await _open(stage, one, days=61)
+    assert new
+    async with stage.database.read() as tx:
+        case = await queries.case(tx, replace(means, house=left), incident)
+    assert (case.blast.requested, case.suspects) == (1, (one,))
