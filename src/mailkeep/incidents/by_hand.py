@@ -4,9 +4,10 @@ no log.
 Attacks met here: the thief of one responder's key or session opens incidents to frighten owners,
 to wear out those who are rung, or to hide what was read. So no action rests on a person's word
 without two people (``response.approval``), it is never enough for an automatic one, one person
-opens a few a day, and nothing makes a window smaller than what signs say of it. Every word has a
-reason, which stands in the timeline, and is audited; the reason stays out of the audit chain and of
-events, as notes do.
+opens a few a day and says little more: a window that changes all the time would keep two people
+from agreeing to anything. And nothing makes a window smaller than what signs say of it. Every word
+has a reason, which stands in the timeline, and is audited; the reason stays out of the audit chain
+and of events, as notes do.
 """
 
 import re
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .services import Incidents
 
 EACH_DAY = 10  #: incidents that one person opens in a day
+WORDS_EACH_DAY = 30  #: windows that one person sets in a day, and what they say besides
 REACH = 730 * DAY  #: how far back a window may begin
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
@@ -77,7 +79,7 @@ class ByHand:
         Raises:
             NotFound: no such provider or account.
             Invalid: no reason, or a window that cannot be.
-            TooMany: one person opens ``EACH_DAY`` a day.
+            TooMany: one person opens ``EACH_DAY`` a day, and says ``WORDS_EACH_DAY`` besides.
             Conflict: it was opened in this moment; say it again.
         """
         subject = await self._subject(tx, saying)
@@ -117,12 +119,14 @@ class ByHand:
             NotFound: no such incident.
             Conflict: it is closed.
             Invalid: no reason, or a window that is smaller than what signs say.
+            TooMany: one person says ``WORDS_EACH_DAY`` a day.
         """
         found = await queries.one(tx, incident, lock=True)
         if found.state is State.CLOSED:
             raise Conflict("this incident is closed")
         reason = prose(reason, "reason")
         check(tx.now, since, until)
+        await self._few(tx, by)
         first = int(await tx.value(select(_i.c.since).where(_i.c.id == incident)) or 0)
         if since is not None and since > first:
             raise Invalid(
@@ -143,6 +147,7 @@ class ByHand:
     async def _add(self, tx: Tx, found: Incident, saying: Saying, reason: str, by: str) -> None:
         """Say it of an incident that is open: the graver of what was said stands, and the wider
         window."""
+        await self._few(tx, by)
         before = found.word
         said = saying.hypothesis
         since, until = saying.since, saying.until
@@ -227,6 +232,11 @@ class ByHand:
         found = await tx.value(select(func.count()).select_from(_i).where(*mine))
         if int(found or 0) >= EACH_DAY:
             raise TooMany(f"you opened {EACH_DAY} incidents within a day", retry_after=3600)
+
+    async def _few(self, tx: Tx, by: str) -> None:
+        said = await audit.acts(tx, {"set_window", "say_incident"}, tx.now - DAY, by)
+        if len(said) >= WORDS_EACH_DAY:
+            raise TooMany(f"you said {WORDS_EACH_DAY} things within a day", retry_after=3600)
 
 
 def check(

@@ -4,9 +4,9 @@ others agreed to, nor for what runs alone."""
 import pytest
 
 from mailkeep.base.clock import DAY, ManualClock
-from mailkeep.base.errors import Conflict
+from mailkeep.base.errors import Conflict, TooMany
 from mailkeep.base.keys import KeyRing
-from mailkeep.incidents.by_hand import Saying
+from mailkeep.incidents.by_hand import WORDS_EACH_DAY, Saying
 from mailkeep.operators import people
 from mailkeep.response import approval
 from mailkeep.response.paging.types import Pager
@@ -130,3 +130,17 @@ async def test_who_opens_one_and_takes_it_silences_no_sign(
         "Mailkeep: an incident opened",
         "Mailkeep: signs now hold an incident that a person opened",
     ]
+
+
+async def test_a_window_does_not_change_all_the_time(stage: Stage, clock: ManualClock) -> None:
+    """Else nothing that goes by it could be agreed to: its warnings would be others each time."""
+    await stage.signal({COMPROMISED: 8.5})
+    for number in range(WORDS_EACH_DAY):
+        await _widen(stage, 1 + number)
+    with pytest.raises(TooMany):
+        await _widen(stage)
+    with pytest.raises(TooMany):
+        await _open(stage, by=THIEF, days=3)
+    await _open(stage, by=OTHER, days=3)
+    clock.advance(86_401)
+    await _widen(stage)
