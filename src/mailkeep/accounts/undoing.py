@@ -85,10 +85,7 @@ async def changed(tx: Tx, accounts: Sequence[str], since: Instant) -> list[str]:
 async def plan(tx: Tx, account: str, since: Instant, until: Instant) -> Plan:
     """What is to be undone of what was begun between two instants and has settled. What a second
     factor from before attests stands."""
-    rows = await tx.all(
-        select(_h).where(_h.c.account_id == account, *_settled(since), _h.c.at <= until)
-    )
-    rows = [row for row in rows if not await _attested(tx, row, since)]
+    rows = await _doubted(tx, account, since, until)
     ids = {row["id"] for row in rows}
     added = {row["contact_point_id"] for row in rows if row["what"] == ChangeKind.ADDED}
     there = await queries.contact_points(tx, account)
@@ -110,6 +107,24 @@ async def plan(tx: Tx, account: str, since: Instant, until: Instant) -> Plan:
     stay = [one for one in there if one.counts and one.id not in off]
     bare = bool(off) and not stay and not back
     return Plan(tuple(sorted(ids)), tuple(off), tuple(back.values()), elsewhere, bare)
+
+
+async def strange(tx: Tx, account: str, since: Instant, until: Instant) -> frozenset[str]:
+    """The addresses (pseudonyms) that ``plan`` takes off, and those that were taken off before, or
+    that whoever added them removed again: a recovery at one of them is not its owner's."""
+    rows = await _doubted(tx, account, since, until)
+    ids = {row["id"] for row in rows}
+    added = {row["contact_point_id"] for row in rows if row["what"] == ChangeKind.ADDED}
+    found, before = set(), set()
+    for row in await tx.all(select(_p.c.id, _p.c.address_key).where(_p.c.account_id == account)):
+        if row["id"] in added:
+            found.add(row["address_key"])
+    for row in await tx.all(select(_f).where(_f.c.account_id == account)):
+        if row["id"] in added or row["cause"]:
+            found.add(row["address_key"])
+        elif row["change_id"] in ids:
+            before.add(row["address_key"])
+    return frozenset(found - before)
 
 
 async def carry_out(database: Database, tx: Tx, account: str, found: Plan, cause: str) -> None:
@@ -149,6 +164,14 @@ async def forget(tx: Tx, before: Instant, limit: int) -> int:
     """Forget addresses that were removed before an instant; returns how many."""
     old = select(_f.c.id).where(_f.c.removed_at < before).order_by(_f.c.removed_at).limit(limit)
     return await tx.run(delete(_f).where(_f.c.id.in_(old)))
+
+
+async def _doubted(tx: Tx, account: str, since: Instant, until: Instant) -> list[RowMapping]:
+    """The settled changes of addresses that were begun between two instants, but for those that a
+    second factor from before attests."""
+    of = (_h.c.account_id == account, *_settled(since), _h.c.at <= until)
+    rows = await tx.all(select(_h).where(*of))
+    return [row for row in rows if not await _attested(tx, row, since)]
 
 
 def _settled(since: Instant) -> tuple[ColumnElement[bool], ...]:

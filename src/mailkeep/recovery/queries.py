@@ -139,11 +139,21 @@ async def taken_until(tx: Tx, account: str, since: Instant) -> Instant:
 
 
 async def regained(
-    tx: Tx, account: str, providers: Set[str], since: Instant, until: Instant
+    tx: Tx,
+    account: str,
+    providers: Set[str],
+    since: Instant,
+    until: Instant,
+    *,
+    but: Collection[str] = (),
 ) -> Instant | None:
     """When an account was first recovered after a window, and not denied, without a proof that went
     through ``providers`` in it; None: it was not. One with such a proof may be completed after the
-    window too, by whoever had read it before."""
+    window too, by whoever had read it before.
+
+    Args:
+        but: addresses (pseudonyms) at which it does not count: whoever added one reads both proofs.
+    """
     doubtful = exists().where(_p.c.recovery_id == _r.c.id, _through(providers, since, until))
     found = await tx.value(
         select(func.min(_r.c.ended_at)).where(
@@ -151,6 +161,7 @@ async def regained(
             _r.c.state == "completed",
             _r.c.ended_at > until,
             _r.c.why.is_(None),
+            _r.c.address_key.not_in(sorted(but)),
             ~doubtful,
         )
     )

@@ -11,7 +11,7 @@ from mailkeep.response.types import Preview
 
 from .conftest import COMPROMISED, Stage
 from .test_actions import BY, _apply, _bind, _complete, _through
-from .test_attacked import _frozen, _undo
+from .test_attacked import _frozen, _password, _set_password, _undo
 from .test_securing import _targeted
 
 OWNERS, THIEFS, THIRD = "ada@example.net", "eve@example.org", "ada@example.org"
@@ -224,3 +224,31 @@ async def test_an_address_that_was_removed_and_added_again_is_not_taken_off(
     again = await _apply(stage, "secure_accounts")
     assert "taken_off" not in (again.result or {})
     assert await _reached(stage, account) == [OWNERS]
+
+
+async def test_a_thief_who_recovers_once_more_at_their_own_address_is_not_the_owner(
+    stage: Stage, clock: ManualClock
+) -> None:
+    """After the cut, over routes that nobody suspects: both proofs go to the thief all the same."""
+    account = await _robbed(stage, clock)
+    await stage.signal({COMPROMISED: 8.5}, age=30 * 3600)
+    await _apply(stage, "cut_provider")
+    clock.advance(60)
+    await _complete(stage, await _through(stage, THIEFS, "c"))
+    thiefs = await _set_password(stage, account)
+    clock.advance(60)
+    done = await _apply(stage, "secure_accounts")
+    assert await _frozen(stage, account)
+    assert (done.result or {})["frozen"] == 1
+    assert await _password(stage, account) not in {thiefs, None}
+    assert await _reached(stage, account) == [OWNERS]
+    # Applied once more it has nothing to add, and its owner comes back.
+    await _apply(stage, "secure_accounts")
+    assert await _password(stage, account) != thiefs
+    clock.advance(25 * 3600)
+    await _complete(stage, await _through(stage, OWNERS, "c"))
+    kept = await _set_password(stage, account)
+    clock.advance(60)
+    await _apply(stage, "secure_accounts")
+    assert not await _frozen(stage, account)
+    assert await _password(stage, account) == kept

@@ -199,7 +199,15 @@ async def _back(at: At, account: str) -> Instant | None:
     """When its owner came back in, by proofs that count more than those in doubt; None: not yet."""
     case = at.case
     if case.suspects:
-        return await recovery.regained(at.tx, account, case.suspects, case.since, case.until)
+        window = (case.since, case.until)
+        began = await recovery.doubted_since(at.tx, account, case.suspects, *window)
+        # Over a route that nobody suspects, both proofs go to an address that a thief added.
+        theirs = (
+            frozenset[str]()
+            if began is None
+            else await undoing.strange(at.tx, account, began, at.tx.now)
+        )
+        return await recovery.regained(at.tx, account, case.suspects, *window, but=theirs)
     if case.incident.account is not None:
         return None
     # No route is suspected: what counts more is a recovery that began after this had first ended
