@@ -1,6 +1,9 @@
 """The thief of one key says from when to when it was, and gains nothing by it: neither for what
 others agreed to, nor for what runs alone."""
 
+import importlib
+import inspect
+
 import pytest
 
 from mailkeep.base.clock import DAY, ManualClock
@@ -9,6 +12,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.incidents.by_hand import WORDS_EACH_DAY, Saying
 from mailkeep.operators import people
 from mailkeep.response import approval
+from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.paging.types import Pager
 from mailkeep.response.types import ActionState, PlaybookSettings
 from mailkeep.store.database import Database
@@ -144,3 +148,12 @@ async def test_a_window_does_not_change_all_the_time(stage: Stage, clock: Manual
     await _open(stage, by=OTHER, days=3)
     clock.advance(86_401)
     await _widen(stage)
+
+
+def test_every_action_that_goes_by_the_window_says_so() -> None:
+    """One that does not would reach further than was agreed to, without a word."""
+    for name, action in ACTIONS.items():
+        module = importlib.import_module(f"mailkeep.response.actions.{name}")
+        text = inspect.getsource(module)
+        goes = any(word in text for word in ("case.since", "case.until", "touched(at"))
+        assert action.by_window == goes or name == "distrust_events", name

@@ -63,4 +63,5 @@ ACTION = Action(
     about=("provider", "campaign", "account"),
     undo=undo,
     says="Owners of accounts that were touched add a second factor at their next sign-in.",
+    by_window=True,
 )
