@@ -19,9 +19,10 @@ from mailkeep.base.errors import Conflict, NotAllowed, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.events.log import record
-from mailkeep.incidents.types import Incident
+from mailkeep.incidents.types import Incident, Reach
 from mailkeep.operators import people
 from mailkeep.store.database import Tx
+from mailkeep.watch.types import Hypothesis
 
 from .actions.port import Action, Case, Means
 from .events import ActionAsked, ActionDecided
@@ -30,6 +31,8 @@ from .paging.types import Why
 from .refusing import whose
 from .tables import approvals
 from .types import Approval, Asked, Preview, Step
+
+_GRAVITY = {one: rank for rank, one in enumerate(Hypothesis)}
 
 _p = approvals
 
@@ -51,14 +54,15 @@ class Approvals:
         preview says that a person must have seen its warnings. Else the thief of one session would
         let providers rest until no reset has its two routes.
 
-        So does every action while a person's word holds the incident or sets its window, unless the
-        settings want two people for nothing. Else that thief would open one that reaches back for
-        years, and frighten everybody in it.
+        So does every action while a person's word alone holds the incident, and while it sets its
+        window every one that goes by that, unless the settings want two people for nothing. Else
+        that thief would open one that reaches back for years, and frighten everybody in it. The
+        others rest on signs as before: else a word would keep one person from what helps at once.
         """
         named = self._means.settings.two_people
         if named is not None:
-            return action.name in named or (bool(named) and incident.word is not None)
-        worded = incident.word is not None
+            return action.name in named or (bool(named) and _is_worded(action, incident))
+        worded = _is_worded(action, incident)
         return action.dangerous or worded or (preview is not None and preview.needs_person)
 
     async def ask(
@@ -187,6 +191,14 @@ class Approvals:
                 if over
                 else "it was decided already"
             )
+
+
+def _is_worded(action: Action, incident: Incident) -> bool:
+    """Whether what an action does rests on what a person says, and on no sign."""
+    said = incident.said
+    signs = [one.hypothesis for one in incident.opinions if one.open]
+    graver = said is not None and all(_GRAVITY[said] < _GRAVITY[one] for one in signs)
+    return graver or (action.by_window and incident.reach != Reach())
 
 
 _VERB = {Step.APPLY: "asked for", Step.UNDO: "to be taken back", Step.LIST: "asked for"}

@@ -17,7 +17,7 @@ from mailkeep.response.paging.types import Pager
 from mailkeep.response.types import ActionState, PlaybookSettings
 from mailkeep.store.database import Database
 
-from .conftest import COMPROMISED, Stage
+from .conftest import COMPROMISED, SILENT, Stage
 from .test_actions import _complete, _through, _work
 from .test_attacked import _frozen
 from .test_by_hand import Bell, _open
@@ -148,6 +148,25 @@ async def test_a_window_does_not_change_all_the_time(stage: Stage, clock: Manual
     await _open(stage, by=OTHER, days=3)
     clock.advance(86_401)
     await _widen(stage)
+
+
+async def test_a_word_keeps_nobody_from_what_signs_call_for(
+    database: Database, keys: KeyRing
+) -> None:
+    """One person is awake, and the thief has said something of every incident."""
+    stage = Stage(database, keys, two_people=None)
+    await stage.signal({COMPROMISED: 9.0})
+    await _widen(stage)
+    await _open(stage, hypothesis=SILENT, by=THIEF)
+    one = await stage.only()
+    needed = stage.response.approvals.needed
+    assert not needed(ACTIONS["revoke_recoveries"], one)
+    assert needed(ACTIONS["notify_owners"], one), "it goes by the window"
+    await stage.signal({SILENT: 9.0}, "b")
+    silent = next(each for each in await stage.all() if each.subject.id == "b")
+    await _open(stage, "b", by=THIEF)
+    said = next(each for each in await stage.all() if each.id == silent.id)
+    assert needed(ACTIONS["revoke_recoveries"], said), "that it is compromised is a word alone"
 
 
 def test_every_action_that_goes_by_the_window_says_so() -> None:
