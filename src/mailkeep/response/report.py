@@ -162,12 +162,10 @@ def _read(case: CaseView) -> list[Section]:
         names = ", ".join(content.assumed)
         assumed = f" For how long {names} keeps mail is not said; {ASSUMED} days are counted."
     addresses = counted(content.addresses, "address", "addresses")
+    since, then = clock(content.since)[:10], f"as counted {clock(content.as_of)}"
     could = Section(
         "Mail that could be read",
-        (
-            f"From {clock(content.since)[:10]}, contents and all: to {addresses}, as counted "
-            f"{clock(content.as_of)}.{assumed}",
-        ),
+        (f"From {since}, contents and all: to {addresses}, {then}.{assumed}",),
         Table(
             ("stream", "addresses", "mails"),
             tuple((one.stream, str(one.addresses), str(one.mails)) for one in content.streams),
