@@ -62,7 +62,7 @@ def close(
         await room.means.incidents.close(tx, incident, reason, by=by)
         return owed((*case.mail, *case.security, *duties))
 
-    left = [one.text for one in write(home, work)]
+    left = [f"{one.text} ({one.detail})" if one.detail else one.text for one in write(home, work)]
     lines = [f"It is closed; `mailkeep incidents report {incident}` has the whole."]
     lines += ["Still to do:", *(f"  [ ] {plain(one)}" for one in left)] if left else []
     document = {"incident": incident, "state": "closed", "reason": reason, "owed": left}

@@ -63,7 +63,7 @@ def test_an_incident_goes_to_its_closing_report_at_the_shell(tmp_path: Path, inc
     _run(tmp_path, "note", incident, "their support confirms a break-in")
     said = _run(tmp_path, "close", incident, "--reason", "keys changed, account reopened")
     assert "Still to do:\n" in said
-    assert "\n  [ ] a carries mail again, or was replaced\n" in said
+    assert "\n  [ ] Mail goes out over it (0 accepted since this opened)\n" in said
     report = _run(tmp_path, "report", incident)
     assert report.startswith("# ")
     for said in ("their support confirms a break-in", "keys changed, account reopened"):
