@@ -211,7 +211,9 @@ class ByHand:
             if name not in {"", alone.id}:
                 raise Invalid(f"{saying.hypothesis.value} is about no one of many", field="subject")
             return alone
-        if kind == "provider" and name not in self._room.house.parties:
+        house = self._room.house
+        # One that was left for good knows what it was given: it can be broken into years later.
+        if kind == "provider" and name not in house.parties and name not in house.left:
             raise NotFound(
                 "no provider of that name; `mailkeep providers list` names them", field="subject"
             )

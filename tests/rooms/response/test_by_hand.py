@@ -2,7 +2,7 @@
 and what is done on a person's word wants two."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from mailkeep.base.clock import DAY, HOUR, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
@@ -10,6 +10,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.incidents.by_hand import EACH_DAY, Saying
 from mailkeep.incidents.types import State
 from mailkeep.mail import services as mail
+from mailkeep.mail import tables as mail_tables
 from mailkeep.recovery import tables as recovery_tables
 from mailkeep.response import hands, queries
 from mailkeep.response.actions.catalogue import ACTIONS
@@ -243,3 +244,26 @@ async def test_it_is_about_what_there_is_and_bounded(stage: Stage) -> None:
     with pytest.raises(TooMany):
         await _open(stage)
     assert (await _open(stage, by="opr_2"))[1]
+
+
+async def test_a_provider_that_was_left_is_spoken_of_as_well(
+    database: Database, keys: KeyRing
+) -> None:
+    """Years later it is broken into: it carries nothing, and knows whom we wrote to."""
+    stage = Stage(database, keys, left={"gone": "house_a"})
+    async with database.write() as tx:
+        given = {"stream": "alert", "day": 1, "first_at": 1, "last_at": 1, "count": 1}
+        for who in ("adr_1", "adr_2"):
+            row = {"address_id": who, "provider": "gone", **given}
+            await tx.run(insert(mail_tables.exposures).values(**row))
+    incident, new = await _open(stage, "gone", days=3)
+    assert new
+    case = await _case(stage, incident)
+    assert case.blast.exposed == 2
+    assert "gone" in case.suspects
+    for name, action in ACTIONS.items():
+        if "provider" in action.about:
+            async with database.write() as tx:
+                await stage.response.preview(tx, incident, name, by="opr_1")
+    with pytest.raises(NotFound):
+        await _open(stage, "never")
