@@ -31,7 +31,7 @@ from mailkeep.events import log
 from mailkeep.http import server
 from mailkeep.incidents.answers import Answers
 from mailkeep.incidents.types import IncidentSettings
-from mailkeep.mail import api_keys
+from mailkeep.mail import api_keys, bodies
 from mailkeep.store.migrate import upgrade
 from mailkeep.watch import tables
 from mailkeep.watch.events import SignalRaised
@@ -123,8 +123,9 @@ async def house() -> AsyncIterator[tuple[str, str, dict[str, str]]]:
 
 
 async def _signs(running: Application) -> None:
-    """Signs that open nothing, and what others told."""
+    """Signs that open nothing, what others told, and what an open incident makes of a provider."""
     async with running.database.write() as tx:
+        await bodies.doubt(tx, PROVIDERS[:1])
         about = provider_subject("postmark")
         whole = {Hypothesis.PROVIDER_COMPROMISED: 6.5}
         words = "mail of others came to 1 address(es) that only postmark was given"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mailkeep.app.environment import NoSecrets
+from mailkeep.incidents.tracks import Item, owed
 from mailkeep.mail import queries as mail
 from mailkeep.response import queries, report
 from mailkeep.response.services import Response
@@ -55,9 +56,14 @@ def close(
 ) -> None:
     """Close an incident and its parts, and say why. What was done about it stays done."""
 
-    async def work(room: Response, tx: Tx, by: str) -> None:
+    async def work(room: Response, tx: Tx, by: str) -> tuple[Item, ...]:
+        case = await queries.case(tx, room.means, incident)
+        duties = case.deadline.items if case.deadline else ()
         await room.means.incidents.close(tx, incident, reason, by=by)
+        return owed((*case.mail, *case.security, *duties))
 
-    write(home, work)
-    text = f"It is closed; `mailkeep incidents report {incident}` has the whole."
-    result({"incident": incident, "state": "closed", "reason": reason}, text, as_json=as_json)
+    left = [f"{one.text} ({one.detail})" if one.detail else one.text for one in write(home, work)]
+    lines = [f"It is closed; `mailkeep incidents report {incident}` has the whole."]
+    lines += ["Still to do:", *(f"  [ ] {plain(one)}" for one in left)] if left else []
+    document = {"incident": incident, "state": "closed", "reason": reason, "owed": left}
+    result(document, "\n".join(lines), as_json=as_json)

@@ -65,8 +65,15 @@ def plan(
     known = settings(home)
 
     house = moving.house(known, SystemClock())
-    gate = read(home, lambda tx: offboarding.against(tx, house, name))
-    warnings = [] if gate is None else [f"{gate.meaning} Next: {gate.next}."]
+
+    async def against(tx: Tx) -> list[str]:
+        gate = await offboarding.against(tx, house, name)
+        streams = [] if hostile else await offboarding.carries(tx, house, name)
+        moved = f"It still carries {', '.join(streams)}. Next: move its mail (mailkeep cutover)."
+        routes = [] if gate is None else [f"{gate.meaning} Next: {gate.next}."]
+        return [*([moved] if streams else []), *routes]
+
+    warnings = read(home, against)
     rows = [("due", "by", "item", "what")]
     rows += [(iso(one.due_at)[:10], one.how.value, one.name, one.text) for one in items]
     documents = [

@@ -10,7 +10,7 @@ from mailkeep.base.clock import when
 from mailkeep.incidents import duties
 from mailkeep.incidents.by_hand import Saying
 from mailkeep.incidents.types import Duty
-from mailkeep.incidents.words import instant
+from mailkeep.incidents.words import between, instant
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.types import Hypothesis
 
@@ -73,7 +73,7 @@ def window(
 
     write(home, work)
     document = {"incident": incident, "since": when(start), "until": when(end)}
-    result(document, "The window is set.", as_json=as_json)
+    result(document, f"The window is set: {between(start, end)}.", as_json=as_json)
 
 
 def regulator(

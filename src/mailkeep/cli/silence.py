@@ -41,13 +41,12 @@ def silence(
     settings = watch_settings(home, needed=log is None, quiet=as_json)
     progress = Progress("falling silent", quiet=as_json)
     found = silenced(facts, through, settings, times, lasts, progress.at)
-    progress.say("done")
     if not found:
         raise Invalid(
             f"the log is too short: of it a quarter is for learning, and {within} comes after each"
-            " moment; try a smaller --within",
-            field="within",
+            " moment; try a smaller --within"
         )
+    progress.say("done")
     names = sorted({one.provider for one in found})
     head = ("provider", "noticed", "in the median", "at worst", "mails meanwhile", "by")
     rows = [head, *(_row(name, [one for one in found if one.provider == name]) for name in names)]

@@ -85,9 +85,9 @@ class Offboarding:
         name = leaving.provider
         if name not in self._house.providers:
             raise Invalid(f"no provider {name!r}", field="provider")
-        carries = await self._carries(tx, name)
-        if carries and not hostile:
-            raise Conflict(f"{name} still carries {', '.join(carries)}: move it first (cutover)")
+        streams = await carries(tx, self._house, name)
+        if streams and not hostile:
+            raise Conflict(f"{name} still carries {', '.join(streams)}: move it first (cutover)")
         before = await view(tx, name, lock=True)
         if before is not None and before.done_at is not None:
             await self._forget(tx, before)
@@ -162,8 +162,8 @@ class Offboarding:
         found = await self._get(tx, provider)
         if found.done_at is not None:
             raise Conflict(f"{provider} was left by {iso(found.done_at)}: begin anew")
-        if carries := await self._carries(tx, provider):
-            raise Conflict(f"{provider} carries {', '.join(carries)}: move it first (cutover)")
+        if streams := await carries(tx, self._house, provider):
+            raise Conflict(f"{provider} carries {', '.join(streams)}: move it first (cutover)")
         if any(one.name == item and one.due_at > tx.now for one in found.items):
             raise Conflict(f"{item} is not due yet: see `mailkeep offboard status`")
         return found
@@ -213,7 +213,7 @@ class Offboarding:
                 await mail_services.cut_off(
                     self._database, tx, name, by=found.by, reason=reason, since=tx.now - HOUR
                 )
-            elif item.name in HARM and await self._carries(tx, name):
+            elif item.name in HARM and await carries(tx, self._house, name):
                 continue  # somebody gave it mail again: it stays open, and is seen
             elif item.name == "events":
                 await mail_services.distrust(self._database, tx, name, by=found.by, reason=reason)
@@ -254,24 +254,25 @@ class Offboarding:
                 .on_conflict_do_update(index_elements=["offboarding_id", "name"], set_=values)
             )
 
-    async def _carries(self, tx: Tx, provider: str) -> list[str]:
-        """The streams in which a provider has weight, or is kept warm."""
-        if provider in await mail.cut(tx):
-            return []
-        return [
-            name
-            for name, stream in self._house.streams.items()
-            if any(
-                route.provider == provider and (route.weight > 0 or route.warm > 0)
-                for route in await shifting.routes(tx, stream)
-            )
-        ]
-
     async def _get(self, tx: Tx, provider: str) -> OffboardingView:
         found = await view(tx, provider, lock=True)
         if found is None:
             raise NotFound(f"{provider} is not being left", field="provider")
         return found
+
+
+async def carries(tx: Tx, house: House, provider: str) -> list[str]:
+    """The streams in which a provider has weight, or is kept warm: it is left only without any."""
+    if provider in await mail.cut(tx):
+        return []
+    return [
+        name
+        for name, stream in house.streams.items()
+        if any(
+            route.provider == provider and (route.weight > 0 or route.warm > 0)
+            for route in await shifting.routes(tx, stream)
+        )
+    ]
 
 
 async def against(tx: Tx, house: House, provider: str) -> Gate | None:

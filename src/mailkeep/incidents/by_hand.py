@@ -30,7 +30,7 @@ from . import queries
 from .events import IncidentContained, IncidentOpened, IncidentUpdated
 from .tables import incidents
 from .types import Incident, State, Word
-from .words import TITLES, clock, prose
+from .words import TITLES, between, clock, prose
 
 if TYPE_CHECKING:
     from .services import Incidents
@@ -178,9 +178,7 @@ class ByHand:
         """The window in words of ours, apart from what the person wrote."""
         if word.since is None and word.until is None:
             return
-        since = "the first sign" if word.since is None else clock(word.since)
-        until = "the cut, or now" if word.until is None else clock(word.until)
-        await self._room.enter(tx, incident, "window", f"from {since} to {until}", by=by)
+        await self._room.enter(tx, incident, "window", between(word.since, word.until), by=by)
 
     async def _insert(
         self, tx: Tx, incident: str, subject: Subject, saying: Saying, by: str
@@ -218,9 +216,12 @@ class ByHand:
             if name not in {"", alone.id}:
                 raise Invalid(f"{saying.hypothesis.value} is about no one of many", field="subject")
             return alone
-        # One that was left knows what it was given, and telephones as well when it falls.
-        if kind == "provider" and self._room.house.party(name) is None:
-            raise NotFound("no provider of that name", field="subject")
+        house = self._room.house
+        # One that was left for good knows what it was given: it can be broken into years later.
+        if kind == "provider" and name not in house.parties and name not in house.left:
+            raise NotFound(
+                "no provider of that name; `mailkeep providers list` names them", field="subject"
+            )
         if kind == "account":
             await accounts.account(tx, name)
         elif kind != "provider" and not _NAME.fullmatch(name):

@@ -183,6 +183,13 @@ def told(incident: Incident) -> str:
     return f"{what}{since}{until}, as said {clock(word.at)}"
 
 
+def between(since: Instant | None, until: Instant | None) -> str:
+    """A window that a person sets, with what stands where they leave an end out."""
+    begins = "the first sign" if since is None else clock(since)
+    ends = "the cut, or now" if until is None else clock(until)
+    return f"from {begins} to {ends}"
+
+
 def suspicion(hypothesis: Hypothesis, name: str, log_odds: float) -> str:
     """The sentence about something that may be going on, whether or not it is held."""
     text = _said(hypothesis, name, log_odds)

@@ -6,9 +6,9 @@ import datetime
 import hashlib
 
 import msgspec
-from sqlalchemy import delete, desc, insert, select, update
+from sqlalchemy import delete, desc, func, insert, select, update
 
-from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.clock import DAY, SECOND, Instant, iso
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.events import audit
 from mailkeep.store.database import Database, Tx
@@ -116,7 +116,9 @@ async def as_of(tx: Tx, at: Instant) -> ThreatModel:
     """The model that held at an instant. Raises ``NotFound``."""
     row = await tx.one(select(_m).where(_m.c.at <= at).order_by(desc(_m.c.at)).limit(1))
     if row is None:
-        raise NotFound("no threat model was kept before that day")
+        first = await tx.value(select(func.min(_m.c.at)))
+        since = "" if first is None else f"; the first is of {iso(first)[:10]}"
+        raise NotFound(f"no threat model was kept before that day{since}")
     return msgspec.json.decode(row["document"], type=ThreatModel)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from mailkeep.base.clock import Instant
+from mailkeep.base.wording import counted
 from mailkeep.incidents.content import ASSUMED
 from mailkeep.incidents.regulator import answered
 from mailkeep.incidents.tracks import Item
@@ -92,7 +93,8 @@ def markdown(report: Written) -> str:
     """As Markdown."""
     out = [f"# {_md(report.title)}", "", *map(_md, report.lines)]
     for one in report.sections:
-        out += ["", f"## {_md(one.title)}", "", *map(_md, one.lines)]
+        out += ["", f"## {_md(one.title)}"]
+        out += ["", *map(_md, one.lines)] if one.lines else []
         if one.picture:
             out += ["![Timeline](timeline.svg)", ""]
         if one.table is not None:
@@ -159,10 +161,11 @@ def _read(case: CaseView) -> list[Section]:
     if content.assumed:
         names = ", ".join(content.assumed)
         assumed = f" For how long {names} keeps mail is not said; {ASSUMED} days are counted."
-    counted = f"{content.addresses} addresses, as counted {clock(content.as_of)}"
+    addresses = counted(content.addresses, "address", "addresses")
+    since, then = clock(content.since)[:10], f"as counted {clock(content.as_of)}"
     could = Section(
         "Mail that could be read",
-        (f"From {clock(content.since)[:10]}, contents and all: to {counted}.{assumed}",),
+        (f"From {since}, contents and all: to {addresses}, {then}.{assumed}",),
         Table(
             ("stream", "addresses", "mails"),
             tuple((one.stream, str(one.addresses), str(one.mails)) for one in content.streams),
@@ -220,16 +223,15 @@ def _owners(case: CaseView) -> list[Section]:
     for one in case.actions:
         result = one.result or {}
         if one.name == "notify_owners" and "told" in result:
-            counted = (
-                f"{one.state.value.capitalize()}: of {result['owners']} owners {result['told']} "
-                f"were told, as a mail to them was delivered; {result['not_told']} were not, or "
-                "not yet."
+            numbers = (
+                f"{one.state.value.capitalize()}. Owners: {result['owners']}; told, as a mail to "
+                f"them was delivered: {result['told']}; not told, or not yet: {result['not_told']}."
             )
             each = (
                 "Each of them, by the account's id, with the mails: notices.jsonl of the evidence, "
                 f"mailkeep incidents notices {case.incident.id}."
             )
-            return [Section("Owners told", (counted, each))]
+            return [Section("Owners told", (numbers, each))]
     return []
 
 

@@ -46,7 +46,7 @@ RULES: dict[str, str] = {
     "makes_keys": "{0} makes, or shows, keys to this account at the provider",
     "tells": "{0} tells us what becomes of mail there",
     "believed": "who has {0} is believed about mail there",
-    "signs": "{0} sign verdicts, sign-ins, security events and the audit head",
+    "signs": "whoever has {0} signs verdicts, sign-ins, security events and the audit head",
     "all_routes": "no route of the stream is left",
     "one_mail": "one mail of this stream opens what it is about",
     "names": "{0} answers for the names of this domain",

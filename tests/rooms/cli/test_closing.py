@@ -9,7 +9,7 @@ from sqlalchemy import insert, select
 from typer.testing import CliRunner
 
 from mailkeep.base.clock import SystemClock
-from mailkeep.base.errors import Conflict, Invalid, MailkeepError
+from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.cli.main import app
@@ -61,7 +61,9 @@ def _run(home: Path, *words: str) -> str:
 
 def test_an_incident_goes_to_its_closing_report_at_the_shell(tmp_path: Path, incident: str) -> None:
     _run(tmp_path, "note", incident, "their support confirms a break-in")
-    _run(tmp_path, "close", incident, "--reason", "keys changed, account reopened")
+    said = _run(tmp_path, "close", incident, "--reason", "keys changed, account reopened")
+    assert "Still to do:\n" in said
+    assert "\n  [ ] Mail goes out over it (0 accepted since this opened)\n" in said
     report = _run(tmp_path, "report", incident)
     assert report.startswith("# ")
     for said in ("their support confirms a break-in", "keys changed, account reopened"):
@@ -78,6 +80,8 @@ def test_an_incident_is_opened_at_the_shell_on_a_persons_word(
     words = ("open", "b", "--since", "2026-08-03", "--until", "2026-08-08")
     with pytest.raises(Invalid):
         _run(tmp_path, *words, "--reason", " ")
+    with pytest.raises(NotFound, match="`mailkeep providers list` names them"):
+        _run(tmp_path, "open", "sendgrid", "--reason", "case 4711")
     made = json.loads(_run(tmp_path, *words, "--reason", "case 4711", "--json"))
     assert made["new"]
     again = json.loads(_run(tmp_path, "open", "a", "--reason", "case 4712", "--json"))
@@ -85,7 +89,9 @@ def test_an_incident_is_opened_at_the_shell_on_a_persons_word(
     text = _run(tmp_path, "show", made["incident"])
     assert "as a person says from 2026-08-03 00:00:00 UTC" in text
     assert "opened by a person: case 4711" in text
-    _run(tmp_path, "window", made["incident"], "--since", "2026-08-01", "--reason", "their log")
+    words = ("--since", "2026-08-01", "--reason", "their log")
+    text = _run(tmp_path, "window", made["incident"], *words)
+    assert text == "The window is set: from 2026-08-01 00:00:00 UTC to the cut, or now.\n"
     shown = json.loads(_run(tmp_path, "show", made["incident"], "--json"))
     assert shown["since"] == "2026-08-01T00:00:00.000Z"
     assert shown["said"]["until"] is None

@@ -159,6 +159,9 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     said = _says(home, "offboard", "start", "old")
     assert "still carries bulk" in said
     plan = _run(home, "offboard", "plan", "old")
+    assert plan["warnings"][0].startswith("It still carries bulk.")
+    hostile = _run(home, "offboard", "plan", "old", "--hostile")
+    assert not any("carries" in one for one in hostile["warnings"])
     texts = " ".join(one["text"] for one in plan["items"])
     assert "withdraw bounce.example.com, MX and TXT" in texts
     assert "find and withdraw" not in texts

@@ -311,13 +311,16 @@ async def test_an_incident_is_opened_at_the_console(house: House) -> None:
         assert "As a person says from" in text
         assert 'value="2023-11-03 00:00:00"' in text
         assert 'value="2023-11-09 00:00:00"' in text, "a day alone counts whole"
+        assert "until now" not in text, "who is affected is counted to the end that was said"
         page = (await ada.get("/console/providers/one")).text
         assert path in page
         assert "Somebody told you more of it" in page
         assert "/console/providers/one/cut" in page
         set_it = {"since": "2023-11-01", "until": "", "reason": "their log"}
         assert (await ada.post(f"{path}/window", data=set_it)).status_code == 303
-        assert 'value="2023-11-01 00:00:00"' in (await ada.get(path)).text
+        text = (await ada.get(path)).text
+        assert 'value="2023-11-01 00:00:00"' in text
+        assert "until now" in text
         report = (await ada.get(f"{path}/report")).text
         assert "Compromised, from 2023-11-01 00:00:00 UTC" in report
 

@@ -1,5 +1,8 @@
 """A house with three providers, an owner, and an incident room that hears what the watch says."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import pytest
 from sqlalchemy import select, update
 
@@ -52,6 +55,7 @@ class Stage:
         batch: int = 100,
         pagers: tuple[Pager, ...] = (),
         two_people: tuple[str, ...] | None = (),
+        left: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.database, self.keys = database, keys
         routes = tuple(map(RouteSettings, providers))
@@ -78,7 +82,7 @@ class Stage:
                 frozenset,
             )
         )
-        self.incidents = Incidents(database, House(parties, graph))
+        self.incidents = Incidents(database, House(parties, graph, left=left))
         means = Means(
             *(database, self.incidents.house, self.incidents, streams, self.intake),
             *(self.accounts, self.recovery),

@@ -1,10 +1,8 @@
 """An incident that a person opens, on both engines: it counts, wakes and is reported as any other,
 and what is done on a person's word wants two."""
 
-from dataclasses import replace
-
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from mailkeep.base.clock import DAY, HOUR, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
@@ -12,6 +10,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.incidents.by_hand import EACH_DAY, Saying
 from mailkeep.incidents.types import State
 from mailkeep.mail import services as mail
+from mailkeep.mail import tables as mail_tables
 from mailkeep.recovery import tables as recovery_tables
 from mailkeep.response import hands, queries
 from mailkeep.response.actions.catalogue import ACTIONS
@@ -247,21 +246,24 @@ async def test_it_is_about_what_there_is_and_bounded(stage: Stage) -> None:
     assert (await _open(stage, by="opr_2"))[1]
 
 
-async def test_a_provider_that_was_left_telephones_as_well(
-    stage: Stage, clock: ManualClock
+async def test_a_provider_that_was_left_is_spoken_of_as_well(
+    database: Database, keys: KeyRing
 ) -> None:
-    """It fell while it carried our mail, and found out when that was long over."""
-    await stage.owner("ada@example.net")
-    await stage.ask("ada@example.net")
-    one, _ = await _went(stage)
-    house = stage.incidents.house
-    rest = {name: party for name, party in house.parties.items() if name != one}
-    left = replace(house, parties=rest, left={one: house.parties[one]})
-    stage.incidents.house = left
-    means = stage.response.means
-    clock.advance(60 * 86_400)
-    incident, new = await _open(stage, one, days=61)
+    """Years later it is broken into: it carries nothing, and knows whom we wrote to."""
+    stage = Stage(database, keys, left={"gone": "house_a"})
+    async with database.write() as tx:
+        given = {"stream": "alert", "day": 1, "first_at": 1, "last_at": 1, "count": 1}
+        for who in ("adr_1", "adr_2"):
+            row = {"address_id": who, "provider": "gone", **given}
+            await tx.run(insert(mail_tables.exposures).values(**row))
+    incident, new = await _open(stage, "gone", days=3)
     assert new
-    async with stage.database.read() as tx:
-        case = await queries.case(tx, replace(means, house=left), incident)
-    assert (case.blast.requested, case.suspects) == (1, (one,))
+    case = await _case(stage, incident)
+    assert case.blast.exposed == 2
+    assert "gone" in case.suspects
+    for name, action in ACTIONS.items():
+        if "provider" in action.about:
+            async with database.write() as tx:
+                await stage.response.preview(tx, incident, name, by="opr_1")
+    with pytest.raises(NotFound):
+        await _open(stage, "never")
