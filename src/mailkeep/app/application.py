@@ -196,7 +196,7 @@ class Application:
         self.privacy = beside.privacy(self)
         self.feeds = defence.feeds(settings, self.database, environ)
         self.pagers = waking.pagers(settings.pager, environ)
-        self.openid = operating.provider(settings, environ, self.clock)
+        self.openid = operating.provider(settings, environ, self.database.clock)
         self.response = defence.response(self)
 
     def _hear(self, home: Path, environ: Mapping[str, str]) -> None:

@@ -121,7 +121,8 @@ def test_honey_of_one_that_carries_other_mail_is_to_be_seeded() -> None:
 def _falls(left: list[dict[str, str]], exposed: dict[str, int], party: str) -> Any:
     settings = parse(_house(NEW, routes=[{"provider": "new"}], left=left, honey=[]))
     known = trusting.house(settings)
-    live = Live("2026-11-29", frozenset({"new"}), exposed=exposed)
+    given = tuple((name, "", count) for name, count in exposed.items())
+    live = Live("2026-11-29", frozenset({"new"}), given=given)
     return Model(known, live, scene.world(known, live)).fall([party])
 
 

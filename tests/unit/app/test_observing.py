@@ -170,7 +170,7 @@ def test_a_log_makes_sign_ins_of_its_parties_seen() -> None:
         ),
     ):
         house = trusting.house(parse(settings))
-        sights = visibility.visible(house, parties, "minute")
+        sights = visibility.visible(house, parties)
         found = {(one.party, one.act.value): one.seen for one in sights}
         assert {key: found[key] for key in seen} == seen
     assert not house.watchers["console_sign_in"].off
@@ -292,7 +292,7 @@ def test_the_doctor_names_the_providers_whose_webhooks_are_not_read() -> None:
     # Who uses our key there shows by mail that we never sent: where its webhooks are read.
     two = parse(OBSERVES | {"provider": [PROVIDER, relay | {"party": "idp"}]})
     parties = register.load([{"id": "p"}, {"id": "idp"}]).values()
-    sights = visibility.visible(trusting.house(two), parties, "minute")
+    sights = visibility.visible(trusting.house(two), parties)
     uses = {one.party: one.seen for one in sights if one.act is visibility.Act.KEY_USE}
     assert uses == {"p": True, "idp": False}
 
