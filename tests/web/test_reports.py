@@ -10,9 +10,11 @@ import warm
 
 from .conftest import Up
 
+END = int(time.time()) - 3600  #: one and the same for a report that is told twice
+
 
 def _report(number: int = 1) -> bytes:
-    end = int(time.time()) - 3600
+    end = END
     return f"""<feedback><report_metadata><org_name>x</org_name><email>d@them.example</email>
 <report_id>{number}</report_id><date_range><begin>{end - 86_000}</begin><end>{end}</end>
 </date_range></report_metadata><policy_published><domain>example.com</domain></policy_published>

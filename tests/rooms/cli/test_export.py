@@ -233,6 +233,7 @@ class Relay:
         self.refuses: set[str] = set()
         self.certificate = home / "relay.pem"
         self._context = _context(self.certificate)
+        self._spoken: list[SMTP] = []
 
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, to: str, _options: list[str]
@@ -248,7 +249,7 @@ class Relay:
         return "250 2.0.0 taken"
 
     def speak(self, loop: asyncio.AbstractEventLoop) -> SMTP:
-        return SMTP(
+        made = SMTP(
             self,
             loop=loop,
             tls_context=self._context,
@@ -256,6 +257,15 @@ class Relay:
             auth_required=True,
             authenticator=self._knows,
         )
+        self._spoken.append(made)
+        return made
+
+    def hang_up(self) -> None:
+        """Of all connections, whatever state they are in."""
+        for one in self._spoken:
+            if one.transport is not None:
+                one.transport.abort()
+        self._spoken.clear()
 
     def _knows(
         self, _server: SMTP, _session: Session, _envelope: Envelope, _how: str, who: Any
@@ -318,9 +328,13 @@ class Round:
             port = server.sockets[0].getsockname()[1]
             words = ["round.py", str(self._house.home / "out"), "127.0.0.1", str(port), "a"]
             self._patch.setattr(sys, "argv", words)
-            await asyncio.to_thread(exec, self._code, {})
-            server.close()
-            await asyncio.sleep(0.2)  # its side of the connection is closed as well
+            try:
+                await asyncio.to_thread(exec, self._code, {})
+            finally:  # the script may end with an error
+                server.close()
+                self._relay.hang_up()
+                await asyncio.sleep(0)  # transports close in the next round of the loop
+                await asyncio.sleep(0)
 
         asyncio.run(send())
         text = (self._house.home / "sent.txt").read_text()
