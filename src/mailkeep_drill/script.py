@@ -259,7 +259,8 @@ class Run:
 
     async def _leave(self) -> None:
         """9 August: its mail is moved to the standby, and it is left for good."""
-        if self.plan.leave is None or self.system.kind != "mailkeep":
+        own = type(self).fall is not Run.fall  # a scenario of its own ends as it says
+        if own or self.plan.leave is None or self.system.kind != "mailkeep":
             return
         await self.at(self.plan.leave)
         self.enter("9 August: mail runs over another provider")

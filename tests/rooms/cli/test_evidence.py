@@ -82,7 +82,7 @@ def test_a_bundle_is_taken_and_held_to_kept_heads(tmp_path: Path) -> None:
     _, text, _ = run(*verify, home=False)
     assert "1 anchor of its house agreed at that time" in text
     _, text, _ = run(*verify, "--against", str(heads), "--key", public, home=False)
-    assert "1 head that you kept agrees." in text
+    assert "1 head that you kept agrees, up to entry 3:" in text
     assert "Compare the key" not in text
     assert "another key" in run(*verify, "--key", "00" * 32, home=False)[2]
     assert "no head" in run(*verify, "--against", str(tmp_path / "mailkeep.toml"), home=False)[2]

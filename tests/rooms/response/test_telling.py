@@ -215,7 +215,10 @@ async def test_it_is_said_while_it_goes_on_and_when_it_was_stopped(
     case = await _case(stage)
     assert said(case) == ("1 of 3 told", False)
     text = report.markdown(report.written(case, {}, clock.now()))
-    assert "Stopped: of 3 owners 1 were told" in text
+    assert (
+        "Stopped. Owners: 3; told, as a mail to them was delivered: 1; not told, or not yet: 2."
+        in text
+    )
     assert f"mailkeep incidents notices {incident}".replace("_", "\\_") in text
 
 
