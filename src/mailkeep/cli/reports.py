@@ -2,9 +2,10 @@
 others."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -15,7 +16,6 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.migrate import upgrade
 from mailkeep.watch import claiming, packed, queries
-from mailkeep.watch.abuse import Noted
 from mailkeep.watch.claiming import What
 from mailkeep.watch.lookalikes import progress
 from mailkeep.watch.reports import Taken
@@ -23,6 +23,11 @@ from mailkeep.watch.reports import Taken
 from . import documents
 from .house import DEFAULT_HOME, Home, operator, read, settings, write
 from .output import Json, result, table
+
+if TYPE_CHECKING:
+    from mailkeep.app.telling import Telling
+
+T = TypeVar("T")
 
 
 def report(
@@ -36,22 +41,7 @@ def report(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Read a DMARC or TLS report of somebody else. Only a whole mail can show who sent it."""
-    from mailkeep.app import telling
-
-    known = settings(home)
-    if file.stat().st_size > packed.MAX_PACKED:
-        raise BadSettings("the file is too large for a report")
-    raw = file.read_bytes()
-
-    async def take() -> list[Taken]:
-        database = Database(known.database_url(home), SystemClock())
-        try:
-            await upgrade(database)
-            return await telling.Telling(known, database, resolver).reports.take(raw, via="command")
-        finally:
-            await database.close()
-
-    found = asyncio.run(take())
+    found = _told(file, resolver, home, lambda told, raw: told.reports.take(raw, via="command"))
     rows = [(*_row(one), "" if one.new else "known already") for one in found]
     result([documents.report(one) for one in found], table(rows, "none"), as_json=as_json)
 
@@ -65,22 +55,7 @@ def abuse(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Read a mail to the abuse mailbox: the mail that it reports must be attached to it."""
-    from mailkeep.app import telling
-
-    known = settings(home)
-    if file.stat().st_size > packed.MAX_PACKED:
-        raise BadSettings("the file is too large for a report")
-    raw = file.read_bytes()
-
-    async def take() -> Noted:
-        database = Database(known.database_url(home), SystemClock())
-        try:
-            await upgrade(database)
-            return await telling.Telling(known, database, resolver).abuse.take(raw, via="command")
-        finally:
-            await database.close()
-
-    found = asyncio.run(take())
+    found = _told(file, resolver, home, lambda told, raw: told.abuse.take(raw, via="command"))
     about = f"as {found.domain}" if found.domain else "as somebody else"
     if found.name:
         about = f"as {found.name}, a name like {found.domain}"
@@ -147,6 +122,31 @@ def claim(
     write(home, work)
     text = "It is on record, if an account has that address."
     result({"what": what.value}, text, as_json=as_json)
+
+
+def _told(
+    file: Path,
+    resolver: str | None,
+    home: Path,
+    take: Callable[["Telling", bytes], Awaitable[T]],
+) -> T:
+    """Have a file taken in as if it had come by mail. Raises ``BadSettings``: it is too large."""
+    from mailkeep.app.telling import Telling
+
+    known = settings(home)
+    if file.stat().st_size > packed.MAX_PACKED:
+        raise BadSettings("the file is too large for a report")
+    raw = file.read_bytes()
+
+    async def work() -> T:
+        database = Database(known.database_url(home), SystemClock())
+        try:
+            await upgrade(database)
+            return await take(Telling(known, database, resolver), raw)
+        finally:
+            await database.close()
+
+    return asyncio.run(work())
 
 
 def _row(one: Taken) -> tuple[str, ...]:

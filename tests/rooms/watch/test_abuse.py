@@ -23,7 +23,7 @@ SETTINGS = ReportSettings(abuse="abuse@in.example", per_day=6)
 class House:
     def __init__(self, database: Database, clock: ManualClock) -> None:
         clock.advance(100_000)
-        self.database, self.asked = database, []  # type: ignore[var-annotated]
+        self.database, self.asked = database, []
         self.abuse = Abuse(
             database,
             SETTINGS,

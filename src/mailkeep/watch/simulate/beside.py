@@ -88,7 +88,7 @@ class Beside:
         self._providers = providers
         self._addresses = addresses
         self._unannounced = unannounced
-        self._chance = Random(f"beside {seed}")  # noqa: S311 - a simulation
+        self._chance = Random(f"beside {seed}")
         self._outside = Outside(providers, DOMAIN, seed)
         self._owners = Owners(providers, addresses, seed, truths)
         self.mishaps = Mishaps(providers, LISTS, seed)

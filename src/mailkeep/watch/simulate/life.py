@@ -75,7 +75,7 @@ class Life:
         self.facts = 0
         #: mails of each trouble that it touched.
         self.touched: Counter[tuple[str, Instant]] = Counter()
-        self._chance = Random(seed)  # noqa: S311 - a simulation
+        self._chance = Random(seed)
         self._troubles = list(troubles)
         self._attack = attack
         self._number = 0

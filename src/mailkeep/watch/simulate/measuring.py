@@ -147,7 +147,7 @@ def surge(factor: float, seed: int, runs: int, settings: WatchSettings) -> Surge
     base = 1 / 60
     counts: list[int] = []
     for run in range(runs):
-        chance = Random(f"surge {factor} {seed} {run}")  # noqa: S311 - a simulation
+        chance = Random(f"surge {factor} {seed} {run}")
         running = reset_surge.DETECTOR.run(settings)
         when, number, attacks = float(START), 0, 0
         start = START + 2 * DAY

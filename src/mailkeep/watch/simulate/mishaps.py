@@ -29,7 +29,7 @@ class Mishaps:
     def __init__(self, providers: tuple[str, ...], lists: tuple[str, ...], seed: int) -> None:
         self._providers = providers
         self._lists = lists
-        self._chance = Random(f"mishaps {seed}")  # noqa: S311 - a simulation
+        self._chance = Random(f"mishaps {seed}")
         #: by provider, from when to when what fails.
         self._fails: dict[str, tuple[Instant, Instant, tuple[str, ...]]] = {}
 

@@ -33,10 +33,10 @@ class Outside:
     def __init__(self, providers: tuple[str, ...], domain: str, seed: int) -> None:
         self._providers = providers
         self._domain = domain
-        self._chance = Random(f"outside {seed}")  # noqa: S311 - a simulation
-        self._asks = Random(f"asks {seed}")  # noqa: S311 - a simulation
+        self._chance = Random(f"outside {seed}")
+        self._asks = Random(f"asks {seed}")
         # Apart: what is said changes none of the chances of before.
-        self._talk = Random(f"talk {seed}")  # noqa: S311 - a simulation
+        self._talk = Random(f"talk {seed}")
         self._people = [f"staff_{n}" for n in range(PEOPLE)]
         self._number = 0
 

@@ -42,7 +42,7 @@ class Owners:
         self._providers = providers
         self._accounts = accounts
         self._truths = truths
-        self._chance = Random(f"owners {seed}")  # noqa: S311 - a simulation
+        self._chance = Random(f"owners {seed}")
         self._number = 0
 
     def day(self, day: Instant) -> list[Timed]:

@@ -52,7 +52,7 @@ class Recoveries:
         self._accounts = accounts
         self._chance = chance
         self._send = send
-        self._visits = Random(f"visits {seed}")  # noqa: S311 - a simulation
+        self._visits = Random(f"visits {seed}")
         self._number = 0
 
     def ask(self, out: list[Timed], at: Instant, number: int) -> None:

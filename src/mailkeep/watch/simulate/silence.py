@@ -111,7 +111,7 @@ def _measured(
     delays: list[float] = []
     false, seconds = 0, 0.0
     for run in range(runs):
-        chance = Random(f"{name} {rate} {seed} {run}")  # noqa: S311 - a simulation
+        chance = Random(f"{name} {rate} {seed} {run}")
         delay, alarmed, lasted = _one(made(chance), settings, limit, quiet)
         false, seconds = false + alarmed, seconds + lasted
         if delay is not None:
