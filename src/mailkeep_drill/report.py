@@ -75,14 +75,19 @@ def _reached(target: Target | None) -> str:
         return '<td class="none">– not asked</td>'
     if target.met is None:
         return f'<td class="none">– {escape(target.note)}</td>'
-    value = "never" if target.value is None else f"{target.value:.1f}".removesuffix(".0")
-    value = value if value == "never" else f"{value} {target.unit}".strip()
+    value = "never"
+    if target.value is not None:
+        value = f"{abs(target.value):.1f}".removesuffix(".0") + f" {target.unit}"
+        value = value.strip() + (" before" if target.value < 0 else "")
     word, mark = ("met", "✓") if target.met else ("missed", "✗")
     return f'<td class="{word}">{mark} {word}: {value}</td>'
 
 
 def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.1f} s"
+    """A span in words; one below 0 lies before what it is counted from."""
+    if value is None:
+        return "never"
+    return f"{abs(value):.1f} s{' before' if value < 0 else ''}"
 
 
 def _found(card: Card) -> str:
@@ -105,9 +110,20 @@ def _told(card: Card) -> str:
     return f"{card.told} of {card.told_due}"
 
 
+def _halves(card: Card) -> str:
+    return _two(card.halves) if card.kind == "mailkeep" else "one proof is enough"
+
+
+def _named(card: Card, value: float | None) -> str:
+    if value is None and card.kind == "mailkeep" and card.attacked.all and not card.halves.all:
+        return "he got none"
+    return _seconds(value)
+
+
 ROWS: tuple[Row, ...] = (
     ("Accounts attacked", "password only / with authenticator", lambda c: _two(c.attacked)),
     ("Accounts lost", "the thief signed in", lambda c: _two(c.lost)),
+    ("Half proofs the thief got", "one of the two that an account asks for", _halves),
     ("Passwords written by the thief", "", lambda c: _two(c.replaced)),
     ("Customers locked out", "at the end", lambda c: _two(c.locked_out)),
     ("Mail acknowledged", "", lambda c: str(c.acknowledged)),
@@ -124,7 +140,7 @@ ROWS: tuple[Row, ...] = (
     (
         "Incident names the provider",
         "after the first half proof",
-        lambda c: _seconds(c.named_after_half),
+        lambda c: _named(c, c.named_after_half),
     ),
     ("Exposed customers found", "by the system, of all", _found),
     ("Owners told another way", "of those whose reset mail was read", _told),

@@ -19,6 +19,9 @@ and leaves it as hostile, by two commands, as people did on 9 August. The thief 
 victims among the customers, and some by chance from the provider's records, where honey and canary
 addresses stand too. He knows the systems and tries everything that the mails of one provider are
 good for; he has no customer's mailbox and no second provider.
+
+Nobody looks at what Mailkeep says until a customer has complained, as in 2022: so the thief has the
+time that he had then. In the run that is acted on at once an operator does what it proposes.
 """
 _CLOCK = """
 The script lasts as long as it says. How long the systems take to notice is measured on the clock,
@@ -51,8 +54,8 @@ Targets, for Mailkeep only: no account lost, nobody locked out, no mail lost, si
 {NOTICED:.0f} s at one delivery a second, mail flowing within {FLOWING:.0f} s, an incident that
 names the provider within {NAMED:.0f} s of the first half proof.
 
-The operator of the drill applies an action that is proposed after 4 s, except freezing accounts:
-that would freeze honest ones too.
+The operator of the drill applies an action that is proposed after 4 s, except freezing
+accounts: that would freeze honest ones too.
 """
 
 

@@ -49,13 +49,14 @@ class Card(msgspec.Struct, frozen=True):
 
     Attributes:
         attacked: accounts that the thief asked resets for.
+        halves: accounts of which the thief had one proof of two taken.
         replaced: passwords that the thief wrote.
         silence_noticed: from the last delivery before the suspension to a notice of it.
         cut_before: how long before the suspension the provider had been cut off.
         flowing: from the suspension until all mail flowed again; see `flowing_again`.
         named_after_foreign: from the first canary with a foreign address to an incident that says
             the provider is compromised.
-        named_after_half: the same from the first half proof.
+        named_after_half: the same from the first half proof; below 0 where it said so before.
     """
 
     key: str
@@ -63,6 +64,7 @@ class Card(msgspec.Struct, frozen=True):
     kind: str
     attacked: Split
     lost: Split
+    halves: Split
     replaced: Split
     locked_out: Split
     acknowledged: int
@@ -106,6 +108,7 @@ def score(facts: Facts) -> Card:
         kind=facts.kind,
         attacked=_split([one.totp for one in facts.attempts if one.asked and one.address in ended]),
         lost=_split([end.totp for end in facts.ends if end.ending == "lost"]),
+        halves=_split([one.totp for one in facts.attempts if one.half is not None]),
         replaced=_split([one.totp for one in facts.attempts if one.changed is not None]),
         locked_out=_split([end.totp for end in facts.ends if end.ending == "locked_out"]),
         acknowledged=len(mail),
@@ -116,7 +119,7 @@ def score(facts: Facts) -> Card:
         cut_before=cut_before,
         flowing=flowing_again(mail, marks.suspended),
         named_after_foreign=_between(marks.foreign_seen_by_canary, named),
-        named_after_half=_between(half, named),
+        named_after_half=None if half is None or named is None else named - half,
         exposed_true=facts.exposure.true,
         exposed_found=facts.exposure.found,
         told_due=facts.exposure.due,

@@ -33,6 +33,7 @@ class Run:
         thief: whether somebody reads there.
         attacked: how many accounts he goes for.
         kills: how often the system is killed and started again.
+        asleep: nobody acts on what the system says before a customer has complained.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Run:
         rate: float,
         kills: int,
         seed: int,
+        asleep: bool = False,
     ) -> None:
         self.system = system
         self.plan = plan
@@ -73,6 +75,7 @@ class Run:
         self.victims: list[Customer] = []
         self._honest: list[Customer] = []
         self._attacked = attacked
+        self._asleep = asleep
         self._thief: Thief | None = None
         self._incident_seen: set[tuple[str, str]] = set()
         self._steps_seen: set[tuple[str, str, str]] = set()
@@ -327,6 +330,9 @@ class Run:
 
         Where a silent provider has no action proposed, the operator lets it rest by the command.
         """
+        awake = self.marks.denial if self._asleep else 0.0
+        if awake is None:
+            return
         await self._rest(incident)
         for action in incident["actions"]:
             if action["state"] != "proposed" or action["preview"].get("needs_person"):
@@ -336,7 +342,7 @@ class Run:
             if (incident["id"], action["name"], "operator") in self._steps_seen:
                 continue
             first = next(s.at for s in self.facts.steps if s.name == action["name"])
-            if self.clock() - first > OPERATOR_SECONDS:
+            if self.clock() - max(first, awake) > OPERATOR_SECONDS:
                 self._steps_seen.add((incident["id"], action["name"], "operator"))
                 await self.system.act(incident["id"], action["name"])
 

@@ -151,7 +151,9 @@ def summary(cards: list[Card], console: Console, words: Words) -> None:
 
 
 def _seconds(value: float | None) -> str:
-    return "never" if value is None else f"{value:.1f} s"
+    if value is None:
+        return "never"
+    return f"{abs(value):.1f} s{' before' if value < 0 else ''}"
 
 
 def _silence(card: Card) -> str:

@@ -52,6 +52,7 @@ class Part:
         fallen: letter of the provider that falls.
         thief: whether somebody reads there.
         system: "mailkeep", or "ordinary": a stock site with one provider.
+        asleep: nobody acts on what the system says before a customer has complained.
         run: what happens.
         plan: when; None: as the options say.
     """
@@ -61,6 +62,7 @@ class Part:
     fallen: str
     thief: bool
     system: Literal["mailkeep", "ordinary"]
+    asleep: bool = False
     run: type[Run] = Run
     plan: Plan | None = None
 
@@ -78,8 +80,8 @@ def load(file: Path) -> Part:
 
 
 def parts(options: Options) -> list[Part]:
-    """The runs: a scenario alone; else the ordinary set-up, ours for each reader, ours with a
-    provider fallen silent."""
+    """The runs: a scenario alone; else the ordinary set-up, ours for each reader while nobody looks,
+    ours where somebody acts at once, ours with a provider fallen silent."""
     if options.scenario is not None:
         return [load(options.scenario)]
     chosen = [Part("ordinary", "Ordinary set-up", "A", True, "ordinary")]
@@ -87,7 +89,11 @@ def parts(options: Options) -> list[Part]:
         chosen = []
     for letter in ("a", "b") if options.reader == "both" else (options.reader,):
         title = f"Mailkeep, thief at {letter.upper()}"
-        chosen.append(Part(f"mailkeep-{letter}", title, letter.upper(), True, "mailkeep"))
+        key = f"mailkeep-{letter}"
+        chosen.append(Part(key, title, letter.upper(), True, "mailkeep", asleep=True))
+    if options.reader == "both":
+        title = "Mailkeep, thief at A, acted on at once"
+        chosen.append(Part("mailkeep-awake", title, "A", True, "mailkeep"))
     chosen.append(Part("mailkeep-silent", "Mailkeep, A falls silent", "A", False, "mailkeep"))
     return chosen
 
@@ -139,6 +145,7 @@ class Stage:
                     rate=self.options.rate,
                     kills=self.options.kills if part.system == "mailkeep" else 0,
                     seed=self.options.seed,
+                    asleep=part.asleep,
                 )
             )
 

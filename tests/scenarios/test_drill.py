@@ -50,11 +50,10 @@ async def test_the_thief_takes_accounts_from_the_ordinary_set_up_and_none_from_u
     assert ours["attacked"] == {"password": 3, "totp": 3}
     assert ours["lost"] == ours["replaced"] == ours["locked_out"] == {"password": 0, "totp": 0}
     assert ours["mail_lost"] == 0
-    # A stranger's address in the mail names the provider, and the operator cuts it off: as a rule
-    # before the thief has asked for anything, so that not even one of two proofs is to be read.
+    # Nobody acts until a customer complains: so he gets one proof of two, and that is all.
     assert ours["named_after_foreign"] is not None
-    halves = [one["half"] for one in runs["mailkeep-a"]["attempts"] if one["half"] is not None]
-    assert ours["cut_before"] is not None or halves
+    assert ours["halves"]["password"] + ours["halves"]["totp"] > 0
+    assert ours["cut_before"] is not None
     assert len(runs["mailkeep-a"]["ends"]) == CUSTOMERS
     assert runs["mailkeep-a"]["kills"] == 1
 

@@ -87,7 +87,7 @@ def test_the_runs_follow_the_readers() -> None:
     assert [part.key for part in parts(chosen)] == ["ordinary", "mailkeep-b", "mailkeep-silent"]
     assert [part.fallen for part in parts(chosen)] == ["A", "B", "A"]
     assert (chosen.kills, directory, keep) == (2, Path("drill-report"), False)
-    assert len(parts(options([])[0])) == 4
+    assert len(parts(options([])[0])) == 5
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,15 @@ def test_a_good_day_meets_every_target() -> None:
     assert card.attacked == Split(1, 0)
 
 
+def test_who_is_named_before_the_first_half_proof_is_named_in_time() -> None:
+    card = score(
+        facts(suspicions=[Suspicion(10.0, "i1", "provider_compromised", "provider a", 2.0)])
+    )
+    assert card.named_after_half == -3.0
+    assert card.halves == Split(1, 0)
+    assert card.passed
+
+
 def test_silence_is_no_target_where_the_provider_was_cut_before_it() -> None:
     silence = next(one for one in score(facts()).targets if one.name == "Silence noticed")
     assert silence.met is None

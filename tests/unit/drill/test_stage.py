@@ -25,8 +25,9 @@ PART = Part("quiet", "Nothing happens", "B", False, "mailkeep", run=Quiet)
 def test_the_drill_has_a_run_for_each_reader_and_one_that_falls_silent() -> None:
     found = parts(Options())
     assert [one.key for one in found] == [
-        *("ordinary", "mailkeep-a", "mailkeep-b", "mailkeep-silent")
+        *("ordinary", "mailkeep-a", "mailkeep-b", "mailkeep-awake", "mailkeep-silent")
     ]
+    assert {one.key for one in found if one.asleep} == {"mailkeep-a", "mailkeep-b"}
     assert {(one.run, one.plan) for one in found} == {(Run, None)}
     assert [one.key for one in parts(Options(reader="b", ordinary=False))] == [
         *("mailkeep-b", "mailkeep-silent")
