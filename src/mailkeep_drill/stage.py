@@ -80,8 +80,8 @@ def load(file: Path) -> Part:
 
 
 def parts(options: Options) -> list[Part]:
-    """The runs: a scenario alone; else the ordinary set-up, ours for each reader while nobody looks,
-    ours where somebody acts at once, ours with a provider fallen silent."""
+    """The runs: a scenario alone; else the ordinary set-up, ours for each reader while nobody
+    looks, ours where somebody acts at once, ours with a provider fallen silent."""
     if options.scenario is not None:
         return [load(options.scenario)]
     chosen = [Part("ordinary", "Ordinary set-up", "A", True, "ordinary")]
