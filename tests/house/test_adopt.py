@@ -25,12 +25,12 @@ import msgspec
 import pytest
 from anymail.message import AnymailMessageMixin
 
-from mailkeep.app import observing
 from mailkeep.app import settings as app_settings
+from mailkeep.app import wiring_observation
 from mailkeep.app.doctor.look import examine
 from mailkeep.app.doctor.types import State
-from mailkeep.app.posture import accounts as read_accounts
 from mailkeep.app.settings import Settings
+from mailkeep.app.wiring_posture import accounts as read_accounts
 from mailkeep.http.api import batch, strict_json
 from mailkeep.http.api.message_in import AttachmentIn, MessageIn, to_new
 from mailkeep.http.api.observations import JournalIn
@@ -240,7 +240,9 @@ def test_every_call_of_ours_is_taken_in(page: Path) -> None:
 @pytest.mark.parametrize("page", OF_PROVIDER.values(), ids=OF_PROVIDER)
 def test_every_line_of_the_journal_is_one(page: Path) -> None:
     (settings,) = [one for one in _settings(page) if one.level == "observe"]
-    journal = observing.journal(settings, cast("Any", None), cast("Any", None), settings.streams())
+    journal = wiring_observation.journal(
+        settings, cast("Any", None), cast("Any", None), settings.streams()
+    )
     assert journal is not None
     (body,) = _bodies(page, "/v1/observations")
     lines = strict_json.decode(body, JournalIn).sent

@@ -7,7 +7,7 @@ import pytest
 import typer.main
 
 from mailkeep.accounts.classes import BUILT_IN
-from mailkeep.app import mistyped
+from mailkeep.app import settings_mistyped
 from mailkeep.app.doctor import look
 from mailkeep.app.doctor.catalogue import CHECKS
 from mailkeep.app.settings import Settings
@@ -81,7 +81,7 @@ def _about(path: str) -> str:
 
 def _settings() -> list[tuple[str, str]]:
     """Every key that is no table, with the path of the table that it stands in."""
-    tables = mistyped._tables(Settings)
+    tables = settings_mistyped._tables(Settings)
     every = ((path, key) for path, keys in tables.items() for key in keys)
     return sorted((path, key) for path, key in every if f"{path}.{key}".lstrip(".") not in tables)
 

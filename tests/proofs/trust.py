@@ -86,7 +86,7 @@ def _falls(parties: list[dict[str, object]]) -> tuple[float, Any]:
     """Processor seconds of every party's fall as a page and the shell tell it: in a house with
     accounts of every kind, and two proofs that go over two independent routes."""
     from mailkeep.app import settings as app_settings
-    from mailkeep.app import trusting
+    from mailkeep.app import wiring_trust
     from mailkeep.posture import scene
     from mailkeep.posture.types import Live
     from mailkeep.posture.whatif import Model
@@ -97,7 +97,7 @@ def _falls(parties: list[dict[str, object]]) -> tuple[float, Any]:
     settings = _settings([*parties, *apart])
     for one in settings["provider"]:
         one["party"] = routes[one["party"]]
-    house = trusting.house(app_settings.parse(settings))
+    house = wiring_trust.house(app_settings.parse(settings))
     groups = tuple(
         Group(name, factor, domain, *scene.held(house, name), accounts=1)
         for name in house.classes.names

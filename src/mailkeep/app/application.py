@@ -42,28 +42,29 @@ from mailkeep.watch.levels import Level
 from mailkeep.watch.runner import Watch
 
 from . import (
-    beside,
-    copying,
-    defence,
-    observing,
-    operating,
-    posture,
-    starting,
-    sweeping,
-    telling,
-    trusting,
-    waking,
-    watching,
+    housekeeping,
+    settings_copies,
+    startup_warnings,
+    wiring_background,
+    wiring_feeds,
+    wiring_observation,
+    wiring_operators,
+    wiring_pagers,
+    wiring_posture,
+    wiring_reports,
+    wiring_response,
+    wiring_trust,
+    wiring_watch,
 )
-from .alone import Alone
-from .doubts import Doubts
-from .hearing import Hearing
+from .event_readers import EventReaders
 from .loops import PAUSE_SECONDS, Keep, Loop
 from .loops import keep as loop
+from .process_lock import ProcessLock
+from .provider_doubts import ProviderDoubts
 from .settings import Settings, heartbeat_url, provider_configs
+from .subscriptions import subscribers
 from .telemetry import settings as telemetry_settings
 from .telemetry.service import Telemetry
-from .wiring import subscribers
 
 log = structlog.get_logger(__name__)
 
@@ -111,8 +112,8 @@ class Application:
         self.grants = Grants(self.database, self.keys)
         self.streams = settings.streams()
         self.providers = provider_configs(settings, environ)
-        self.graph = trusting.graph(settings, self.clock)
-        self.chain = trusting.house(settings)
+        self.graph = wiring_trust.graph(settings, self.clock)
+        self.chain = wiring_trust.house(settings)
         self.trust = Ready(self.database, self.chain)
         # In the order of the rooms: each is given what stands below it.
         self._carry()
@@ -121,7 +122,7 @@ class Application:
         self._respond(environ)
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
-        self._alone = Alone(home)
+        self._process_lock = ProcessLock(home)
         self._tasks: list[asyncio.Task[None]] = []
         self._hear(home, environ)
 
@@ -132,14 +133,14 @@ class Application:
             self.database,
             self.keys,
             self.streams,
-            honey=watching.reserved(settings),
+            honey=wiring_watch.reserved(settings),
             providers=self.providers,
             public_url=settings.public_url,
             closed=self.observes,
         )
         self.taking = Taking(self.intake, self.shared)
-        self.journal, self.consoles = observing.doors(
-            settings, self.database, self.keys, self.streams, telling.sending(settings)
+        self.journal, self.consoles = wiring_observation.doors(
+            settings, self.database, self.keys, self.streams, wiring_reports.sending(settings)
         )
         self.claims = Claims(
             self.database,
@@ -169,35 +170,35 @@ class Application:
     def _notice(self, environ: Mapping[str, str]) -> None:
         """What betrays a fallen provider."""
         settings = self.settings
-        self.watch = Watch(self.database, watching.detectors(settings, self.keys))
-        self.canaries = watching.canaries(self)
-        self.honey = watching.honey_mail(self)
-        self.accounts_read = posture.accounts(settings, environ)
-        self.posture = posture.collector(
+        self.watch = Watch(self.database, wiring_watch.detectors(settings, self.keys))
+        self.canaries = wiring_watch.canaries(self)
+        self.honey = wiring_watch.honey_mail(self)
+        self.accounts_read = wiring_posture.accounts(settings, environ)
+        self.posture = wiring_posture.collector(
             settings, self.database, self.keys, self.clock, self.accounts_read
         )
-        self._telling = telling.Telling(
+        self._report_intake = wiring_reports.ReportIntake(
             settings,
             self.database,
-            mailboxes=watching.mailboxes(self, self.canaries, environ),
-            copies=telling.copies(settings, self.database, self.keys, self.shared),
+            mailboxes=wiring_watch.mailboxes(self, self.canaries, environ),
+            copies=wiring_reports.copies(settings, self.database, self.keys, self.shared),
         )
-        self.reports = self._telling.reports
-        self.abuse = self._telling.abuse
+        self.reports = self._report_intake.reports
+        self.abuse = self._report_intake.abuse
 
     def _respond(self, environ: Mapping[str, str]) -> None:
         """Incidents, what is done about them, and who is told."""
         settings = self.settings
-        self.incidents = defence.incidents(settings, self.database)
-        self.doubts = Doubts(self.incidents.house)
-        self.anchors = beside.anchors(self, environ)
-        self.cutover = beside.cutover(self)
-        self.signals = defence.signals(self)
-        self.privacy = beside.privacy(self)
-        self.feeds = defence.feeds(settings, self.database, environ)
-        self.pagers = waking.pagers(settings.pager, environ)
-        self.openid = operating.provider(settings, environ, self.database.clock)
-        self.response = defence.response(self)
+        self.incidents = wiring_response.incidents(settings, self.database)
+        self.doubts = ProviderDoubts(self.incidents.house)
+        self.anchors = wiring_background.anchors(self, environ)
+        self.cutover = wiring_background.cutover(self)
+        self.signals = wiring_feeds.signals(self)
+        self.privacy = wiring_background.privacy(self)
+        self.feeds = wiring_feeds.feeds(settings, self.database, environ)
+        self.pagers = wiring_pagers.pagers(settings.pager, environ)
+        self.openid = wiring_operators.provider(settings, environ, self.database.clock)
+        self.response = wiring_response.response(self)
 
     def _hear(self, home: Path, environ: Mapping[str, str]) -> None:
         """Who hears which facts, and what is measured of all this."""
@@ -211,17 +212,17 @@ class Application:
             self.anchors,
             self.privacy,
         )
-        self.hearing = Hearing(self.database, self.watch, heard)
+        self.event_readers = EventReaders(self.database, self.watch, heard)
         self.telemetry = Telemetry(
             self,
             home,
-            subscribers=self.hearing.passed(),
-            canaries=watching.carriers(self.settings),
-            feeds=defence.told(self.settings),
+            subscribers=self.event_readers.passed(),
+            canaries=wiring_watch.carriers(self.settings),
+            feeds=wiring_feeds.feed_names(self.settings),
             networks=telemetry_settings.networks(self.settings.telemetry),
             url=heartbeat_url(self.settings, environ),
         )
-        self.database.hear(self.hearing.told)
+        self.database.hear(self.event_readers.told)
         self.database.hear(self.dispatcher.told)
         if self.signals is not None:
             self.database.hear(self.signals.told)
@@ -229,7 +230,7 @@ class Application:
     @property
     def observes(self) -> bool:
         """Whether this installation only observes: nothing is sent or acted on."""
-        return observing.level(self.settings) is Level.OBSERVE
+        return wiring_observation.level(self.settings) is Level.OBSERVE
 
     def _recovery(self, slow: SlowHash) -> Recovery | None:
         settings = self.settings.recovery
@@ -248,13 +249,13 @@ class Application:
                 self.settings.public_url,
                 settings,
                 lambda: self.dispatcher.ailing(settings.stream),
-                observing.reach(self.settings),
+                wiring_observation.reach(self.settings),
             )
         )
 
     async def __aenter__(self) -> Self:
         if self.database.is_sqlite:
-            self._alone.take()
+            self._process_lock.take()
         await upgrade(self.database, metadata)
         await self.sign_on()
         if self.database.is_sqlite:
@@ -268,7 +269,7 @@ class Application:
         except BaseException:
             await self.__aexit__(None, None, None)
             raise
-        starting.warn(self, listening=bool(self.listeners))
+        startup_warnings.warn(self, listening=bool(self.listeners))
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
         loops = self._loops(partial(loop, pulse=self.telemetry.pulse))
@@ -281,12 +282,12 @@ class Application:
         """Everything that runs in the background, by name."""
         desk = self.response.desk
         loops = {
-            "dispatch": observing.rest() if self.observes else self.dispatcher.run(),
+            "dispatch": wiring_observation.rest() if self.observes else self.dispatcher.run(),
             "response": keep("response", self.response.work, ACT_SECONDS, self.response.awake),
             "paging": keep("paging", desk.step, PAGE_SECONDS, desk.awake),
             "stock": keep("stock", self.telemetry.look, STOCK_SECONDS),
-            **self.hearing.loops(keep),
-            **sweeping.loops(self, keep),
+            **self.event_readers.loops(keep),
+            **housekeeping.loops(self, keep),
         }
         if not self.database.is_sqlite:
             loops["listen"] = self.database.listen()
@@ -299,9 +300,9 @@ class Application:
         if self.signals is not None:
             pushing = self.signals.pushing
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
-        counted = observing.counted(self.settings, self.providers, self.accounts_read)
+        counted = wiring_observation.counted(self.settings, self.providers, self.accounts_read)
         tables = self.settings.provider
-        loops |= watching.beside(self.database, self.providers, tables, counted)
+        loops |= wiring_watch.beside(self.database, self.providers, tables, counted)
         for name, one in (
             ("canaries", self.canaries),
             ("feeds", self.feeds),
@@ -309,8 +310,8 @@ class Application:
         ):
             if one is not None:
                 loops[name] = keep(name, one.run, PAUSE_SECONDS)
-        loops.update(self._telling.loops(keep))
-        loops.update(beside.loops(self, keep))
+        loops.update(self._report_intake.loops(keep))
+        loops.update(wiring_background.loops(self, keep))
         return loops
 
     async def __aexit__(
@@ -336,12 +337,12 @@ class Application:
         with contextlib.suppress(Unavailable):
             await self.grants.note()
         await self.database.close()
-        self._alone.leave()
+        self._process_lock.leave()
 
     @property
     def looking(self) -> bool:
         """Whether names like ours are looked up."""
-        return self._telling.lookalikes is not None
+        return self._report_intake.lookalikes is not None
 
     async def sign_on(self) -> None:
         """See that the next signing key is published in time; the first is made when somebody first
@@ -358,7 +359,7 @@ class Application:
         others = [one for one in recipients if canaries is None or not canaries.ours(one)]
         if canaries is not None and len(others) < len(recipients):
             await canaries.receive(recipients, raw)
-        others = await self._telling.sift(others, raw)
+        others = await self._report_intake.sift(others, raw)
         returned = [one for one in others if self.returns.ours(one)]
         if returned:
             await self.returns.receive(returned, raw)
@@ -374,6 +375,6 @@ class Application:
         receives them."""
         if self.settings.submission is not None:
             self.submission = await submission.start(self, self.settings.submission)
-        how = copying.listening(self.settings.journal, self._telling.copies)
+        how = settings_copies.listening(self.settings.journal, self._report_intake.copies)
         for host, port in self.settings.listens():
             self.listeners.append(await receiving.listen(host, port, self.receive, **how))

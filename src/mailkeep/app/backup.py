@@ -32,9 +32,9 @@ from mailkeep.signals import restoring as signals
 from mailkeep.store import copying, migrate
 from mailkeep.store.database import Database, Tx
 
-from . import manifest
-from .alone import Alone
-from .manifest import DATABASE, SETTINGS, Manifest
+from . import backup_manifest
+from .backup_manifest import DATABASE, SETTINGS, Manifest
+from .process_lock import ProcessLock
 
 Progress = Callable[[int, int], None]
 
@@ -78,14 +78,14 @@ def make(home: Path, file: Path, directory: Path, progress: Progress) -> Manifes
     copying.copy(file, target, progress)
     found = asyncio.run(_describe(target, keys))
     copying.settle(target)
-    files = {DATABASE: manifest.of(target)}
+    files = {DATABASE: backup_manifest.of(target)}
     if (home / SETTINGS).exists():
         write_new(directory / SETTINGS, (home / SETTINGS).read_bytes())
-        files[SETTINGS] = manifest.of(directory / SETTINGS)
-    return manifest.write(
+        files[SETTINGS] = backup_manifest.of(directory / SETTINGS)
+    return backup_manifest.write(
         directory,
         Manifest(
-            format=manifest.FORMAT,
+            format=backup_manifest.FORMAT,
             made_at=iso(made_at),
             mailkeep=__version__,
             schema=found.schema,
@@ -123,14 +123,14 @@ def restore(
         BadSettings: the backup is not whole or not this house's, Mailkeep runs, or there is a
             database and no ``force``.
     """
-    found = manifest.read(directory)
-    manifest.check(directory, found, progress)
+    found = backup_manifest.read(directory)
+    backup_manifest.check(directory, found, progress)
     if found.schema not in migrate.versions():
         raise BadSettings(f"the backup has schema {found.schema}, which a newer version made")
     if file.exists() and not force:
         raise BadSettings(f"there is a database {file}; --force moves it aside")
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    alone = Alone(home)
+    alone = ProcessLock(home)
     alone.take()
     try:
         if keys is not None:
@@ -145,7 +145,7 @@ def restore(
         settings = _settings(directory, found)
         # Whoever can write where the backup lies may show one file to the check and another to the
         # copy.
-        if manifest.of(aside) != found.files[DATABASE]:
+        if backup_manifest.of(aside) != found.files[DATABASE]:
             raise BadSettings(f"{directory / DATABASE} became another file while it was copied")
         restored = asyncio.run(_ready(aside, found, before, by))
         copying.settle(aside)

@@ -2,7 +2,7 @@
 library wrote it.
 
 Tracebacks are written without local variables, which hold keys and mail. Records that libraries
-send to ``logging`` take the same path as our own, and every line passes through ``masking``.
+send to ``logging`` take the same path as our own, and every line passes through ``log_masking``.
 """
 
 import logging
@@ -14,7 +14,7 @@ from typing import Literal
 import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
-from . import masking
+from . import log_masking
 
 
 def configure(level: Literal["info", "warning"], *, people: bool) -> None:
@@ -53,7 +53,7 @@ def _ending(*, people: bool) -> list[Processor]:
 
 
 def _masked(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-    return masking.fields(line)
+    return log_masking.fields(line)
 
 
 class _Handler(logging.Handler):

@@ -53,20 +53,20 @@ from mailkeep.watch.types import (
 )
 
 from . import (
-    anchoring,
+    audit_anchors,
     environment,
-    leaving,
-    mistyped,
-    observing,
-    posture,
-    recovering,
-    rekeying,
-    responding,
+    left_providers,
+    provider_keys,
     retention,
-    waking,
-    watching,
+    settings_mistyped,
+    settings_recovery,
+    settings_response,
+    wiring_observation,
+    wiring_pagers,
+    wiring_posture,
+    wiring_watch,
 )
-from .anchoring import AuditSettings
+from .audit_anchors import AuditSettings
 from .retention import RetentionSettings
 from .telemetry import settings as telemetry
 from .telemetry.settings import TelemetrySettings
@@ -193,7 +193,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         canary = "" if self.canary is None else self.canary.listen
         copies = None if self.journal is None else self.journal.copies
         places = [
-            watching.address(one, what)
+            wiring_watch.address(one, what)
             for one, what in (
                 (canary, "canary"),
                 ("" if copies is None else copies.listen, "journal.copies"),
@@ -251,7 +251,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
-        raise BadSettings(mistyped.corrected(str(error), Settings)) from error
+        raise BadSettings(settings_mistyped.corrected(str(error), Settings)) from error
     if settings.database and not settings.database.startswith((*_DATABASES, "env:", "file:")):
         raise BadSettings("database: say sqlite:///PATH, postgresql://…, env:NAME or file:PATH")
     if not 0.1 <= settings.database_patience <= 600:
@@ -264,22 +264,22 @@ def parse(raw: Mapping[str, object]) -> Settings:
     settings.listens()
     retention.check(settings.retention)
     privacy_types.check(settings.privacy)
-    anchoring.check(settings.audit)
+    audit_anchors.check(settings.audit)
     telemetry.check(settings.telemetry)
     parties = register.load(settings.party)
     posture_types.check(settings.trust, parties)
-    leaving.check(settings, parties)
+    left_providers.check(settings, parties)
     for provider in settings.provider:
         register.require(parties, provider.party, where=f"provider {provider.name}: party")
-        rekeying.check(provider)
+        provider_keys.check(provider)
         try:
             registry.check(provider.kind, provider.options)
         except (UnknownProvider, MisconfiguredProvider) as error:
             raise BadSettings(f"provider {provider.name}: {error}") from error
-    recovering.check(settings)
+    settings_recovery.check(settings)
     Classes(settings.accounts.classes)
-    responding.check(settings.response, settings.playbook)
-    waking.check(settings.pager, settings.paging, parties)
+    settings_response.check(settings.response, settings.playbook)
+    wiring_pagers.check(settings.pager, settings.paging, parties)
     _check_streams(settings)
     if settings.submission is not None:
         smtp_types.check(settings.submission, settings.streams())
@@ -290,9 +290,9 @@ def parse(raw: Mapping[str, object]) -> Settings:
     _unique("feed", [one.name for one in settings.feed])
     feed_types.check(settings.feed)
     feed_types.check_webhooks(settings.event_webhook, settings.streams(), settings.feed)
-    canary, honey = watching.check(settings)
-    posture.check(settings)
-    observing.check(settings)
+    canary, honey = wiring_watch.check(settings)
+    wiring_posture.check(settings)
+    wiring_observation.check(settings)
     for provider in settings.provider:
         bounces = provider.options.get("return_path_domain", "").strip().lower()
         if provider.kind == "smtp" and canary is not None and bounces == canary.domain:

@@ -7,7 +7,7 @@ import typer
 
 from mailkeep.accounts import applications
 from mailkeep.accounts.applications import ApplicationView
-from mailkeep.app import observing
+from mailkeep.app import wiring_observation
 from mailkeep.base.clock import readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
@@ -93,7 +93,7 @@ def share(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Have so many of its users recovered here, from now on; the rest is rehearsed."""
-    level = observing.level(settings(home))
+    level = wiring_observation.level(settings(home))
     if level is not Level.SHARE:
         raise BadSettings(
             f'the level is {level.value}, at which no share counts: set level = "share"'

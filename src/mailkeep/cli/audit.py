@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.app import anchoring
+from mailkeep.app import audit_anchors
 from mailkeep.base.clock import SystemClock, iso, readable
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
@@ -61,7 +61,7 @@ def verify(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Check every entry, and the chain against its anchors; ends with 1 where one does not fit."""
-    files = against or [one for one in anchoring.files(settings(home).audit) if one.exists()]
+    files = against or [one for one in audit_anchors.files(settings(home).audit) if one.exists()]
     try:
         kept = [found for file in files for found in anchors.read(file.read_text())]
     except (OSError, UnicodeDecodeError) as error:

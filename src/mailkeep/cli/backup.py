@@ -14,7 +14,7 @@ import typer
 from mailkeep.app import backup as work
 from mailkeep.app import environment
 from mailkeep.app import settings as app_settings
-from mailkeep.app.manifest import SETTINGS
+from mailkeep.app.backup_manifest import SETTINGS
 from mailkeep.base import escrow
 from mailkeep.base.clock import readable_of
 from mailkeep.base.errors import BadSettings, Invalid

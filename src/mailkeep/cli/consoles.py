@@ -48,7 +48,7 @@ def bring(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Bring lines of an audit log in, out of a file; what is known already changes nothing."""
-    from mailkeep.app import observing, telling
+    from mailkeep.app import wiring_observation, wiring_reports
 
     known = settings(home)
     if file.stat().st_size > packed.MAX_PACKED:
@@ -59,8 +59,10 @@ def bring(
         database = Database(known.database_url(home), SystemClock())
         try:
             await upgrade(database)
-            sending = telling.sending(known)
-            return await observing.consoles(known, database, KeyRing(home), sending).take(log, raw)
+            sending = wiring_reports.sending(known)
+            return await wiring_observation.consoles(known, database, KeyRing(home), sending).take(
+                log, raw
+            )
         finally:
             await database.close()
 

@@ -17,10 +17,10 @@ NONE = "No copies are taken in: there is no [journal.copies] in the settings."
 
 def copies(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Show the addresses to set as BCC, when the last copy came, and what was refused."""
-    from mailkeep.app import observing
+    from mailkeep.app import wiring_observation
 
     known = settings(home)
-    places = observing.places(known, KeyRing(home), known.streams()).values()
+    places = wiring_observation.places(known, KeyRing(home), known.streams()).values()
 
     async def look(tx: Tx) -> tuple[dict[str, Instant], dict[str, int]]:
         return await room.heard(tx), await room.refused(tx)

@@ -12,7 +12,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from mailkeep.app import moving
+from mailkeep.app import wiring_cutover
 from mailkeep.app.doctor.resolver import resolver
 from mailkeep.base.clock import MINUTE, SystemClock, iso, readable, when
 from mailkeep.base.errors import BadSettings, NotFound
@@ -73,7 +73,7 @@ def plan(
     pace = Pace(shares=shares, dwell=dwell, least=least, patience=max(patience, dwell))
     Progress("looking", quiet=as_json)
     gates = asyncio.run(
-        moving.look(
+        wiring_cutover.look(
             home,
             known,
             target,
@@ -83,13 +83,13 @@ def plan(
             development=in_development(home),
         )
     )
-    peak = read(home, lambda tx: moving.busiest(tx, known, source))
+    peak = read(home, lambda tx: wiring_cutover.busiest(tx, known, source))
     if not offline and not in_development(home):
-        gates.append(asyncio.run(moving.limit(known, target, peak)))
+        gates.append(asyncio.run(wiring_cutover.limit(known, target, peak)))
 
     async def work(database: Database, tx: Tx) -> tuple[View, int]:
-        every = [*gates, await moving.warmth(tx, source, target)]
-        cutover = Cutover(database, moving.house(known, database.clock))
+        every = [*gates, await wiring_cutover.warmth(tx, source, target)]
+        cutover = Cutover(database, wiring_cutover.house(known, database.clock))
         made = await cutover.plan(tx, source, target, every, pace, by=operator())
         return made, await shifting.carried_over(tx, source)
 
@@ -219,7 +219,7 @@ def now(
 
     async def work(database: Database, tx: Tx) -> msgspec.Struct:
         await take_turn(tx)  # nobody else counts which routes stand meanwhile
-        rooms = Cutover(database, moving.house(settings(home), database.clock))
+        rooms = Cutover(database, wiring_cutover.house(settings(home), database.clock))
         since = tx.now - round(minutes * MINUTE)
         return await rooms.now(tx, source, target, by=operator(), reason=reason, since=since)
 
@@ -289,7 +289,7 @@ def _act(home: Path, act: Callable[[Cutover, Tx, View], Awaitable[View]], *, as_
         view = await queries.live(tx) or await queries.newest(tx)
         if view is None:
             raise NotFound("no move was ever planned; begin with `mailkeep cutover plan`")
-        return await act(Cutover(database, moving.house(known, SystemClock())), tx, view)
+        return await act(Cutover(database, wiring_cutover.house(known, SystemClock())), tx, view)
 
     view = write(home, work)
     result(document(view), "\n".join(told(view)), as_json=as_json)

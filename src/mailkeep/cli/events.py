@@ -8,8 +8,8 @@ from typing import Annotated
 import msgspec
 import typer
 
-from mailkeep.app.defence import signing_secrets
 from mailkeep.app.settings import Settings
+from mailkeep.app.wiring_feeds import signing_secrets
 from mailkeep.base.clock import SystemClock, when
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.wording import nearest

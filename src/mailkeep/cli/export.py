@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from mailkeep import __version__
-from mailkeep.app.manifest import SETTINGS
+from mailkeep.app.backup_manifest import SETTINGS
 from mailkeep.base.clock import SystemClock, iso
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.files import write_new

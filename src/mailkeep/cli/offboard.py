@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from mailkeep.app import emptying, moving, trusting
+from mailkeep.app import provider_data_deletion, wiring_cutover, wiring_trust
 from mailkeep.app.doctor.records import Records
 from mailkeep.app.doctor.resolver import fill, resolver
 from mailkeep.app.doctor.withdrawn import standing
-from mailkeep.app.leaving import suspects as suspected
-from mailkeep.app.publishing import asked
-from mailkeep.app.rekeying import keyrings
+from mailkeep.app.left_providers import suspects as suspected
+from mailkeep.app.provider_dns_records import asked
+from mailkeep.app.provider_keys import keyrings
 from mailkeep.app.settings import Settings
 from mailkeep.base.clock import SystemClock, iso, when
 from mailkeep.base.errors import Conflict, NotFound
@@ -64,7 +64,7 @@ def plan(
     items = checklist(_leaving(home, name), SystemClock().now(), hostile=hostile)
     known = settings(home)
 
-    house = moving.house(known, SystemClock())
+    house = wiring_cutover.house(known, SystemClock())
 
     async def against(tx: Tx) -> list[str]:
         gate = await offboarding.against(tx, house, name)
@@ -100,13 +100,13 @@ def start(
 
     leaving = _leaving(home, name)
     known = settings(home)
-    suspects = suspected(known, trusting.graph(known, SystemClock()))
+    suspects = suspected(known, wiring_trust.graph(known, SystemClock()))
 
     async def work(database: Database, tx: Tx) -> tuple[OffboardingView, list[str]]:
         await take_turn(tx)
         stood = name not in await mail.cut(tx)
         left = await hands.would_leave(tx, suspects, known.streams(), name)
-        rooms = Offboarding(database, moving.house(known, database.clock))
+        rooms = Offboarding(database, wiring_cutover.house(known, database.clock))
         begun = await rooms.start(tx, leaving, hostile=hostile, by=operator(), anyway=anyway)
         if not (hostile and stood):
             return begun, []
@@ -169,7 +169,7 @@ def done(
         note = _seen(home, name, item, note, resolver(ask), anyway=anyway)
 
     async def work(database: Database, tx: Tx) -> OffboardingView:
-        rooms = Offboarding(database, moving.house(known, database.clock))
+        rooms = Offboarding(database, wiring_cutover.house(known, database.clock))
         return await rooms.done(tx, name, item, by=operator(), note=note)
 
     _say(write(home, work), as_json=as_json)
@@ -186,7 +186,7 @@ def stop(
     known = settings(home)
 
     async def work(database: Database, tx: Tx) -> None:
-        rooms = Offboarding(database, moving.house(known, database.clock))
+        rooms = Offboarding(database, wiring_cutover.house(known, database.clock))
         await rooms.stop(tx, name, by=operator(), reason=reason)
 
     write(home, work)
@@ -205,7 +205,7 @@ def keys(name: Name, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     smith = Keysmith(holder)
 
     async def work(database: Database) -> OffboardingView:
-        rooms = Offboarding(database, moving.house(known, database.clock))
+        rooms = Offboarding(database, wiring_cutover.house(known, database.clock))
         await database.retrying(lambda tx: rooms.ready(tx, name, "keys"))
         key = smith.in_use()
         await smith.revoke(key)  # that it is gone already is as good: a kill costs nothing
@@ -232,17 +232,17 @@ def empty(
     """Delete by the provider's API what our account holds there, as far as it is due."""
     provider(home, name)
     known = settings(home)
-    config = emptying.account(known, name, key)
+    config = provider_data_deletion.account(known, name, key)
     _alone(known, name)
 
     async def may(database: Database, tx: Tx) -> OffboardingView:
-        rooms = Offboarding(database, moving.house(known, database.clock))
+        rooms = Offboarding(database, wiring_cutover.house(known, database.clock))
         return await rooms.ready(tx, name)
 
     found = write(home, may)
     now = SystemClock().now()
     due = {one.name for one in found.items if one.due_at <= now and one.how is How.HAND}
-    due &= set(emptying.ITEMS.values())
+    due &= set(provider_data_deletion.ITEMS.values())
     if not due:
         raise Conflict("nothing that it holds is due yet: see `mailkeep offboard status`")
     said = asyncio.run(_emptied(config, due, delete=yes, quiet=as_json))
@@ -250,7 +250,7 @@ def empty(
         gone = [one.name for one in found.items if one.done_at is None and one.name in said.gone]
 
         async def tick(database: Database) -> None:
-            rooms = Offboarding(database, moving.house(known, database.clock))
+            rooms = Offboarding(database, wiring_cutover.house(known, database.clock))
             for item in gone:
 
                 async def work(tx: Tx, item: str = item) -> OffboardingView:
@@ -266,7 +266,7 @@ def empty(
 class _Said(msgspec.Struct, frozen=True):
     """What was found, or done."""
 
-    held: emptying.Held
+    held: provider_data_deletion.Held
     deleted: bool
     failed: dict[str, int]
     gone: frozenset[str]
@@ -298,13 +298,13 @@ async def _emptied(config: AccountConfig, items: set[str], *, delete: bool, quie
     clock = SystemClock()
     async with session() as http:
         carry = carrier(http)
-        held = await emptying.look(config, carry, clock, items)
+        held = await provider_data_deletion.look(config, carry, clock, items)
         if not delete:
             return _Said(held, False, {}, frozenset())
         progress.say(f"deleting {len(held.goes)} …")
-        failed = await emptying.empty(config, held, carry, progress.at)
-        left = await emptying.look(config, carry, clock, items)
-    gone = frozenset(one for one in items & emptying.WHOLE if left.is_empty(one))
+        failed = await provider_data_deletion.empty(config, held, carry, progress.at)
+        left = await provider_data_deletion.look(config, carry, clock, items)
+    gone = frozenset(one for one in items & provider_data_deletion.WHOLE if left.is_empty(one))
     return _Said(held, True, {why.value: n for why, n in failed.items()}, gone)
 
 
@@ -318,7 +318,7 @@ def _alone(known: Settings, name: str) -> None:
 def _leaving(home: Path, name: str) -> Leaving:
     provider(home, name)
     known, keys = settings(home), KeyRing(home)
-    return read(home, lambda tx: moving.leaving(tx, known, keys, name))
+    return read(home, lambda tx: wiring_cutover.leaving(tx, known, keys, name))
 
 
 def _say(view: OffboardingView, *, as_json: bool) -> None:

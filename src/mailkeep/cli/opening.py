@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.app import defence
+from mailkeep.app import wiring_response
 from mailkeep.base.clock import when
 from mailkeep.incidents import duties
 from mailkeep.incidents.by_hand import Saying
@@ -47,7 +47,7 @@ def begin(
     )
 
     async def work(database: Database, tx: Tx) -> tuple[str, bool]:
-        room = defence.incidents(settings(home), database)
+        room = wiring_response.incidents(settings(home), database)
         return await room.by_hand.open(tx, saying, by=operator())
 
     found, new = write(home, work)
@@ -68,7 +68,7 @@ def window(
     start, end = instant(since, "--since"), instant(until, "--until", end=True)
 
     async def work(database: Database, tx: Tx) -> None:
-        room = defence.incidents(settings(home), database)
+        room = wiring_response.incidents(settings(home), database)
         await room.by_hand.window(tx, incident, start, end, reason, by=operator())
 
     write(home, work)
@@ -90,7 +90,7 @@ def regulator(
     moment = instant(at, "--at")
 
     async def work(database: Database, tx: Tx) -> None:
-        room = defence.incidents(settings(home), database)
+        room = wiring_response.incidents(settings(home), database)
         await duties.say(tx, room, incident, duty, moment, reference, by=operator())
 
     write(home, work)

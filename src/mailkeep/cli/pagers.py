@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.app import trusting, waking
+from mailkeep.app import wiring_pagers, wiring_trust
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.wording import nearest
@@ -27,7 +27,7 @@ def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """List the pagers, and at which providers a thief could not read or drop what they carry."""
     told = settings(home)
     house = House(
-        {one.name: one.party for one in told.provider}, trusting.graph(told, SystemClock())
+        {one.name: one.party for one in told.provider}, wiring_trust.graph(told, SystemClock())
     )
     rows = [
         {
@@ -52,7 +52,7 @@ def try_them(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Ring the pagers, and say which of them took it."""
-    pagers = waking.pagers(settings(home).pager)
+    pagers = wiring_pagers.pagers(settings(home).pager)
     known = [one.name for one in pagers]
     if name is not None and name not in known:
         raise BadSettings(f"no pager {name!r}{nearest(name, known)}")

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.app import posture as settings_of
+from mailkeep.app import wiring_posture as settings_of
 from mailkeep.app.settings import Settings
 from mailkeep.base.clock import iso, readable, when
 from mailkeep.base.errors import BadSettings

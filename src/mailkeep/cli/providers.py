@@ -9,8 +9,8 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from mailkeep.app import leaving, observing, trusting
-from mailkeep.app.limits import limits, recovery_peak
+from mailkeep.app import left_providers, wiring_observation, wiring_trust
+from mailkeep.app.provider_limits import limits, recovery_peak
 from mailkeep.app.settings import Settings, provider_configs
 from mailkeep.base.clock import MINUTE, SystemClock, readable, when
 from mailkeep.base.errors import BadSettings
@@ -55,7 +55,7 @@ def list_all(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
         return await queries.states(tx), await queries.exposed_to_each(tx)
 
     known, (states, exposed) = settings(home), read(home, work)
-    found, parties = describe(known, states), leaving.parties(known)
+    found, parties = describe(known, states), left_providers.parties(known)
     rows = [("provider", "kind", "party", "state", "streams")] if found else []
     for one in found:
         names = (str(one["name"]), str(one["kind"]), str(one["party"]))
@@ -125,7 +125,7 @@ def cut(
 
     known = settings(home)
     parties = {one.name: one.party for one in known.provider}
-    house = House(parties, trusting.graph(known, SystemClock()))
+    house = House(parties, wiring_trust.graph(known, SystemClock()))
 
     async def work(database: Database, tx: Tx) -> tuple[int, hands.Would]:
         left = await hands.would_leave(tx, house, known.streams(), name)
@@ -287,7 +287,7 @@ def _act(home: Path, name: str, work: Callable[[Database, Tx], Awaitable[T]]) ->
     """Do it while nothing else counts which routes stand: an automatic cut that counted at the
     same time would find enough, and leave too few."""
     provider(home, name)
-    if observing.level(settings(home)) is Level.OBSERVE:
+    if wiring_observation.level(settings(home)) is Level.OBSERVE:
         raise BadSettings('this house only observes (level = "observe"): it acts on nothing')
 
     async def alone(database: Database, tx: Tx) -> T:

@@ -25,7 +25,7 @@ from .house import DEFAULT_HOME, Home, operator, read, settings, write
 from .output import Json, result, table
 
 if TYPE_CHECKING:
-    from mailkeep.app.telling import Telling
+    from mailkeep.app.wiring_reports import ReportIntake
 
 T = TypeVar("T")
 
@@ -128,10 +128,10 @@ def _told(
     file: Path,
     resolver: str | None,
     home: Path,
-    take: Callable[["Telling", bytes], Awaitable[T]],
+    take: Callable[["ReportIntake", bytes], Awaitable[T]],
 ) -> T:
     """Have a file taken in as if it had come by mail. Raises ``BadSettings``: it is too large."""
-    from mailkeep.app.telling import Telling
+    from mailkeep.app.wiring_reports import ReportIntake
 
     known = settings(home)
     if file.stat().st_size > packed.MAX_PACKED:
@@ -142,7 +142,7 @@ def _told(
         database = Database(known.database_url(home), SystemClock())
         try:
             await upgrade(database)
-            return await take(Telling(known, database, resolver), raw)
+            return await take(ReportIntake(known, database, resolver), raw)
         finally:
             await database.close()
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.app import trusting
+from mailkeep.app import wiring_trust
 from mailkeep.base.clock import iso, readable
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.posture import markdown, queries, services
@@ -28,7 +28,7 @@ def model(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Write the threat model from the system as it stands, in Markdown."""
-    known = trusting.house(settings(home))
+    known = wiring_trust.house(settings(home))
     found = read(home, lambda tx: _model(tx, known, day))
     text = markdown.page(found)
     if file is not None:
@@ -58,7 +58,7 @@ def difference(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Say what became different in the threat model between two days."""
-    known = trusting.house(settings(home))
+    known = wiring_trust.house(settings(home))
 
     async def both(tx: Tx) -> tuple[ThreatModel, ThreatModel]:
         return await _model(tx, known, before), await _model(tx, known, after)

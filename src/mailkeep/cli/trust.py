@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mailkeep.app import trusting
+from mailkeep.app import wiring_trust
 from mailkeep.base.clock import SystemClock, iso
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.wording import counted
@@ -71,7 +71,7 @@ def what_would_help(
     """Rank what single changes would buy."""
     model, basis = _built(home, settings_only=settings_only)
     if basis is Basis.DATABASE:
-        model = trusting.with_supposed(model)
+        model = wiring_trust.with_supposed(model)
     found = changes.ranked(model.world, model.live.today)
     lines = [
         f"{place}. {one.what}\n   {one.why}: by one party alone {one.single_before} ->"
@@ -106,7 +106,7 @@ def check(
 ) -> None:
     """List the smallest sets of parties that take accounts; --settings-only in a build."""
     model, basis = _built(home, settings_only=settings_only)
-    model = trusting.with_every_class(model)
+    model = wiring_trust.with_every_class(model)
     points = model.single_points()
     bad = failing(points, catching=catching)
     smallest = model.smallest()
@@ -127,15 +127,15 @@ def check(
 
 def _model(home: Home) -> Model:
     """The model of a home."""
-    house = trusting.house(settings(home))
-    return trusting.with_supposed(read(home, lambda tx: queries.model(tx, house)))
+    house = wiring_trust.house(settings(home))
+    return wiring_trust.with_supposed(read(home, lambda tx: queries.model(tx, house)))
 
 
 def _built(home: Home, *, settings_only: bool) -> tuple[Model, Basis]:
     """The model of a home as a build sees it: of its settings alone where the database is not asked
     for, is not there yet, or cannot be reached."""
     known = settings(home)
-    house = trusting.house(known)
+    house = wiring_trust.house(known)
     basis = Basis.SETTINGS
     if not settings_only:
         file = sqlite_file(known.database_url(home))
@@ -145,7 +145,7 @@ def _built(home: Home, *, settings_only: bool) -> tuple[Model, Basis]:
             except (Unavailable, OSError) as error:
                 note(f"The database cannot be asked: {error}")
                 basis = Basis.UNREACHABLE
-    return trusting.supposed(house, iso(SystemClock().now())[:10]), basis
+    return wiring_trust.supposed(house, iso(SystemClock().now())[:10]), basis
 
 
 def _supposed(model: Model) -> list[str]:

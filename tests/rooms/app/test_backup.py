@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from mailkeep.accounts import tables as account_tables
-from mailkeep.app import backup, manifest
-from mailkeep.app.alone import Alone
+from mailkeep.app import backup, backup_manifest
+from mailkeep.app.process_lock import ProcessLock
 from mailkeep.base import escrow
 from mailkeep.base.clock import HOUR, SystemClock
 from mailkeep.base.errors import BadSettings, Invalid, Unavailable
@@ -54,7 +54,7 @@ class House:
         content = Content("us@example.com", f"u{number}@example.net", "Hello", WORDS)
         return await self.intake.accept(tx, NewMessage(stream, content))
 
-    def back_up(self, directory: Path) -> manifest.Manifest:
+    def back_up(self, directory: Path) -> backup_manifest.Manifest:
         return backup.make(self.home, self.file, directory, _quiet)
 
     def restore(self, directory: Path, *, force: bool = True, **more: Any) -> backup.Restored:
@@ -108,7 +108,7 @@ async def test_a_backup_under_load_is_one_state(house: House, tmp_path: Path) ->
     await house.database.close()
     assert told
     assert told[-1][0] == told[-1][1] > 0
-    found = manifest.read(tmp_path / "copy")
+    found = backup_manifest.read(tmp_path / "copy")
     assert 300 < found.messages < during, "it was written to while it was copied"
     assert found.messages % 3 == 0, "no transaction is in it by half"
 
@@ -290,35 +290,35 @@ async def test_a_backup_that_is_not_whole_changes_nothing(
     assert not list(house.home.glob("mailkeep.db.*"))
 
 
-@pytest.mark.parametrize("name", [manifest.DATABASE, manifest.SETTINGS])
+@pytest.mark.parametrize("name", [backup_manifest.DATABASE, backup_manifest.SETTINGS])
 async def test_what_is_restored_is_what_was_checked(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Whoever holds the place that the backup lies in shows one file to be checked, and another."""
-    (house.home / manifest.SETTINGS).write_text("public_url = 'https://mail.example.com'\n")
+    (house.home / backup_manifest.SETTINGS).write_text("public_url = 'https://mail.example.com'\n")
     await house.take_in(1)
     await house.database.close()
     await asyncio.to_thread(house.back_up, tmp_path / "backup")
-    check = manifest.check
+    check = backup_manifest.check
 
     def checked(directory: Path, *more: Any) -> None:
         check(directory, *more)
         file = directory / name
         file.write_bytes(file.read_bytes() + b"\n# and more")
 
-    monkeypatch.setattr(manifest, "check", checked)
-    (house.home / manifest.SETTINGS).unlink()
+    monkeypatch.setattr(backup_manifest, "check", checked)
+    (house.home / backup_manifest.SETTINGS).unlink()
     with pytest.raises(BadSettings, match="another file"):
         await asyncio.to_thread(house.restore, tmp_path / "backup")
     assert not list(house.home.glob("mailkeep.db.before*"))
-    assert not (house.home / manifest.SETTINGS).exists()
+    assert not (house.home / backup_manifest.SETTINGS).exists()
 
 
 async def test_a_running_mailkeep_is_not_restored_over(house: House, tmp_path: Path) -> None:
     await house.database.close()
     copy = tmp_path / "copy"
     await asyncio.to_thread(house.back_up, copy)
-    running = Alone(house.home)
+    running = ProcessLock(house.home)
     running.take()
     with pytest.raises(BadSettings, match="another Mailkeep runs"):
         await asyncio.to_thread(house.restore, copy)

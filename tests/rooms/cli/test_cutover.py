@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mailkeep.app import moving
 from mailkeep.app import settings as app_settings
+from mailkeep.app import wiring_cutover
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.cli.main import app
@@ -339,11 +339,13 @@ def test_the_busiest_hour_is_that_of_what_it_carries_by_now(home: Path) -> None:
             for _ in range(3):
                 message = NewMessage("alert", content)
                 await Intake(database, KeyRing(home), streams).accept(tx, message)
-            before = await moving.busiest(tx, known, "new")
+            before = await wiring_cutover.busiest(tx, known, "new")
             alert = streams["alert"]
             await shifting.shift(database, tx, alert, "old", "new", 1, by="t", reason="x")
-            after = await moving.busiest(tx, known, "new")
-            left = await moving.busiest(tx, known, "old")  # it has bulk, of which there is none
+            after = await wiring_cutover.busiest(tx, known, "new")
+            left = await wiring_cutover.busiest(
+                tx, known, "old"
+            )  # it has bulk, of which there is none
         await database.close()
         return before, after, left
 

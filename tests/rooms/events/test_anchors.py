@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select, update
 
-from mailkeep.app import anchoring
-from mailkeep.app.anchoring import Anchors, AuditSettings
+from mailkeep.app import audit_anchors
+from mailkeep.app.audit_anchors import Anchors, AuditSettings
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
@@ -24,7 +24,7 @@ class Chain:
     def __init__(self, database: Database, keys: KeyRing, file: Path) -> None:
         self.database, self.keys, self.file = database, keys, file
         settings = AuditSettings(anchors=(f"file:{file}",), every=3600.0)
-        self.anchors = Anchors(database, keys, anchoring.places(settings), settings.every)
+        self.anchors = Anchors(database, keys, audit_anchors.places(settings), settings.every)
 
     async def act(self, count: int = 1) -> None:
         async with self.database.write() as tx:
@@ -188,9 +188,9 @@ async def test_syslog_gets_a_line_that_can_be_read_back(
     server = await asyncio.start_server(take, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     settings = AuditSettings(anchors=(f"syslog:127.0.0.1:{port}",))
-    anchoring.check(settings)
+    audit_anchors.check(settings)
     clock.advance(3600)
-    await Anchors(database, keys, anchoring.places(settings), 3600.0).step()
+    await Anchors(database, keys, audit_anchors.places(settings), 3600.0).step()
     text = (await got).decode()
     length, _, message = text.partition(" ")
     assert int(length) == len(message)
@@ -207,14 +207,14 @@ async def test_syslog_gets_a_line_that_can_be_read_back(
 )
 def test_a_place_that_is_none_is_refused(place: str) -> None:
     with pytest.raises(BadSettings):
-        anchoring.check(AuditSettings(anchors=(place,)))
+        audit_anchors.check(AuditSettings(anchors=(place,)))
 
 
 def test_a_webhook_travels_encrypted() -> None:
     settings = AuditSettings(anchors=("webhook:env:HOOK",))
-    anchoring.check(settings)
+    audit_anchors.check(settings)
     with pytest.raises(BadSettings):
-        anchoring.places(settings, {"HOOK": "http://example.com/hook"})
-    assert list(anchoring.places(settings, {"HOOK": "https://example.com/hook"})) == [
+        audit_anchors.places(settings, {"HOOK": "http://example.com/hook"})
+    assert list(audit_anchors.places(settings, {"HOOK": "https://example.com/hook"})) == [
         "webhook:env:HOOK"
     ]

@@ -13,9 +13,9 @@ from mailkeep.accounts.subject_answers import SubjectAnswers
 from mailkeep.accounts.subject_views import SubjectView
 from mailkeep.accounts.subjects import Subjects
 from mailkeep.accounts.types import Stage
-from mailkeep.app.doubts import Doubts
+from mailkeep.app.provider_doubts import ProviderDoubts
 from mailkeep.app.retention import RetentionSettings, Sweeper
-from mailkeep.app.wiring import subscribers
+from mailkeep.app.subscriptions import subscribers
 from mailkeep.base.clock import DAY
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, TooMany
 from mailkeep.base.keys import KeyRing
@@ -387,7 +387,7 @@ def _subscribers(house: House) -> list[Subscriber]:
         NoticeSettings("us@example.com", "Us", "alert", "https://example.com"),
         ResponseSettings(),
     )
-    rooms = (None, None, incidents, Response(means), Doubts(HOUSE))
+    rooms = (None, None, incidents, Response(means), ProviderDoubts(HOUSE))
     return subscribers(*rooms, privacy=house.privacy)
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import select, update
 
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
-from mailkeep.app.doubts import Doubts
-from mailkeep.app.wiring import subscribers
+from mailkeep.app.provider_doubts import ProviderDoubts
+from mailkeep.app.subscriptions import subscribers
 from mailkeep.base.clock import SECOND
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import log
@@ -91,7 +91,7 @@ class Stage:
         )
         self.response = Response(means, playbooks, pagers)
         self._relay = log.Relay(database, "one")
-        doubts = Doubts(self.incidents.house)
+        doubts = ProviderDoubts(self.incidents.house)
         self._heard = subscribers(self.recovery, None, self.incidents, self.response, doubts)
 
     async def signal(

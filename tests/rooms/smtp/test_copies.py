@@ -13,8 +13,8 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from mailkeep.app import observing
 from mailkeep.app import settings as app_settings
+from mailkeep.app import wiring_observation
 from mailkeep.app.application import Application
 from mailkeep.cli.main import app
 from mailkeep.mail import tables
@@ -89,7 +89,7 @@ async def test_copies_are_the_journal_of_a_service_that_observes(
     async def ask(_where: object, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         return {one: (record(),) for one in names}
 
-    monkeypatch.setattr("mailkeep.app.telling._txt", ask)
+    monkeypatch.setattr("mailkeep.app.wiring_reports._txt", ask)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -98,7 +98,7 @@ async def test_copies_are_the_journal_of_a_service_that_observes(
     signed = sign(MAIL, "example.com")
     with capture_logs() as logs:
         async with Application(settings, tmp_path, environ={}, dev=True) as running:
-            (place,) = observing.places(settings, running.keys, running.streams).values()
+            (place,) = wiring_observation.places(settings, running.keys, running.streams).values()
             for raw, to in (
                 (signed, place.address),
                 (MAIL, place.address),

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
 from mailkeep.accounts import tables
-from mailkeep.app import retention, sweeping
+from mailkeep.app import housekeeping, retention
 from mailkeep.app.application import Application
 from mailkeep.app.settings import parse
 from mailkeep.base.clock import DAY
@@ -66,7 +66,7 @@ async def test_the_sweep_forgets_what_strangers_left_and_goes_on_while_there_is_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BATCH", 2)
-    monkeypatch.setattr(sweeping, "SWEEP_SECONDS", 0.05)
+    monkeypatch.setattr(housekeeping, "SWEEP_SECONDS", 0.05)
     async with Application(parse(ACCOUNTS), tmp_path, environ={}) as running:
         old = running.clock.now() - 3 * DAY
         async with running.database.write() as tx:

@@ -9,7 +9,7 @@ import pytest
 from mailkeep.app.doctor import withdrawn
 from mailkeep.app.doctor.records import Answer, Found, Records
 from mailkeep.app.doctor.types import DatabaseFacts, LeavingRecord, Scene, State
-from mailkeep.app.publishing import Published
+from mailkeep.app.provider_dns_records import Published
 
 KEY = Published("s1._domainkey.example.com", ("TXT", "CNAME"), key=True)
 PATH = Published("bounce.example.com", ("MX", "TXT", "CNAME"))

@@ -10,7 +10,7 @@ import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailkeep.app import logs, masking
+from mailkeep.app import log_masking, logs
 
 TOKEN = st.text("ABCdef019_-", min_size=12, max_size=40).filter(lambda one: one.strip("_-"))
 WORD = st.text("abcdefgh019", min_size=1, max_size=12)
@@ -170,13 +170,13 @@ def test_a_request_that_went_well_is_not_written(
 
 
 def test_names_of_secrets_are_dropped_unread_and_long_texts_cut() -> None:
-    assert masking.fields({"password": "x", "Subject": "y", "code": 7}) == {
+    assert log_masking.fields({"password": "x", "Subject": "y", "code": 7}) == {
         "password": "…",
         "Subject": "…",
         "code": 7,
     }
-    assert len(masking.text("a" * 100_000)) < masking.LONGEST + 10
+    assert len(log_masking.text("a" * 100_000)) < log_masking.LONGEST + 10
     deep: object = "x"
     for _ in range(50):
         deep = [deep]
-    assert "x" not in str(masking.value(deep))
+    assert "x" not in str(log_masking.value(deep))

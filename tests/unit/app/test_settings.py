@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mailkeep.app import watching
+from mailkeep.app import wiring_watch
 from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
 from mailkeep.app.doctor.ways import canary_letters, canary_share
 from mailkeep.app.settings import parse, provider_configs
@@ -92,10 +92,10 @@ def test_what_is_watched_comes_in_canonical_form(tmp_path: Path) -> None:
     kept = parse(_mailbox()).canary
     assert kept is not None
     assert [(one.name, one.arrives_as) for one in kept.mailbox] == [("gmail", "g@post.example.org")]
-    assert watching.reserved(settings) == {"iris@example.org": "a"}
-    assert watching.carriers(settings) == {"a"}
+    assert wiring_watch.reserved(settings) == {"iris@example.org": "a"}
+    assert wiring_watch.carriers(settings) == {"a"}
     keys = KeyRing(tmp_path)
-    watch = watching.detectors(settings, keys)
+    watch = wiring_watch.detectors(settings, keys)
     assert watch.half_proof.early == 30
     name = keys.pseudonym("address", "iris@example.org")
     assert watch.honey_account.accounts == (HoneyAccount(name, "a"),)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from mailkeep.app import settings as app_settings
-from mailkeep.app import trusting
+from mailkeep.app import wiring_trust
 from mailkeep.posture import scene
 from mailkeep.posture.types import Live
 from mailkeep.posture.whatif import Model
@@ -73,7 +73,7 @@ def model(directory: Path) -> Model:
     text = setup.settings(
         "matrix", "http://localhost:1", providers, directory, "canary.example", 1, BRIEF
     )
-    house = trusting.house(app_settings.parse(tomllib.loads(text)))
+    house = wiring_trust.house(app_settings.parse(tomllib.loads(text)))
     groups = tuple(
         Group("customer", factor, MAILBOX, *scene.held(house, "customer"), 1, application)
         for factor, application in dict.fromkeys(GROUPS.values())

@@ -1,6 +1,6 @@
 """Doctor checks: our accounts at providers can be read and watched (pure)."""
 
-from mailkeep.app.posture import shares_key
+from mailkeep.app.wiring_posture import shares_key
 from mailkeep.providers.posture import registry
 
 from .catalogue import check

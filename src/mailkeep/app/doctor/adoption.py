@@ -3,7 +3,7 @@ nothing yet (pure)."""
 
 from collections.abc import Collection, Mapping
 
-from mailkeep.app import blind, observing
+from mailkeep.app import detector_blindness, wiring_observation
 from mailkeep.app.settings import Settings
 from mailkeep.mail.copies import NONE_CAME
 from mailkeep.providers import registry
@@ -71,7 +71,7 @@ def promises(scene: Scene) -> list[Said]:
     """Which promises hold at this level, and the step to the next."""
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
-    level = observing.level(scene.settings)
+    level = wiring_observation.level(scene.settings)
     shares = scene.database.shares if level is Level.SHARE else {}
     out = []
     if shares:
@@ -92,8 +92,12 @@ def detectors(scene: Scene) -> list[Said]:
     """Which detectors see nothing that could see something at this level."""
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
-    level = observing.level(scene.settings)
-    off, able, heard = blind.reasons(scene.settings), at(level), blind.hooked(scene.settings)
+    level = wiring_observation.level(scene.settings)
+    off, able, heard = (
+        detector_blindness.reasons(scene.settings),
+        at(level),
+        detector_blindness.hooked(scene.settings),
+    )
     dark = {name: off[name] for name in able if off[name]}
     # One provider that is heard lets a detector see; of the others it sees nothing all the same.
     deaf = [name for name, hears in heard.items() if not hears]
@@ -119,7 +123,7 @@ def rehearsal(scene: Scene) -> list[Said]:
     """What would have become of the resets that applications keep, and the cheapest step to it."""
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
-    level = observing.level(scene.settings)
+    level = wiring_observation.level(scene.settings)
     if level not in {Level.REHEARSE, Level.SHARE}:
         return [not_checked(f"At the level {level.value} no reset is rehearsed.")]
     found = scene.database.resets
@@ -199,7 +203,7 @@ def _hear(settings: Settings, deaf: Collection[str]) -> str:
     ]
     if able:
         return f"copy the webhooks of {', '.join(able)} to /hooks/NAME, and set webhook_secret"
-    if settings.canary is None and observing.level(settings) is not Level.OBSERVE:
+    if settings.canary is None and wiring_observation.level(settings) is not Level.OBSERVE:
         return "add [canary]: canaries see that a relay loses mail, whoever runs it"
     return "a relay tells nothing here: read its account ([[posture.account]]) and DMARC reports"
 

@@ -22,7 +22,7 @@ from mailkeep.accounts import administration, applications, second_step
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.hashing import measure
 from mailkeep.accounts.ranges import breached
-from mailkeep.app.limits import Limit, limits, recovery_peak
+from mailkeep.app.provider_limits import Limit, limits, recovery_peak
 from mailkeep.app.settings import ProviderSettings, Settings, provider_configs
 from mailkeep.base.clock import DAY, MINUTE, SECOND, SystemClock, iso
 from mailkeep.base.errors import BadSettings, Unavailable

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from mailkeep.app import anchoring, environment, waking
-from mailkeep.app.anchoring import AuditSettings
+from mailkeep.app import audit_anchors, environment, wiring_pagers
+from mailkeep.app.audit_anchors import AuditSettings
 from mailkeep.app.settings import Settings
 from mailkeep.app.telemetry.settings import heartbeat
 from mailkeep.base.errors import BadSettings
@@ -76,11 +76,11 @@ def _telling(settings: Settings) -> Iterator[_Named]:
 
 
 def _ringing(one: PagerSettings, environ: Mapping[str, str]) -> Callable[[Secret], object]:
-    return lambda _: waking.pagers((one,), environ)
+    return lambda _: wiring_pagers.pagers((one,), environ)
 
 
 def _anchoring(alone: AuditSettings, environ: Mapping[str, str]) -> Callable[[Secret], object]:
-    return lambda _: anchoring.places(alone, environ)
+    return lambda _: audit_anchors.places(alone, environ)
 
 
 def _wrong(one: _Named, where: str, environ: Mapping[str, str]) -> str:

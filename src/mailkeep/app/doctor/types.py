@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from mailkeep.app import trusting
-from mailkeep.app.limits import Limit
+from mailkeep.app import wiring_trust
+from mailkeep.app.provider_limits import Limit
 from mailkeep.app.settings import ProviderSettings, Settings
 from mailkeep.events.anchors import Place
 from mailkeep.feed.types import FeedState
@@ -200,7 +200,7 @@ class Scene(msgspec.Struct, frozen=True):
     @property
     def graph(self) -> TrustGraph:
         """The register's, as of today."""
-        parties = {} if self.settings is None else trusting.judged(self.settings)
+        parties = {} if self.settings is None else wiring_trust.judged(self.settings)
         return TrustGraph(parties, (lambda: self.today) if self.today else None)
 
     @property

@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from mailkeep.app import observing
+from mailkeep.app import wiring_observation
 from mailkeep.watch.levels import Level
 
 from .catalogue import check
@@ -79,7 +79,7 @@ def canaries(scene: Scene) -> list[Said]:
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
     canary = scene.settings.canary
-    if canary is None and observing.level(scene.settings) is Level.OBSERVE:
+    if canary is None and wiring_observation.level(scene.settings) is Level.OBSERVE:
         return [not_checked("Nothing is sent at this level, and so no canary.")]
     if canary is None:
         return [
@@ -157,7 +157,7 @@ def ready(scene: Scene) -> list[Said]:
         return [not_checked(NO_SETTINGS)]
     if scene.development:
         return [not_checked("The stand-ins' secrets are in the process that started them.")]
-    if observing.level(scene.settings) is Level.OBSERVE:
+    if wiring_observation.level(scene.settings) is Level.OBSERVE:
         return [not_checked("Nothing is sent at this level.")]
     out = [
         failed(f"No mail can leave by {name}: {why}.", "set right what is named", about=name)

@@ -9,7 +9,7 @@ import re
 
 import msgspec
 
-from mailkeep.app.publishing import Published, asked
+from mailkeep.app.provider_dns_records import Published, asked
 
 from .catalogue import check
 from .domains import UNKNOWN

@@ -8,7 +8,7 @@ from mailkeep.providers import registry
 from mailkeep.providers.posture import registry as readers
 from mailkeep.providers.posture.types import Kind
 
-from . import blind, observing, watching
+from . import detector_blindness, wiring_observation, wiring_watch
 from .settings import ProviderSettings, Settings
 
 _UNREAD = "our account at {0} is not read"
@@ -41,9 +41,9 @@ def places(settings: Settings) -> Mapping[str, Places]:
     """By detector; one that is not here looks at no account in particular."""
     names = [one.name for one in settings.provider]
     known = read(settings)
-    told = [name for name, heard in blind.hooked(settings).items() if heard]
+    told = [name for name, heard in detector_blindness.hooked(settings).items() if heard]
     said = settings.reports
-    tried = watching.carriers(settings)
+    tried = wiring_watch.carriers(settings)
     honey = {one.provider for one in settings.honey}
     taken = [name for name, kind in known.items() if any(readers.shows(kind, of) for of in _TAKEN)]
     noticed = names if said.notices else list(said.status)
@@ -54,7 +54,9 @@ def places(settings: Settings) -> Mapping[str, Places]:
         "export_seen": Places(
             tuple(taken), "our account at {0} is not read, or tells of no exports"
         ),
-        "volume_mismatch": Places(blind.counting(settings), "{0} does not tell how much it sent"),
+        "volume_mismatch": Places(
+            detector_blindness.counting(settings), "{0} does not tell how much it sent"
+        ),
         "unknown_message": Places(tuple(told), _UNTOLD),
         "accepted_not_delivered": Places(tuple(told), _UNTOLD),
         "delivery_silence": Places(
@@ -79,4 +81,4 @@ def _either(names: Iterable[str], *some: Iterable[str]) -> tuple[str, ...]:
 def _consoles(settings: Settings) -> dict[str, None]:
     """Parties of whose consoles somebody tells; a log may name our account there instead."""
     parties = {one.name: one.party for one in settings.provider}
-    return {parties.get(one, one): None for one in observing.seen(settings)}
+    return {parties.get(one, one): None for one in wiring_observation.seen(settings)}

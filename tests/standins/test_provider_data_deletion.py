@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
-from mailkeep.app import emptying
-from mailkeep.app.emptying import Held
+from mailkeep.app import provider_data_deletion
+from mailkeep.app.provider_data_deletion import Held
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.secret import Secret
 from mailkeep.providers.posture.types import AccountConfig, Kind, Trouble
@@ -15,7 +15,7 @@ from mailkeep_drill.standins.sendgrid_account import DELETING, READING, SendGrid
 
 from .conftest import KEY, Hooks, World
 
-ALL = frozenset(emptying.ITEMS.values())
+ALL = frozenset(provider_data_deletion.ITEMS.values())
 
 
 @pytest.fixture
@@ -26,17 +26,19 @@ async def carry() -> AsyncIterator[Carry]:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(emptying, "GAP", 0.0)
+    monkeypatch.setattr(provider_data_deletion, "GAP", 0.0)
 
 
 async def _look(config: AccountConfig, carry: Carry, items: frozenset[str] = ALL) -> Held:
-    return await emptying.look(config, carry, SystemClock(), items)
+    return await provider_data_deletion.look(config, carry, SystemClock(), items)
 
 
 async def _empty(config: AccountConfig, carry: Carry) -> dict[Trouble, int]:
     held = await _look(config, carry)
     told: list[tuple[int, int]] = []
-    failed = await emptying.empty(config, held, carry, lambda n, of: told.append((n, of)))
+    failed = await provider_data_deletion.empty(
+        config, held, carry, lambda n, of: told.append((n, of))
+    )
     assert failed or told == [(n, len(held.goes)) for n in range(1, len(held.goes) + 1)]
     return failed
 
@@ -64,7 +66,7 @@ async def test_mandrill_loses_webhooks_templates_subaccounts_and_allowed(
     assert left.goes == ()
     assert all(left.is_empty(one) for one in ("webhooks", "templates", "users", "contacts"))
     # What is gone already is as good: who died on the way begins anew.
-    assert await emptying.empty(config, held, carry, lambda _n, _of: None) == {}
+    assert await provider_data_deletion.empty(config, held, carry, lambda _n, _of: None) == {}
 
 
 async def test_postmark_loses_both_sorts_of_webhooks_and_templates(
@@ -83,7 +85,7 @@ async def test_postmark_loses_both_sorts_of_webhooks_and_templates(
     left = await _look(config, carry)
     assert left.is_empty("webhooks")
     assert left.is_empty("templates")
-    assert await emptying.empty(config, held, carry, lambda _n, _of: None) == {}
+    assert await provider_data_deletion.empty(config, held, carry, lambda _n, _of: None) == {}
 
 
 async def test_sendgrid_loses_what_its_key_may_delete_and_says_what_not(carry: Carry) -> None:
@@ -98,7 +100,9 @@ async def test_sendgrid_loses_what_its_key_may_delete_and_says_what_not(carry: C
     assert held.counted() == {"webhooks": 2, "templates": 3}
     assert held.stays == {"users": 1}  # its API wants a name that is not read
     account.scopes = READING  # a key that only reads does nothing
-    assert await emptying.empty(config, held, carry, lambda _n, _of: None) == {Trouble.REFUSED: 1}
+    assert await provider_data_deletion.empty(config, held, carry, lambda _n, _of: None) == {
+        Trouble.REFUSED: 1
+    }
     assert len(account.lists["templates"]) == 3
     account.scopes = (*READING, *DELETING)
     assert await _empty(config, carry) == {}

@@ -24,7 +24,7 @@ from mailkeep.trust.world import NO_FACTOR, Group, with_custody
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.types import Hypothesis, PostureSettings
 
-from . import blind, leaving, looking, observing
+from . import detector_blindness, detector_coverage, left_providers, wiring_observation
 from .settings import Settings
 
 OURS, THEIRS = "ours", "theirs"  #: of a provider's option ``dkim``: who signs
@@ -68,7 +68,7 @@ def house(settings: Settings) -> House:
             ACTIONS[name].title + (" (by itself)" if name in play.automatic else "")
             for name in play.actions
         ),
-        looking.read(settings),
+        detector_coverage.read(settings),
         PostureSettings().interval if posture is None else posture.interval,
         settings.trust,
         canaries=canary is not None,
@@ -78,17 +78,17 @@ def house(settings: Settings) -> House:
         if settings.operators is None
         else (urlsplit(settings.operators.issuer).hostname or settings.operators.issuer),
         consoles=_consoles(settings),
-        left=leaving.parties(settings),
+        left=left_providers.parties(settings),
     )
 
 
 def _providers(settings: Settings, sending: tuple[str, ...]) -> tuple[Provider, ...]:
     """Our accounts at providers, and which keys of ours lie there."""
-    read, out = looking.read(settings), []
+    read, out = detector_coverage.read(settings), []
     for one in settings.provider:
         able = registry.get(one.kind).capabilities
         reads = read.get(one.name) in readers.SENDS
-        hooked = looking.reports(one)
+        hooked = detector_coverage.reports(one)
         out.append(
             Provider(
                 one.name,
@@ -112,7 +112,7 @@ def _consoles(settings: Settings) -> dict[str, dict[str, tuple[str, ...]]]:
     """Which acts at which party audit logs report."""
     parties = {one.name: one.party for one in settings.provider}
     out: dict[str, dict[str, tuple[str, ...]]] = {}
-    for name, acts in observing.seen(settings).items():
+    for name, acts in wiring_observation.seen(settings).items():
         of = out.setdefault(parties.get(name, name), {})
         for act, logs in acts.items():
             of[act] = (*of.get(act, ()), *logs)
@@ -152,9 +152,9 @@ def _returned(kind: str, options: Mapping[str, str], sending: tuple[str, ...]) -
 def watchers(settings: Settings) -> dict[str, Watcher]:
     """Every detector, its delay as its own page tells it, why it is blind here if it is, and at
     which accounts it looks."""
-    off = blind.reasons(settings)
+    off = detector_blindness.reasons(settings)
     out = {}
-    places = looking.places(settings)
+    places = detector_coverage.places(settings)
     for one in DETECTORS:
         module = importlib.import_module(f"mailkeep.watch.detectors.{one.name}")
         found = Watcher(one.name, words.delay(module.__doc__ or ""), off[one.name])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mailkeep.app import posture
+from mailkeep.app import wiring_posture
 from mailkeep.app.doctor import accounts_read
 from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
 from mailkeep.app.settings import Settings, parse
@@ -59,12 +59,12 @@ def test_an_account_is_read_with_its_own_key_and_never_with_the_one_that_sends()
         {"name": "m", "secret": "env:READING"},
         {"name": "relay", "kind": "sendgrid", "secret": "env:READING"},
     )
-    found = posture.accounts(settings, {"READING": "r", "SENDING": "s"})
+    found = wiring_posture.accounts(settings, {"READING": "r", "SENDING": "s"})
     assert {name: one.secret.reveal() for name, one in found.items()} == {"m": "r", "relay": "r"}
     assert found["m"].kind == "mandrill"
     assert (found["relay"].kind, found["relay"].base_url) == ("sendgrid", "")
-    assert posture.ours(settings) == {"ours.example"}
-    assert posture.accounts(parse({"party": [{"id": "p"}], "provider": _PROVIDERS})) == {}
+    assert wiring_posture.ours(settings) == {"ours.example"}
+    assert wiring_posture.accounts(parse({"party": [{"id": "p"}], "provider": _PROVIDERS})) == {}
 
 
 def _scene(settings: Settings, **keys: bool | None) -> Scene:

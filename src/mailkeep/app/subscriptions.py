@@ -42,8 +42,8 @@ from mailkeep.signals.services import Signals
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import SignalRaised
 
-from .anchoring import Anchors
-from .doubts import Doubts
+from .audit_anchors import Anchors
+from .provider_doubts import ProviderDoubts
 
 
 def subscribers(
@@ -51,7 +51,7 @@ def subscribers(
     canaries: Canaries | None,
     incidents: Incidents,
     response: Response,
-    doubts: Doubts,
+    doubts: ProviderDoubts,
     signals: Signals | None = None,
     anchors: Anchors | None = None,
     privacy: Privacy | None = None,

@@ -30,7 +30,7 @@ def loops(app: "Application", keep: Keep) -> dict[str, Loop]:
     sweeper = retention.Sweeper(
         app.database,
         app.settings.retention,
-        app.hearing.readers,
+        app.event_readers.readers,
         app.settings.keeping(),
         app.settings.incidents.lead,
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mailkeep.app.rekeying import check, keyrings, take_up
+from mailkeep.app.provider_keys import check, keyrings, take_up
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.secret import Secret
 from mailkeep.providers.types import ProviderConfig

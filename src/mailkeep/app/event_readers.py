@@ -22,7 +22,7 @@ HEAR_BATCH = 200
 WATCH = "watch"  #: the name of the one that reads every fact
 
 
-class Hearing:
+class EventReaders:
     """The readers of the log in one process.
 
     Args:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mailkeep.app import leaving, trusting, watching
+from mailkeep.app import left_providers, wiring_trust, wiring_watch
 from mailkeep.app.settings import parse
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings
@@ -56,27 +56,27 @@ READ: dict[str, Any] = {
 
 def test_the_settings_load_at_each_step_of_the_list() -> None:
     before = parse(_house(OLD, NEW, **READ))
-    assert watching.seeded(before) == before.honey
+    assert wiring_watch.seeded(before) == before.honey
     # 'routes': out of every stream; its table stays, for what comes late.
     routed = parse(_house(OLD, NEW, routes=[{"provider": "new"}], **READ))
-    assert watching.reserved(routed) == {HONEY["address"]: "old"}
-    assert watching.seeded(routed) == ()
+    assert wiring_watch.reserved(routed) == {HONEY["address"]: "old"}
+    assert wiring_watch.seeded(routed) == ()
     # 'settings': out whole, but for its name and party.
     gone = parse(_house(NEW, routes=[{"provider": "new"}], left=[LEFT]))
-    assert watching.reserved(gone) == {HONEY["address"]: "old"}
-    assert watching.seeded(gone) == ()
+    assert wiring_watch.reserved(gone) == {HONEY["address"]: "old"}
+    assert wiring_watch.seeded(gone) == ()
 
 
 def test_what_somebody_writes_to_its_honey_still_names_it(tmp_path: Path) -> None:
     gone = parse(_house(NEW, routes=[{"provider": "new"}], left=[LEFT]))
     keys = KeyRing(tmp_path)
     name = keys.pseudonym("address", HONEY["address"])
-    assert watching.detectors(gone, keys).honey_account.accounts == (HoneyAccount(name, "old"),)
+    assert wiring_watch.detectors(gone, keys).honey_account.accounts == (HoneyAccount(name, "old"),)
 
 
 def test_the_item_names_every_table_that_would_keep_mailkeep_from_starting() -> None:
     settings = parse(_house(OLD, NEW, **READ))
-    named = leaving.tables(settings, "old")
+    named = left_providers.tables(settings, "old")
     assert named == (
         "[[posture.account]] old",
         "[reports] senders, status",
@@ -89,7 +89,7 @@ def test_the_item_names_every_table_that_would_keep_mailkeep_from_starting() -> 
         assert table in items["settings"].text
     assert '[[left]] with name = "old" and party = "oldco"' in items["settings"].text
     without = parse(_house(NEW, routes=[{"provider": "new"}], left=[LEFT]))
-    assert leaving.tables(without, "old") == ()
+    assert left_providers.tables(without, "old") == ()
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_honey_of_one_that_carries_other_mail_is_to_be_seeded() -> None:
 
 def _falls(left: list[dict[str, str]], exposed: dict[str, int], party: str) -> Any:
     settings = parse(_house(NEW, routes=[{"provider": "new"}], left=left, honey=[]))
-    known = trusting.house(settings)
+    known = wiring_trust.house(settings)
     given = tuple((name, "", count) for name, count in exposed.items())
     live = Live("2026-11-29", frozenset({"new"}), given=given)
     return Model(known, live, scene.world(known, live)).fall([party])
@@ -144,7 +144,7 @@ def test_one_of_which_the_settings_say_nothing_is_a_party_by_its_name() -> None:
 
 def test_the_same_company_under_another_name_is_a_suspect_with_it() -> None:
     gone = parse(_house(NEW, routes=[{"provider": "new"}], left=[LEFT]))
-    house = leaving.suspects(gone, trusting.graph(gone, SystemClock()))
+    house = left_providers.suspects(gone, wiring_trust.graph(gone, SystemClock()))
     assert house.independent("old", "new")
     assert not house.independent("older", "new")
     assert set(house.parties) == {"new"}, "it carries nothing"

@@ -26,7 +26,7 @@ from mailkeep.watch.console_types import Act, ConsoleLog
 from mailkeep.watch.consoles import Consoles, Log
 from mailkeep.watch.levels import ORDER, Level
 
-from . import copying
+from . import settings_copies
 
 MOST_NAME = 40
 
@@ -99,7 +99,7 @@ def check(settings: Observed) -> None:
     if journal is not None and not (0 < journal.patience <= 86_400 and journal.per_day >= 1):
         raise BadSettings("journal: patience is 1 to 86400 seconds, per_day 1 at least")
     if journal is not None and journal.copies is not None:
-        copying.check(journal.copies, settings.provider_names(), _domains(settings))
+        settings_copies.check(journal.copies, settings.provider_names(), _domains(settings))
     _logs(settings)
 
 

@@ -20,7 +20,7 @@ from mailkeep.watch.noticing import POLL_SECONDS, Notices
 from mailkeep.watch.received import Received
 from mailkeep.watch.reports import Reports
 
-from . import observing
+from . import wiring_observation
 from .doctor.records import Found
 from .loops import PAUSE_SECONDS, Keep, Loop
 from .settings import Settings
@@ -29,7 +29,7 @@ PAGE_SECONDS = 10.0
 SETTLE_SECONDS = 10.0
 
 
-class Telling:
+class ReportIntake:
     """Intake of what comes by mail or is fetched: reports, notices, status pages.
 
     Args:
@@ -95,7 +95,7 @@ def copies(
     """The door for copies of mail, where the settings have one.
 
     Args:
-        where: as for ``Telling``.
+        where: as for ``ReportIntake``.
     """
     told = None if settings.journal is None else settings.journal.copies
     if told is None:
@@ -105,7 +105,7 @@ def copies(
         database,
         shared,
         ledger.Copies(database, keys, streams, told.per_day),
-        observing.places(settings, keys, streams),
+        wiring_observation.places(settings, keys, streams),
         senders=frozenset(one.lower() for one in told.senders),
         streams=frozenset(streams),
         ask=partial(_txt, where),

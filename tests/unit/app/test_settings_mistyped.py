@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from mailkeep.app import mistyped
+from mailkeep.app import settings_mistyped
 from mailkeep.app.settings import Settings, parse
 from mailkeep.base.errors import BadSettings
 
-TABLES = {path: keys for path, keys in mistyped._tables(Settings).items() if path}
+TABLES = {path: keys for path, keys in settings_mistyped._tables(Settings).items() if path}
 SHAPES = (lambda one: one, lambda one: [one], lambda one: {"any": one})
 
 
@@ -34,4 +34,7 @@ def test_a_key_with_a_letter_too_many_is_recognised(path: str) -> None:
 
 
 def test_an_error_about_anything_else_is_left_as_it_is() -> None:
-    assert mistyped.corrected("Expected `int`, got `str`", Settings) == "Expected `int`, got `str`"
+    assert (
+        settings_mistyped.corrected("Expected `int`, got `str`", Settings)
+        == "Expected `int`, got `str`"
+    )

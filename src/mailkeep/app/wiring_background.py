@@ -13,8 +13,8 @@ from mailkeep.posture.services import Models
 from mailkeep.privacy.services import Privacy
 from mailkeep.response.crying import Crier
 
-from . import anchoring, moving
-from .anchoring import Anchors
+from . import audit_anchors, wiring_cutover
+from .audit_anchors import Anchors
 from .loops import Keep
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ def privacy(app: "Application") -> Privacy:
 def anchors(app: "Application", environ: Mapping[str, str]) -> Anchors:
     """What takes heads of the audit chain elsewhere."""
     settings = app.settings.audit
-    places = anchoring.places(settings, environ)
+    places = audit_anchors.places(settings, environ)
     return Anchors(app.database, app.keys, places, settings.every)
 
 
 def cutover(app: "Application") -> Cutover:
     """The moves between providers."""
-    return Cutover(app.database, moving.house(app.settings, app.clock))
+    return Cutover(app.database, wiring_cutover.house(app.settings, app.clock))
 
 
 def loops(app: "Application", keep: Keep) -> Iterator[tuple[str, Any]]:

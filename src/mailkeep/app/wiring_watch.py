@@ -44,7 +44,7 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import environment, limits, loops, rekeying
+from . import environment, loops, provider_keys, provider_limits
 
 
 class Carrier(Protocol):
@@ -208,24 +208,24 @@ def honey_mail(app: Watching) -> HoneyMail:
 def beside(
     database: Database,
     providers: dict[str, ProviderConfig],
-    tables: tuple[rekeying.Keyed, ...],
+    tables: tuple[provider_keys.Keyed, ...],
     counted: Mapping[str, ProviderConfig],
 ) -> dict[str, loops.Loop]:
     """The collectors' loops, by name. ``counted``: providers with the keys for asking how much they
     sent."""
 
     async def look() -> None:
-        await asyncio.to_thread(rekeying.take_up, providers, tables)
+        await asyncio.to_thread(provider_keys.take_up, providers, tables)
 
     return {
         "collect": collect(database, counted),
-        "secrets": loops.keep("secrets", look, rekeying.SECONDS),
+        "secrets": loops.keep("secrets", look, provider_keys.SECONDS),
     }
 
 
 async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -> None:
     """Poll each collector for ever, at its own pace, and record what it returns."""
-    collectors: Sequence[Collector] = [Volume(database, providers, limits.carry)]
+    collectors: Sequence[Collector] = [Volume(database, providers, provider_limits.carry)]
 
     async def ask(one: Collector) -> None:
         turn = await turns.taken(database, f"collect {one.name}", one.seconds * turns.EARLY)

@@ -10,7 +10,7 @@ from mailkeep.providers import registry
 from mailkeep.providers.volume import Counts
 from mailkeep.watch.levels import ORDER, SEES, Level
 
-from . import observing
+from . import wiring_observation
 from .settings import Settings
 
 CANARY = "no [canary] is sent"
@@ -48,7 +48,7 @@ def counting(settings: Settings) -> tuple[str, ...]:
     nothing is sent the one that reads the account."""
     accounts = () if settings.posture is None else settings.posture.account
     reading = {one.name: one.kind for one in accounts if one.secret is not None}
-    observes = observing.level(settings) is Level.OBSERVE
+    observes = wiring_observation.level(settings) is Level.OBSERVE
     return tuple(
         one.name
         for one in settings.provider
@@ -63,7 +63,7 @@ def _missing(*needed: tuple[bool, str]) -> str:
 
 def _journalled(settings: Settings) -> tuple[bool, str]:
     """What a house that sends nothing itself needs, to know its mail from a stranger's."""
-    observes = observing.level(settings) is Level.OBSERVE
+    observes = wiring_observation.level(settings) is Level.OBSERVE
     return (settings.journal is not None or not observes, JOURNAL)
 
 
@@ -154,7 +154,7 @@ RULES: Mapping[str, Rule] = {
 
 def reasons(settings: Settings) -> dict[str, str]:
     """Why each detector sees nothing here; "": it sees."""
-    level = observing.level(settings)
+    level = wiring_observation.level(settings)
     out = {}
     for name, sees in SEES.items():
         why = RULES[name](settings) if name in RULES else ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from mailkeep.base.errors import BadSettings
 
 
-class Alone:
+class ProcessLock:
     """Locks a home directory while the process runs; the kernel releases the lock when the process
     dies.
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mailkeep.app import settings as app_settings
-from mailkeep.app import trusting
+from mailkeep.app import wiring_trust
 from mailkeep.app.doctor.types import Scene
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import BadSettings
@@ -31,7 +31,7 @@ def provider(kind: str = "smtp", **options: str) -> Provider:
             "recovery": {"sender": "us@shop.example"},
         }
     )
-    (found,) = trusting.house(parsed).providers
+    (found,) = wiring_trust.house(parsed).providers
     return found
 
 
@@ -84,7 +84,7 @@ def test_what_cannot_be_so_is_refused(kind: str, said: str, words: str) -> None:
 
 
 def test_a_return_path_beside_the_name_in_from_is_of_one_house_with_it() -> None:
-    assert trusting._returned(
+    assert wiring_trust._returned(
         "mandrill", {"return_path_domain": "Bounce.shop.example"}, ("news.shop.example", "b.test")
     ) == ("news.shop.example",)
 
@@ -106,7 +106,7 @@ def test_who_keeps_a_providers_secret_is_one_who_reads_there() -> None:
     def judged(*more: dict[str, Any]) -> tuple[str, ...]:
         raw = {"party": [*parties, *more], "provider": providers, "stream": streams}
         settings = app_settings.parse(raw)
-        found = trusting.graph(settings, ManualClock()).independent({"p"}, {"q"})
+        found = wiring_trust.graph(settings, ManualClock()).independent({"p"}, {"q"})
         scene = Scene(Path("home"), settings=settings, today="2026-11-28")
         assert scene.graph.independent({"p"}, {"q"}).shared == found.shared
         return found.shared
@@ -150,7 +150,7 @@ def test_each_detector_looks_where_the_settings_let_it() -> None:
         "posture": {"account": [{"name": "main", "secret": "env:READ"}]},
         "reports": {"status": {"main": "https://status.example"}},
     }
-    found = trusting.watchers(app_settings.parse(raw))
+    found = wiring_trust.watchers(app_settings.parse(raw))
     looks = {name: one.at for name, one in found.items() if one.at is not None}
     assert looks == {
         "account_drift": ("main",),
@@ -167,6 +167,6 @@ def test_each_detector_looks_where_the_settings_let_it() -> None:
         "console_sign_in": (),
     }
     assert all("{0}" in one.elsewhere for one in found.values() if one.at is not None)
-    main, relay = trusting.house(app_settings.parse(raw)).providers
+    main, relay = wiring_trust.house(app_settings.parse(raw)).providers
     assert (main.hook, main.shown, main.makers) == ("webhook:main", True, ("reading:main",))
     assert (relay.hook, relay.shown, relay.makers) == ("", False, ())

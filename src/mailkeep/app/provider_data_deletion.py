@@ -16,7 +16,7 @@ from mailkeep.providers.posture.emptying import DELETES, SETTINGS, trouble
 from mailkeep.providers.posture.types import AccountConfig, Item, Kind, Trouble
 from mailkeep.watch.collectors.posture import Carry, collect
 
-from . import posture
+from . import wiring_posture
 from .settings import Settings
 
 #: By what is read there, the item of the list that it belongs to.
@@ -73,7 +73,7 @@ def account(
         BadSettings: the key is not there.
         Conflict: no API that we speak deletes anything there.
     """
-    config = posture.with_key(settings, name, key, environ)
+    config = wiring_posture.with_key(settings, name, key, environ)
     if config.kind not in DELETES:
         known = ", ".join(sorted(DELETES))
         raise Conflict(

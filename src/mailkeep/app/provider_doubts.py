@@ -8,7 +8,7 @@ from mailkeep.mail import bodies
 from mailkeep.store.database import Tx
 
 
-class Doubts:
+class ProviderDoubts:
     """Keeps the mail room's doubts those of the open incidents.
 
     Args:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mailkeep.app.publishing import Published, asked, published
+from mailkeep.app.provider_dns_records import Published, asked, published
 
 
 class One(msgspec.Struct):

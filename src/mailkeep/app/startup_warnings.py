@@ -13,7 +13,7 @@ from mailkeep.operators.provider import Provider
 from mailkeep.posture.types import SinglePoint
 from mailkeep.recovery.services import Recovery
 
-from . import trusting
+from . import wiring_trust
 from .settings import Settings
 from .telemetry.service import Telemetry
 
@@ -70,7 +70,7 @@ def warn(app: Starting, *, listening: bool) -> None:
             meaning="without [recovery] no operator can bind a passkey: when the OpenID provider"
             " is away, nobody comes to the console",
         )
-    points = trusting.single_points(app.settings, iso(app.clock.now())[:10])
+    points = wiring_trust.single_points(app.settings, iso(app.clock.now())[:10])
     for one in {point.party: point for point in reversed(points)}.values():
         log.warning("trust.single_point", party=one.party, meaning=single_point(one))
 

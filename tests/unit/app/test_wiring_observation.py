@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from mailkeep.accounts import events as accounts
-from mailkeep.app import blind, observing, trusting
+from mailkeep.app import detector_blindness, wiring_observation, wiring_trust
 from mailkeep.app.doctor import adoption
 from mailkeep.app.doctor.adoption import copied, detectors, heard, promises, rehearsal
 from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
@@ -63,7 +63,7 @@ CANARY = {"domain": "c.example", "sender": "us@example.com"}
 
 
 def test_a_house_that_observes_has_no_key_that_sends() -> None:
-    assert observing.level(parse(OBSERVES)) is Level.OBSERVE
+    assert wiring_observation.level(parse(OBSERVES)) is Level.OBSERVE
     for more, words in (
         ({"provider": [SENDS]}, "provider a: secret: take it out"),
         ({"provider": [MANAGED]}, "provider a: manager: take it out"),
@@ -133,7 +133,7 @@ def test_the_doctor_says_whether_copies_come_and_are_signed() -> None:
 
 def test_without_a_level_the_tables_say_how_far_it_goes() -> None:
     carries = {name: value for name, value in OBSERVES.items() if name != "level"}
-    assert observing.level(parse(carries | {"provider": [SENDS]})) is Level.CARRY
+    assert wiring_observation.level(parse(carries | {"provider": [SENDS]})) is Level.CARRY
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_a_log_makes_sign_ins_of_its_parties_seen() -> None:
             {("p", "sign-in"): True, ("idp", "sign-in"): True, ("idp", "setting change"): True},
         ),
     ):
-        house = trusting.house(parse(settings))
+        house = wiring_trust.house(parse(settings))
         sights = visibility.visible(house, parties)
         found = {(one.party, one.act.value): one.seen for one in sights}
         assert {key: found[key] for key in seen} == seen
@@ -195,15 +195,15 @@ def test_the_doctor_says_what_does_not_hold_and_the_next_step() -> None:
 
 
 def _off(more: dict[str, Any], base: dict[str, Any] = OBSERVES) -> dict[str, str]:
-    return {name: one.off for name, one in trusting.watchers(parse(base | more)).items()}
+    return {name: one.off for name, one in wiring_trust.watchers(parse(base | more)).items()}
 
 
 def test_each_detector_has_a_rule_by_which_it_is_blind_or_is_never() -> None:
     """A new one without would pass for seeing in every house."""
-    assert set(SEES) == blind.RULES.keys() | blind.ALWAYS
-    assert not blind.RULES.keys() & blind.ALWAYS
-    assert set(adoption.BY_HOOKS) <= blind.RULES.keys()
-    house = trusting.house(parse(OBSERVES))
+    assert set(SEES) == detector_blindness.RULES.keys() | detector_blindness.ALWAYS
+    assert not detector_blindness.RULES.keys() & detector_blindness.ALWAYS
+    assert set(adoption.BY_HOOKS) <= detector_blindness.RULES.keys()
+    house = wiring_trust.house(parse(OBSERVES))
     seeing = {name for name, one in house.watchers.items() if not one.off}
     assert seeing == {"delivery_silence", "unknown_message", "accepted_not_delivered"}
     assert seeing <= set(at(Level.OBSERVE))
@@ -259,7 +259,7 @@ def test_what_is_blind_says_why(
 
 def test_a_house_without_accounts_sees_none_taken_over() -> None:
     off = _off({})
-    assert off["takeover_pattern"] == off["reset_surge"] == blind.ACCOUNTS
+    assert off["takeover_pattern"] == off["reset_surge"] == detector_blindness.ACCOUNTS
     assert off["provider_refusal"] == "it sees nothing before the level carry"
 
 
@@ -268,9 +268,9 @@ def test_nobody_asks_for_totals_with_a_key_that_is_not_there() -> None:
     settings = parse(OBSERVES | {"posture": {"account": [ACCOUNT]}})
     config = ProviderConfig("a", "postmark", "", Secret(""), None, None, {}, "p")
     read = {"a": AccountConfig("a", "postmark", "", Secret(""), Secret("token"))}
-    assert observing.counted(settings, {"a": config}, read) == {}
+    assert wiring_observation.counted(settings, {"a": config}, read) == {}
     read = {"a": msgspec.structs.replace(read["a"], secret=Secret("server"))}
-    (asked,) = observing.counted(settings, {"a": config}, read).values()
+    (asked,) = wiring_observation.counted(settings, {"a": config}, read).values()
     assert asked.secret.reveal() == "server"
 
 
@@ -292,7 +292,7 @@ def test_the_doctor_names_the_providers_whose_webhooks_are_not_read() -> None:
     # Who uses our key there shows by mail that we never sent: where its webhooks are read.
     two = parse(OBSERVES | {"provider": [PROVIDER, relay | {"party": "idp"}]})
     parties = register.load([{"id": "p"}, {"id": "idp"}]).values()
-    sights = visibility.visible(trusting.house(two), parties)
+    sights = visibility.visible(wiring_trust.house(two), parties)
     uses = {one.party: one.seen for one in sights if one.act is visibility.Act.KEY_USE}
     assert uses == {"p": True, "idp": False}
 
@@ -353,9 +353,9 @@ def test_recoveries_are_known_from_the_level_at_which_they_are_rehearsed(level: 
     with pytest.raises(BadSettings, match=rf"level {level}: \[recovery\] is missing"):
         parse(carries)
     settings = parse(recovers(level))
-    assert observing.level(settings) is Level(level)
+    assert wiring_observation.level(settings) is Level(level)
     assert (
-        observing.reach(settings).value
+        wiring_observation.reach(settings).value
         == {
             "rehearse": "nobody",
             "share": "share",

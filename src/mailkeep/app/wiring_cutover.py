@@ -18,11 +18,11 @@ from mailkeep.providers.posture.emptying import DELETES
 from mailkeep.store.database import Tx
 from mailkeep.watch import posture
 
-from . import limits, trusting, watching
-from . import posture as posture_settings
+from . import provider_limits, wiring_trust, wiring_watch
+from . import wiring_posture as posture_settings
 from .doctor.types import Finding
-from .leaving import tables
-from .publishing import published
+from .left_providers import tables
+from .provider_dns_records import published
 from .settings import Settings, provider_configs
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ _OF_DOMAINS = frozenset({"dns.sender_spf", "dns.dmarc"})
 def house(settings: Settings, clock: Clock) -> House:
     """The installation as a move needs to know it, from the settings alone."""
     parties = {one.name: one.party for one in settings.provider}
-    graph, recovery = trusting.graph(settings, clock), settings.recovery
+    graph, recovery = wiring_trust.graph(settings, clock), settings.recovery
 
     def independent(one: Collection[str], other: Collection[str]) -> bool:
         # One that the settings have no more is unknown, and so tied to everybody.
@@ -57,7 +57,7 @@ def house(settings: Settings, clock: Clock) -> House:
     return House(
         settings.streams(),
         frozenset(parties),
-        frozenset(watching.carriers(settings)),
+        frozenset(wiring_watch.carriers(settings)),
         "" if recovery is None else recovery.stream,
         independent,
     )
@@ -145,7 +145,7 @@ async def busiest(tx: Tx, settings: Settings, source: str) -> int:
     }
     if not names:
         return 0
-    return max(await mail.hourly(tx, names, tx.now - limits.WEEKS * 7 * DAY), default=0)
+    return max(await mail.hourly(tx, names, tx.now - provider_limits.WEEKS * 7 * DAY), default=0)
 
 
 async def warmth(tx: Tx, source: str, target: str) -> Gate:
@@ -172,9 +172,9 @@ async def limit(
     """Whether the target's sending limit allows for what moves there."""
     try:
         config = provider_configs(settings, environ)[target]
-        found = (await limits.limits({target: config}, peak))[target]
+        found = (await provider_limits.limits({target: config}, peak))[target]
     except BadSettings as error:
-        found = limits.Limit(str(error))
+        found = provider_limits.Limit(str(error))
     told = found.told
     if found.refused:
         words, step = f"{target} does not accept our key: {told}.", "put the right one"
