@@ -24,7 +24,7 @@ from mailkeep.base.clock import SECOND, ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
 from mailkeep.cutover import queries
-from mailkeep.cutover.gates import House as Rules
+from mailkeep.cutover.gates import CutoverConfiguration as Rules
 from mailkeep.cutover.services import Cutover
 from mailkeep.cutover.types import Pace, State, View
 from mailkeep.events import audit

@@ -16,7 +16,7 @@ from pathlib import Path
 from mailkeep.watch import tuning
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.simulate import figure, goals, measuring, pace, words
-from mailkeep.watch.simulate.house import House
+from mailkeep.watch.simulate.company import SimulatedCompany
 from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.types import WatchSettings
 
@@ -65,7 +65,7 @@ def main(years: int, runs: int = 20, seed: int = 1, at_once: int = 1) -> int:
     print("\n## With colleagues who change things at the providers and tell nobody\n")
     print("\n".join(words.life(told)))
     # What a house would set after two months, with a budget of one false alarm in half a year.
-    quiet = list(Life(House(canaries=600.0), seed + 1).run(60))
+    quiet = list(Life(SimulatedCompany(canaries=600.0), seed + 1).run(60))
     tuned = tuning.tune(quiet, settings, 180.0)
     after = measuring.ordinary(measuring.YEAR, seed, tuning.applied(tuned, settings))
     print("\n## With what `watch tune --budget 180d` makes of two months of another life\n")

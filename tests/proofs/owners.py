@@ -30,7 +30,7 @@ from mailkeep.events import audit, log
 from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.services import Incidents
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.mail import outbox, outcomes
 from mailkeep.mail import queries as mail
 from mailkeep.mail.claims import Claims
@@ -97,7 +97,7 @@ class Telling:
             )
         )
         intake = Intake(database, keys, STREAMS)
-        self._incidents = Incidents(database, House(parties, graph))
+        self._incidents = Incidents(database, ProviderParties(parties, graph))
         means = Means(
             *(database, self._incidents.house, self._incidents, STREAMS, intake),
             Accounts(database, keys, SlowHash(keys, memory_kib=64, passes=1)),

@@ -27,7 +27,7 @@ from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.incidents import answers, queries
 from mailkeep.incidents import tables as incidents
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.incidents.types import IncidentSettings
 from mailkeep.mail import counting, ledger, tables
 from mailkeep.recovery import tables as recovery
@@ -200,7 +200,9 @@ async def _listed(database: Database, report: Report) -> None:
 
 async def _blast(database: Database, report: Report) -> None:
     parties = {one: f"house_{one}" for one in NAMES}
-    house = House(parties, TrustGraph(register.load([{"id": one} for one in parties.values()])))
+    house = ProviderParties(
+        parties, TrustGraph(register.load([{"id": one} for one in parties.values()]))
+    )
     settings = IncidentSettings(lead=0)
     kept = answers.Answers(database, house, settings)
     for words, back in (("an hour", HOUR), ("90 days", 90 * DAY)):

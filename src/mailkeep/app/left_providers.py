@@ -18,7 +18,7 @@ from mailkeep.watch.report_types import ReportSettings
 from mailkeep.watch.types import PostureSettings
 
 if TYPE_CHECKING:  # its graph is not quick to import, for who only wants the settings
-    from mailkeep.incidents.suspects import House
+    from mailkeep.incidents.suspects import ProviderParties
     from mailkeep.trust.graph import TrustGraph
 
 
@@ -78,12 +78,12 @@ def parties(settings: Leaver) -> dict[str, str]:
 
 def suspects(
     settings: Leaver, graph: "TrustGraph", keeps: Mapping[str, int | None] | None = None
-) -> "House":
+) -> "ProviderParties":
     """Our providers, and those that were left, as suspicions know them."""
-    from mailkeep.incidents.suspects import House
+    from mailkeep.incidents.suspects import ProviderParties
 
     carriers = {one.name: one.party for one in settings.provider}
-    return House(carriers, graph, keeps or {}, parties(settings))
+    return ProviderParties(carriers, graph, keeps or {}, parties(settings))
 
 
 def tables(settings: Leaver, provider: str) -> tuple[str, ...]:

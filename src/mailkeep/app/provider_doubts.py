@@ -3,7 +3,7 @@ delivery reports."""
 
 from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.mail import bodies
 from mailkeep.store.database import Tx
 
@@ -15,7 +15,7 @@ class ProviderDoubts:
         house: who could read what a suspect reads: the same party's other providers.
     """
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: ProviderParties) -> None:
         self._house = house
 
     async def on_incident(self, tx: Tx, _recorded: Recorded) -> None:

@@ -9,7 +9,7 @@ from mailkeep.base.clock import DAY, Clock
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.cutover.checklist import Leaving
-from mailkeep.cutover.gates import House
+from mailkeep.cutover.gates import CutoverConfiguration
 from mailkeep.cutover.types import Gate
 from mailkeep.mail import queries as mail
 from mailkeep.mail import shifting
@@ -43,7 +43,7 @@ _HELD = {
 _OF_DOMAINS = frozenset({"dns.sender_spf", "dns.dmarc"})
 
 
-def house(settings: Settings, clock: Clock) -> House:
+def house(settings: Settings, clock: Clock) -> CutoverConfiguration:
     """The installation as a move needs to know it, from the settings alone."""
     parties = {one.name: one.party for one in settings.provider}
     graph, recovery = wiring_trust.graph(settings, clock), settings.recovery
@@ -54,7 +54,7 @@ def house(settings: Settings, clock: Clock) -> House:
             [parties.get(x, x) for x in one], [parties.get(x, x) for x in other]
         ).ok
 
-    return House(
+    return CutoverConfiguration(
         settings.streams(),
         frozenset(parties),
         frozenset(wiring_watch.carriers(settings)),

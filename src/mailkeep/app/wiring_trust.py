@@ -11,7 +11,7 @@ from mailkeep.base import addresses
 from mailkeep.base.clock import Clock, iso
 from mailkeep.base.errors import BadSettings
 from mailkeep.posture import scene, words
-from mailkeep.posture.types import House, Live, Provider, SinglePoint, Watcher
+from mailkeep.posture.types import Live, Provider, SinglePoint, TrustConfiguration, Watcher
 from mailkeep.posture.whatif import Model, failing
 from mailkeep.providers import registry
 from mailkeep.providers.posture import registry as readers
@@ -44,7 +44,7 @@ def judged(settings: Settings) -> dict[str, Party]:
     )
 
 
-def house(settings: Settings) -> House:
+def house(settings: Settings) -> TrustConfiguration:
     """The settings' part of the trust graph."""
     check(settings)
     recovery, canary = settings.recovery, settings.canary
@@ -55,7 +55,7 @@ def house(settings: Settings) -> House:
         one for one in books(settings.playbook) if one.hypothesis is Hypothesis.PROVIDER_COMPROMISED
     )
     posture = settings.posture
-    return House(
+    return TrustConfiguration(
         register.load(settings.party),
         _providers(settings, sending),
         settings.streams(),
@@ -164,7 +164,7 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
     return out
 
 
-def supposed(known: House, today: str) -> Model:
+def supposed(known: TrustConfiguration, today: str) -> Model:
     """The installation before there is a database, with one account in each class that has no
     second factor: what the settings alone make possible."""
     groups = tuple(

@@ -9,7 +9,7 @@ from mailkeep.app import wiring_pagers, wiring_trust
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import BadSettings, Unavailable
 from mailkeep.base.wording import nearest
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.response.paging.desk import ring
 from mailkeep.response.paging.whom import independent_of
 from mailkeep.response.services import Response
@@ -26,7 +26,7 @@ app = group("Pagers: who is woken when an incident opens.")
 def show(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """List the pagers, and at which providers a thief could not read or drop what they carry."""
     told = settings(home)
-    house = House(
+    house = ProviderParties(
         {one.name: one.party for one in told.provider}, wiring_trust.graph(told, SystemClock())
     )
     rows = [

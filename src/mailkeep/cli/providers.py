@@ -120,12 +120,12 @@ def cut(
 ) -> None:
     """Cut a provider off: no request to it starts any more. What is left with too little is said,
     and stops nobody here."""
-    from mailkeep.incidents.suspects import House
+    from mailkeep.incidents.suspects import ProviderParties
     from mailkeep.response import hands
 
     known = settings(home)
     parties = {one.name: one.party for one in known.provider}
-    house = House(parties, wiring_trust.graph(known, SystemClock()))
+    house = ProviderParties(parties, wiring_trust.graph(known, SystemClock()))
 
     async def work(database: Database, tx: Tx) -> tuple[int, hands.Would]:
         left = await hands.would_leave(tx, house, known.streams(), name)

@@ -12,7 +12,7 @@ from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.posture import markdown, queries, services
 from mailkeep.posture.model import ThreatModel, written
 from mailkeep.posture.model import difference as differ
-from mailkeep.posture.types import House
+from mailkeep.posture.types import TrustConfiguration
 from mailkeep.store.database import Tx
 
 from .house import DEFAULT_HOME, Home, read, settings
@@ -67,7 +67,7 @@ def difference(
     result(found, markdown.difference(found).rstrip("\n"), as_json=as_json)
 
 
-async def _model(tx: Tx, house: House, day: str) -> ThreatModel:
+async def _model(tx: Tx, house: TrustConfiguration, day: str) -> ThreatModel:
     if day == services.NOW:
         return written(await queries.model(tx, house))
     try:

@@ -10,7 +10,7 @@ from mailkeep.mail.types import StreamSettings
 from .types import Gate, Pace
 
 
-class House(msgspec.Struct, frozen=True):
+class CutoverConfiguration(msgspec.Struct, frozen=True):
     """The installation as a move needs to know it.
 
     Attributes:
@@ -33,7 +33,7 @@ OURS = frozenset({"cutover.route", "cutover.canary", "cutover.tied", "cutover.tw
 
 
 def two_routes(
-    house: House,
+    house: CutoverConfiguration,
     streams: Mapping[str, StreamSettings],
     source: str,
     down: Collection[str] = (),
@@ -58,7 +58,7 @@ def two_routes(
 
 
 def gates(
-    house: House,
+    house: CutoverConfiguration,
     streams: Mapping[str, StreamSettings],
     names: Collection[str],
     without: Collection[str],

@@ -13,7 +13,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import decide, tables
 from .events import CutoverChanged, CutoverStepped
-from .gates import House
+from .gates import CutoverConfiguration
 from .types import LIVE, State, View
 
 BY = "cutover"  #: who acts where no person does
@@ -25,7 +25,7 @@ _c, _s = tables.cutovers, tables.cutover_streams
 class Keeper:
     """The rows of moves. Callers have locked a row before they write it."""
 
-    def __init__(self, database: Database, house: House) -> None:
+    def __init__(self, database: Database, house: CutoverConfiguration) -> None:
         self.database = database
         self.house = house
 

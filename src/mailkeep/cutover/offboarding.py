@@ -23,7 +23,7 @@ from mailkeep.store.database import Database, Tx
 from . import tables
 from .checklist import How, Item, Leaving, checklist
 from .events import OffboardingStarted, ProviderOffboarded
-from .gates import House, two_routes
+from .gates import CutoverConfiguration, two_routes
 from .keeping import BY, LONGEST, without_proofs
 from .types import Gate
 
@@ -60,7 +60,7 @@ class OffboardingView(msgspec.Struct, frozen=True):
 class Offboarding:
     """The providers that are left."""
 
-    def __init__(self, database: Database, house: House) -> None:
+    def __init__(self, database: Database, house: CutoverConfiguration) -> None:
         self._database = database
         self._house = house
 
@@ -261,7 +261,7 @@ class Offboarding:
         return found
 
 
-async def carries(tx: Tx, house: House, provider: str) -> list[str]:
+async def carries(tx: Tx, house: CutoverConfiguration, provider: str) -> list[str]:
     """The streams in which a provider has weight, or is kept warm: it is left only without any."""
     if provider in await mail.cut(tx):
         return []
@@ -275,7 +275,7 @@ async def carries(tx: Tx, house: House, provider: str) -> list[str]:
     ]
 
 
-async def against(tx: Tx, house: House, provider: str) -> Gate | None:
+async def against(tx: Tx, house: CutoverConfiguration, provider: str) -> Gate | None:
     """What stands against recovery once a provider is gone from its routes."""
     return two_routes(house, house.streams, provider, await without_proofs(tx))
 

@@ -23,7 +23,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import decide, queries, tables
 from .events import CutoverStarted
-from .gates import OURS, House, check, gates
+from .gates import OURS, CutoverConfiguration, check, gates
 from .keeping import LONGEST, Keeper, held_against, without_proofs
 from .stepping import Stepping
 from .types import LIVE, Gate, Pace, State, View
@@ -54,7 +54,7 @@ class Moved(msgspec.Struct, frozen=True):
 class Cutover:
     """The moves of a house."""
 
-    def __init__(self, database: Database, house: House) -> None:
+    def __init__(self, database: Database, house: CutoverConfiguration) -> None:
         self.house = house
         self._database = database
         self._keeper = Keeper(database, house)

@@ -63,7 +63,7 @@ from .pages.recover import RecoverPages
 from .pages.sessions import SessionPages
 from .pages.sign_in import SignInPages
 from .pages.sign_up import SignUpPages
-from .pages.visit import House, on_error, visit
+from .pages.visit import PageServices, on_error, visit
 from .port import Incoming, Running
 from .requests import Requests
 from .short import ShortWay
@@ -155,10 +155,10 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     return app
 
 
-def pages(house: House, *handlers: ControllerRouterHandler) -> Router:
+def pages(house: PageServices, *handlers: ControllerRouterHandler) -> Router:
     """Pages for people: small forms, errors as pages."""
 
-    async def provide() -> House:
+    async def provide() -> PageServices:
         return house
 
     return Router(

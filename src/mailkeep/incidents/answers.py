@@ -15,7 +15,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import blast, queries, touched
 from .content import content
-from .suspects import House
+from .suspects import ProviderParties
 from .tables import blast_answers
 from .types import Answer, BlastRadius, Incident, IncidentSettings, State
 
@@ -53,7 +53,9 @@ class Answers:
         house: our providers and who stands behind them.
     """
 
-    def __init__(self, database: Database, house: House, settings: IncidentSettings) -> None:
+    def __init__(
+        self, database: Database, house: ProviderParties, settings: IncidentSettings
+    ) -> None:
         self._database = database
         self._house = house
         self._settings = settings

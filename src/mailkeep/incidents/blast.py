@@ -6,7 +6,7 @@ from mailkeep.mail import queries as mail
 from mailkeep.recovery import queries as recovery
 from mailkeep.store.database import Tx
 
-from .suspects import House
+from .suspects import ProviderParties
 from .types import COUNTS_NOBODY, BlastRadius, Incident, IncidentSettings
 
 WIDE = 10_000  #: proofs in the window: beyond that, accounts are counted beside (``answers``)
@@ -28,7 +28,9 @@ def window(incident: Incident, now: Instant, settings: IncidentSettings) -> tupl
     return incident.since - round(settings.lead * SECOND), min(ends, default=now)
 
 
-async def is_wide(tx: Tx, house: House, incident: Incident, settings: IncidentSettings) -> bool:
+async def is_wide(
+    tx: Tx, house: ProviderParties, incident: Incident, settings: IncidentSettings
+) -> bool:
     """Whether the window holds too many recoveries to count them while somebody waits."""
     since, until = window(incident, tx.now, settings)
     ways = house.suspects(incident.subject) or frozenset(house.parties)
@@ -36,7 +38,7 @@ async def is_wide(tx: Tx, house: House, incident: Incident, settings: IncidentSe
 
 
 async def radius(
-    tx: Tx, house: House, incident: Incident, settings: IncidentSettings
+    tx: Tx, house: ProviderParties, incident: Incident, settings: IncidentSettings
 ) -> BlastRadius:
     """The counts as they stand now.
 

@@ -13,7 +13,7 @@ from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 
 from .blast import window
-from .suspects import House
+from .suspects import ProviderParties
 from .types import Content, Incident, IncidentSettings, StreamContent, Taken
 
 ASSUMED = 30  #: days, where nobody said for how long a provider keeps mail
@@ -29,7 +29,7 @@ TELLS: Mapping[str, str] = {
 
 
 async def content(
-    tx: Tx, house: House, incident: Incident, settings: IncidentSettings
+    tx: Tx, house: ProviderParties, incident: Incident, settings: IncidentSettings
 ) -> Content | None:
     """Whose mail the suspects could read; None where it is about no provider.
 

@@ -15,7 +15,7 @@ from mailkeep.store.database import Tx
 from mailkeep.watch.types import Hypothesis, Subject
 
 from . import blast, regulator
-from .suspects import House
+from .suspects import ProviderParties
 from .tables import blast_answers, incident_entries, incidents
 from .types import (
     COUNTS_NOBODY,
@@ -212,7 +212,7 @@ async def lines(tx: Tx, incident: str) -> tuple[int, int]:
 
 
 async def blast_radius(
-    tx: Tx, house: House, incident: Incident, settings: IncidentSettings
+    tx: Tx, house: ProviderParties, incident: Incident, settings: IncidentSettings
 ) -> BlastRadius:
     """Computed anew while the incident is open; afterwards as it stood at the end.
 

@@ -29,7 +29,7 @@ from .events import (
     IncidentTaken,
     IncidentUpdated,
 )
-from .suspects import House
+from .suspects import ProviderParties
 from .suspicions import Suspicion
 from .tables import incident_entries, incidents
 from .types import UNATTENDED, Incident, IncidentSettings, State, View
@@ -53,7 +53,7 @@ class Incidents:
     def __init__(
         self,
         database: Database,
-        house: House,
+        house: ProviderParties,
         watch_settings: WatchSettings | None = None,
         settings: IncidentSettings | None = None,
     ) -> None:

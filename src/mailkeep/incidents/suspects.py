@@ -8,7 +8,7 @@ from mailkeep.watch.types import Subject
 
 
 @dataclass(frozen=True)
-class House:
+class ProviderParties:
     """Our providers and who stands behind them.
 
     Attributes:

@@ -15,7 +15,7 @@ from mailkeep.store.database import Tx
 
 from . import blast
 from .harm import Harm, Reached, judge
-from .suspects import House
+from .suspects import ProviderParties
 from .types import COUNTS_NOBODY, Incident, IncidentSettings
 
 PAGE = 100  #: accounts on a page, unless more are asked for
@@ -52,7 +52,7 @@ class Page(msgspec.Struct, frozen=True):
 
 async def page(
     tx: Tx,
-    house: House,
+    house: ProviderParties,
     incident: Incident,
     settings: IncidentSettings,
     asked: Asked,
@@ -87,14 +87,20 @@ async def page(
     return Page(found, names[most - 1] if len(names) > most else "")
 
 
-async def lost(tx: Tx, house: House, incident: Incident, settings: IncidentSettings) -> int | None:
+async def lost(
+    tx: Tx, house: ProviderParties, incident: Incident, settings: IncidentSettings
+) -> int | None:
     """How many accounts count as lost; None: too many were completed to look at each."""
     found = await page(tx, house, incident, settings, Asked.LOST, limit=COUNTED, looked=COUNTED)
     return None if found.after else len(found.accounts)
 
 
 async def _judged(
-    tx: Tx, house: House, incident: Incident, settings: IncidentSettings, names: Sequence[str]
+    tx: Tx,
+    house: ProviderParties,
+    incident: Incident,
+    settings: IncidentSettings,
+    names: Sequence[str],
 ) -> list[Harm]:
     since, until = blast.window(incident, tx.now, settings)
     ways = house.suspects(incident.subject) or frozenset(house.parties)

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from mailkeep.accounts.classes import FactorPolicy
 
 from . import scene
-from .types import House, Live
+from .types import Live, TrustConfiguration
 
 
-def always(_house: House, _live: Live) -> str:
+def always(_house: TrustConfiguration, _live: Live) -> str:
     return ""
 
 
-def accounts(house: House, _live: Live) -> str:
+def accounts(house: TrustConfiguration, _live: Live) -> str:
     return "" if house.recovery is not None else "Mailkeep keeps no accounts here"
 
 
-def two_routes(house: House, live: Live) -> str:
+def two_routes(house: TrustConfiguration, live: Live) -> str:
     if house.recovery is None:
         return "Mailkeep keeps no accounts here"
     stream = house.streams[house.recovery.stream]
@@ -26,7 +26,7 @@ def two_routes(house: House, live: Live) -> str:
     return "" if scene.world(house, live).pairs else "one party reads each two that stand"
 
 
-def factors(house: House, _live: Live) -> str:
+def factors(house: TrustConfiguration, _live: Live) -> str:
     lax = [
         name
         for name in house.classes.names
@@ -35,28 +35,28 @@ def factors(house: House, _live: Live) -> str:
     return f"not asked of class {', '.join(lax)}" if lax else ""
 
 
-def watch(name: str) -> Callable[[House, Live], str]:
-    def on(house: House, _live: Live) -> str:
+def watch(name: str) -> Callable[[TrustConfiguration, Live], str]:
+    def on(house: TrustConfiguration, _live: Live) -> str:
         found = house.watchers.get(name)
         return "there is no such detector" if found is None else found.off
 
     return on
 
 
-def tls(house: House, _live: Live) -> str:
+def tls(house: TrustConfiguration, _live: Live) -> str:
     return "" if house.encrypted else "public_url is not https"
 
 
-def passkey(_house: House, live: Live) -> str:
+def passkey(_house: TrustConfiguration, live: Live) -> str:
     return "" if live.console_passkey else "no operator has bound a passkey"
 
 
-def own_dkim(house: House, _live: Live) -> str:
+def own_dkim(house: TrustConfiguration, _live: Live) -> str:
     able = [one.name for one in house.providers if one.domains != () or one.returns]
     return f"not so of {', '.join(sorted(able))}" if able else ""
 
 
-def several(house: House, live: Live) -> str:
+def several(house: TrustConfiguration, live: Live) -> str:
     thin = [
         name
         for name, one in house.streams.items()
@@ -65,9 +65,9 @@ def several(house: House, live: Live) -> str:
     return f"one route or none: {', '.join(sorted(thin))}" if thin else ""
 
 
-def anchored(house: House, _live: Live) -> str:
+def anchored(house: TrustConfiguration, _live: Live) -> str:
     return "" if house.anchored else "the head of the audit chain is taken nowhere ([audit])"
 
 
-def hooks(house: House, _live: Live) -> str:
+def hooks(house: TrustConfiguration, _live: Live) -> str:
     return "" if any(one.hook for one in house.providers) else "no provider's webhooks are believed"

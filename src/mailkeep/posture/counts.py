@@ -21,7 +21,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.trust.types import PartyKind
 
 from . import tables
-from .types import House
+from .types import TrustConfiguration
 
 SLICE = 10_000  #: accounts of one reading
 _THE_ROW = 1
@@ -45,7 +45,7 @@ class Counts(msgspec.Struct, frozen=True):
     given: tuple[tuple[str, str, int], ...]
 
 
-def domains(house: House) -> tuple[str, ...]:
+def domains(house: TrustConfiguration) -> tuple[str, ...]:
     """The mailbox domains that are counted separately, sorted."""
     served = {
         one.lower()
@@ -56,14 +56,14 @@ def domains(house: House) -> tuple[str, ...]:
     return tuple(sorted(served | set(WIDE)))
 
 
-async def at_once(tx: Tx, house: House) -> Counts:
+async def at_once(tx: Tx, house: TrustConfiguration) -> Counts:
     """Count everything in one read transaction: exact, and as slow as it is."""
     apart = domains(house)
     found = await counted.alike(tx, apart)
     return Counts(tx.now, apart, tuple(found), tuple(await mail.given(tx)))
 
 
-async def newest(tx: Tx, house: House) -> Counts | None:
+async def newest(tx: Tx, house: TrustConfiguration) -> Counts | None:
     """The last counts; None where there are none, or other things were counted."""
     document = await tx.value(select(_c.c.document))
     if document is None:
@@ -75,7 +75,7 @@ async def newest(tx: Tx, house: House) -> Counts | None:
     return found if found.domains == domains(house) else None
 
 
-async def take(database: Database, house: House, size: int = SLICE) -> Counts:
+async def take(database: Database, house: TrustConfiguration, size: int = SLICE) -> Counts:
     """Count everything, slice by slice, and replace the stored counts."""
     apart = domains(house)
     accounts: Counter[Alike] = Counter()
@@ -106,7 +106,7 @@ async def _keep(tx: Tx, made: Counts) -> None:
     )
 
 
-async def step(database: Database, house: House) -> None:
+async def step(database: Database, house: TrustConfiguration) -> None:
     """Count anew when the stored counts are older than the settings allow, or of other domains."""
     async with database.read() as tx:
         found = await newest(tx, house)

@@ -11,13 +11,13 @@ from mailkeep.trust.world import Group, Key
 
 from . import counts, scene
 from .counts import Counts
-from .types import House, Live
+from .types import Live, TrustConfiguration
 from .whatif import Model
 
 _GOOD = {"good", "replaced"}
 
 
-async def live(tx: Tx, house: House, counted: Counts) -> Live:
+async def live(tx: Tx, house: TrustConfiguration, counted: Counts) -> Live:
     """The current state of routes and operators, with one statement each; counts as they are
     stored."""
     keys = tuple(
@@ -53,7 +53,7 @@ async def live(tx: Tx, house: House, counted: Counts) -> Live:
     )
 
 
-async def model(tx: Tx, house: House) -> Model:
+async def model(tx: Tx, house: TrustConfiguration) -> Model:
     """Everything that the questions of this room are asked of; accounts are counted now."""
     found = await live(tx, house, await counts.at_once(tx, house))
     return Model(house, found, scene.world(house, found))

@@ -17,7 +17,7 @@ from mailkeep.store.database import Database
 
 from . import changes, counts, drawing, model, queries, scene, services
 from .counts import Counts
-from .types import Change, Fall, House, Live, Ranked, Sets, SinglePoint
+from .types import Change, Fall, Live, Ranked, Sets, SinglePoint, TrustConfiguration
 from .whatif import Model
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ class Ready:
         house: what the settings say.
     """
 
-    def __init__(self, database: Database, house: House) -> None:
+    def __init__(self, database: Database, house: TrustConfiguration) -> None:
         self._database, self._house = database, house
         self._counting = asyncio.Lock()
         self._counted: Counts | None = None  # where nobody counts on a schedule

@@ -14,7 +14,7 @@ from mailkeep.trust.graph import TrustGraph, overridden
 from mailkeep.trust.types import Party, PartyKind
 from mailkeep.trust.world import Carrier, Key, Lane, World, pairs, with_custody
 
-from .types import House, Live, Provider
+from .types import Live, Provider, TrustConfiguration
 
 #: Mailkeep's own parties, with what to call them.
 OURS = {
@@ -63,7 +63,7 @@ def key_party(name: str) -> str:
     return f"key:{name}"
 
 
-def parties(house: House, live: Live) -> Mapping[str, Party]:
+def parties(house: TrustConfiguration, live: Live) -> Mapping[str, Party]:
     """The register, with our own processes, stores, keys and secrets.
 
     Where the register has a table for one of them, it says who administers it and where it runs.
@@ -102,7 +102,7 @@ def parties(house: House, live: Live) -> Mapping[str, Party]:
     return out
 
 
-def former(house: House, live: Live) -> dict[str, str]:
+def former(house: TrustConfiguration, live: Live) -> dict[str, str]:
     """The party of each provider that carries nothing any more and was given addresses: as the
     settings say, or, where they say nothing of it, the party that is called so."""
     here = {one.name for one in house.providers}
@@ -110,7 +110,7 @@ def former(house: House, live: Live) -> dict[str, str]:
     return {one: one for one in given if one not in here} | dict(house.left)
 
 
-def _unsaid(parties: dict[str, Party], house: House, live: Live) -> None:
+def _unsaid(parties: dict[str, Party], house: TrustConfiguration, live: Live) -> None:
     """Add the parties that only the ledger knows, by the names that their providers had."""
     for party in former(house, live).values():
         if party not in parties:
@@ -135,7 +135,7 @@ def _sign_on(parties: dict[str, Party], host: str) -> None:
     register.add_known(parties)
 
 
-def world(house: House, live: Live) -> World:
+def world(house: TrustConfiguration, live: Live) -> World:
     """The input of the rules."""
     everybody = parties(house, live)
     recovery = house.recovery
@@ -192,12 +192,12 @@ def world(house: House, live: Live) -> World:
     )
 
 
-def _acting(house: House, live: Live) -> tuple[str, ...]:
+def _acting(house: TrustConfiguration, live: Live) -> tuple[str, ...]:
     """Who acts as an operator without an API key."""
     return live.operators + ((rules.SIGN_ON,) if house.sign_on else ())
 
 
-def held(house: House, account_class: str) -> tuple[bool, float]:
+def held(house: TrustConfiguration, account_class: str) -> tuple[bool, float]:
     """Whether a class recovers by mail, and for how many seconds it waits."""
     policy = house.classes.of(account_class)
     return policy.recovers_by_mail, policy.recovery_hold / SECOND

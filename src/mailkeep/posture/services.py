@@ -15,7 +15,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import counts, queries, scene, tables
 from .model import ThreatModel, digest_of, written
-from .types import House
+from .types import TrustConfiguration
 from .whatif import Model
 
 _m = tables.trust_models
@@ -39,7 +39,7 @@ class Models:
         house: what the settings say; they are read when the process starts.
     """
 
-    def __init__(self, database: Database, house: House) -> None:
+    def __init__(self, database: Database, house: TrustConfiguration) -> None:
         self._database, self._house = database, house
         self._looked = False
 
@@ -56,7 +56,7 @@ class Models:
             self._looked = True
 
 
-async def note_register(tx: Tx, house: House) -> bool:
+async def note_register(tx: Tx, house: TrustConfiguration) -> bool:
     """Say in the audit chain that the register of parties is another one than it last said; whether
     it is. What changed, the models tell: the chain names nobody."""
     digest = hashlib.sha256(msgspec.json.encode(house.parties, order="sorted")).hexdigest()
@@ -68,7 +68,7 @@ async def note_register(tx: Tx, house: House) -> bool:
     return True
 
 
-async def _keep(tx: Tx, house: House, made: ThreatModel, *, at_once: bool) -> bool:
+async def _keep(tx: Tx, house: TrustConfiguration, made: ThreatModel, *, at_once: bool) -> bool:
     """Write a model down if it is another one than the newest kept; whether it was."""
     newest = await tx.one(select(_m).order_by(desc(_m.c.at)).limit(1))
     if newest is not None and tx.now - newest["seen_at"] < DAY and not at_once:
@@ -90,7 +90,7 @@ async def _keep(tx: Tx, house: House, made: ThreatModel, *, at_once: bool) -> bo
     return True
 
 
-async def look(database: Database, house: House, *, at_once: bool = False) -> None:
+async def look(database: Database, house: TrustConfiguration, *, at_once: bool = False) -> None:
     """Store the model when a day has passed, or at once. Counting and computing happen before the
     database's writer is taken."""
     async with database.read() as tx:

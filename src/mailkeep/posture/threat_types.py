@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from .types import House, Live
+from .types import Live, TrustConfiguration
 
 STRIDE: Mapping[str, str] = {
     "S": "Spoofing",
@@ -20,7 +20,7 @@ class Mitigation(msgspec.Struct, frozen=True):
     """What mitigates a threat. ``on``: "" when it is on, else why it is not; ``shown``: tests."""
 
     words: str
-    on: Callable[[House, Live], str]
+    on: Callable[[TrustConfiguration, Live], str]
     shown: tuple[str, ...]
 
 

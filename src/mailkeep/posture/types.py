@@ -111,7 +111,7 @@ class Watcher(msgspec.Struct, frozen=True):
     elsewhere: str = ""
 
 
-class House(msgspec.Struct, frozen=True):
+class TrustConfiguration(msgspec.Struct, frozen=True):
     """What the settings say.
 
     Attributes:

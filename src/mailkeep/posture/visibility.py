@@ -14,7 +14,7 @@ from mailkeep.trust import rules
 from mailkeep.trust.types import Party, PartyKind
 
 from .scene import secret_of
-from .types import House, Provider
+from .types import Provider, TrustConfiguration
 
 
 class Act(enum.StrEnum):
@@ -53,7 +53,7 @@ _COPIED = "whoever copies it leaves no entry in the audit chain"
 _FOREIGN = ("unknown_message", "volume_mismatch")
 
 
-def visible(house: House, parties: Iterable[Party]) -> list[Sight]:
+def visible(house: TrustConfiguration, parties: Iterable[Party]) -> list[Sight]:
     """What is seen of every party, act by act."""
     return [_sight(house, party, act) for party in parties for act in Act]
 
@@ -71,7 +71,7 @@ _TOLD = {
 }
 
 
-def _sight(house: House, party: Party, act: Act) -> Sight:
+def _sight(house: TrustConfiguration, party: Party, act: Act) -> Sight:
     told = house.consoles.get(party.id, {})
     logs = sorted({log for word in _TOLD.get(act, ()) for log in told.get(word, ())})
     if logs:
@@ -85,7 +85,7 @@ def _sight(house: House, party: Party, act: Act) -> Sight:
     return Sight(party.id, act, any(sees for sees, _ in found), "; ".join(dict.fromkeys(seen)))
 
 
-def _ours(house: House, party: str, act: Act) -> tuple[bool, str]:
+def _ours(house: TrustConfiguration, party: str, act: Act) -> tuple[bool, str]:
     """Of Mailkeep's own parties the process, its API keys and its operators leave entries."""
     if party == rules.MAILKEEP or party.startswith(_AUDITED):
         if act in {Act.CHANGE, Act.SIGN_IN, Act.EXPORT}:
@@ -97,7 +97,7 @@ def _ours(house: House, party: str, act: Act) -> tuple[bool, str]:
     return False, _COPIED
 
 
-def _at(house: House, provider: Provider, act: Act) -> tuple[bool, str]:
+def _at(house: TrustConfiguration, provider: Provider, act: Act) -> tuple[bool, str]:
     """Whether an act at one account of ours is seen, and how."""
     name = provider.name
     if act is Act.KEY_USE:
@@ -112,7 +112,7 @@ def _at(house: House, provider: Provider, act: Act) -> tuple[bool, str]:
     return False, f"{name}: {blind[_LISTS[act][0]]}"
 
 
-def _foreign(house: House, name: str) -> tuple[bool, str]:
+def _foreign(house: TrustConfiguration, name: str) -> tuple[bool, str]:
     why = []
     for one in (house.watchers[name] for name in _FOREIGN if name in house.watchers):
         if not one.off and (one.at is None or name in one.at):

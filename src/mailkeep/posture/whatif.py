@@ -21,7 +21,6 @@ from .types import (
     Entry,
     Fall,
     Gained,
-    House,
     How,
     Live,
     Ranked,
@@ -30,6 +29,7 @@ from .types import (
     SinglePoint,
     StreamLeft,
     Taken,
+    TrustConfiguration,
     Watcher,
 )
 
@@ -46,7 +46,7 @@ class Model:
         world: as ``scene.world`` makes it.
     """
 
-    def __init__(self, house: House, live: Live, world: World) -> None:
+    def __init__(self, house: TrustConfiguration, live: Live, world: World) -> None:
         self.house, self.live, self.world = house, live, world
         self.rules = rules.ground(world)
         self.engine = reach.Engine(self.rules)

@@ -6,7 +6,7 @@ from mailkeep.accounts.types import ChangeKind
 from mailkeep.base.clock import Instant, iso
 from mailkeep.mail.types import Content
 
-from .mails import House
+from .mails import MailComposer
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -25,7 +25,7 @@ class Told(msgspec.Struct, frozen=True):
     recovers: bool
 
 
-def held(house: House, to: str, told: Told, denial: str | None) -> Content:
+def held(house: MailComposer, to: str, told: Told, denial: str | None) -> Content:
     """The notice of a change, to every address (ASVS 6.3.7, SP 800-63B-4 section 4.6).
 
     Args:
@@ -83,7 +83,7 @@ _WORDS = {
 }
 
 
-def _welcome(house: House, to: str, told: Told, denial: str | None) -> Content:
+def _welcome(house: MailComposer, to: str, told: Told, denial: str | None) -> Content:
     lines = [
         "This address belongs to an account with us now. A code from here confirmed it.",
         (
@@ -101,7 +101,7 @@ def _welcome(house: House, to: str, told: Told, denial: str | None) -> Content:
     return house.write(to, "This address was added to an account", lines)
 
 
-def _kept(house: House, to: str, told: Told, denial: str | None) -> Content:
+def _kept(house: MailComposer, to: str, told: Told, denial: str | None) -> Content:
     """Of a factor that a user of an application has bound here."""
     lines = [
         (
@@ -122,7 +122,7 @@ def _kept(house: House, to: str, told: Told, denial: str | None) -> Content:
     return house.write(to, f"A second factor was added for {house.account}", lines)
 
 
-def stopped(house: House, to: str, removed: str = "") -> Content:
+def stopped(house: MailComposer, to: str, removed: str = "") -> Content:
     """The notice after changes were stopped.
 
     Args:
@@ -156,7 +156,7 @@ def stopped(house: House, to: str, removed: str = "") -> Content:
     )
 
 
-def confirm(house: House, to: str, code: str | None, grouped: str) -> Content:
+def confirm(house: MailComposer, to: str, code: str | None, grouped: str) -> Content:
     """The mail that confirms an address which was added; without a code where an account has it."""
     if code is None:
         return house.write(

@@ -27,7 +27,7 @@ from mailkeep.trust.graph import TrustGraph
 
 from . import tables
 from .events import RecoveryVoided
-from .mails import House
+from .mails import MailComposer
 from .types import UNDER_WAY, Reach, RecoverySettings, State
 
 #: Outcomes after which a proof is minted for another route, if one stands.
@@ -81,14 +81,14 @@ class Context:
         self.settings = settings
         ours = (streams.get(one) for one in (settings.stream, settings.notices))
         marked = all(one is not None and one.genuine for one in ours)
-        self.house = House(settings, public_url, genuine=marked)
+        self.house = MailComposer(settings, public_url, genuine=marked)
         self._streams = streams
         self._parties = parties
         self._graph = graph
         self._ailing = ailing
         self.reach = reach
 
-    async def house_of(self, tx: Tx, account: str) -> House:
+    async def house_of(self, tx: Tx, account: str) -> MailComposer:
         """Who writes to an account's owner: of a user of an application, about that one."""
         view = await accounts.account(tx, account)
         if not view.application:

@@ -23,7 +23,7 @@ from mailkeep.base.clock import iso
 from mailkeep.events.types import Fact
 from mailkeep.mail.types import Content
 
-from .mails import House
+from .mails import MailComposer
 
 #: Facts that are told of.
 FACTS: tuple[type[Fact], ...] = (
@@ -94,7 +94,7 @@ def named(kind: Kind) -> str:
     return _NAMES[kind]
 
 
-def reminder(house: House, to: str, fact: FactorReminderDue) -> Content:
+def reminder(house: MailComposer, to: str, fact: FactorReminderDue) -> Content:
     """The mail to who has no second factor. It asks for nothing but a sign-in."""
     lines = [
         (

@@ -227,7 +227,7 @@ class Holds:
         told = await tx.all(select(_n.c.provider).where(_n.c.recovery_id == recovery))
         before = {row["provider"] for row in told}
 
-        def write(house: mails.House, to: str, denial: str) -> Content:
+        def write(house: mails.MailComposer, to: str, denial: str) -> Content:
             return mails.held(house, to, denial, hold["length"], lost=hold["lost"])
 
         for message, provider in await self._notices.tell(

@@ -14,7 +14,7 @@ from mailkeep.mail.types import Content
 from .types import ProofKind, RecoverySettings
 
 
-class House(msgspec.Struct, frozen=True):
+class MailComposer(msgspec.Struct, frozen=True):
     """Who writes, and where the pages are."""
 
     settings: RecoverySettings
@@ -88,10 +88,10 @@ _LOST = (
 )
 
 #: Writes a notice: (house, address, denial secret) to what the owner reads.
-Notice = Callable[[House, str, str], Content]
+Notice = Callable[[MailComposer, str, str], Content]
 
 
-def proof(house: House, to: str, kind: ProofKind, secret: str, denial: str) -> Content:
+def proof(house: MailComposer, to: str, kind: ProofKind, secret: str, denial: str) -> Content:
     """One of the two mails of a recovery."""
     page = house.page("/recover/proof")
     asked = f"Somebody, perhaps you, asked to reset the password of {house.account}."
@@ -121,7 +121,7 @@ def proof(house: House, to: str, kind: ProofKind, secret: str, denial: str) -> C
     return house.write(to, subject, lines)
 
 
-def completed(house: House, to: str, denial: str) -> Content:
+def completed(house: MailComposer, to: str, denial: str) -> Content:
     """The notice after a new password was written (SP 800-63B-4 section 4.2.3)."""
     return house.write(
         to,
@@ -140,7 +140,7 @@ def completed(house: House, to: str, denial: str) -> Content:
     )
 
 
-def held(house: House, to: str, denial: str, length: Instant, *, lost: bool) -> Content:
+def held(house: MailComposer, to: str, denial: str, length: Instant, *, lost: bool) -> Content:
     """The notice of a hold: there is time to stop it (SP 800-63B-4 section 4.2.3)."""
     return house.write(
         to,
@@ -161,7 +161,7 @@ def held(house: House, to: str, denial: str, length: Instant, *, lost: bool) -> 
     )
 
 
-def stopped(house: House, to: str, denial: str) -> Content:
+def stopped(house: MailComposer, to: str, denial: str) -> Content:
     """The notice when both proofs came, and the second factor did not (ASVS 6.3.5)."""
     return house.write(
         to,
@@ -177,7 +177,7 @@ def stopped(house: House, to: str, denial: str) -> Content:
     )
 
 
-def stopped_for_good(house: House, to: str, _denial: str) -> Content:
+def stopped_for_good(house: MailComposer, to: str, _denial: str) -> Content:
     """The same when that recovery is over: there is nothing left to deny."""
     return house.write(
         to,
@@ -193,7 +193,7 @@ def stopped_for_good(house: House, to: str, _denial: str) -> Content:
     )
 
 
-def handed_over(house: House, to: str, denial: str) -> Content:
+def handed_over(house: MailComposer, to: str, denial: str) -> Content:
     """The notice after an application was told that an owner may set a new password there."""
     return house.write(
         to,
@@ -212,7 +212,7 @@ def handed_over(house: House, to: str, denial: str) -> Content:
     )
 
 
-def opened(house: House, to: str) -> Content:
+def opened(house: MailComposer, to: str) -> Content:
     """The notice of a new account, by another way than the code that opened it."""
     return house.write(
         to,
@@ -229,7 +229,7 @@ def opened(house: House, to: str) -> Content:
     )
 
 
-def changed(house: House, to: str, what: str, *, denied: bool = False) -> Content:
+def changed(house: MailComposer, to: str, what: str, *, denied: bool = False) -> Content:
     """The notice after somebody who was signed in changed what opens the account.
 
     Args:
@@ -251,7 +251,7 @@ def changed(house: House, to: str, what: str, *, denied: bool = False) -> Conten
     return house.write(to, "Your account was changed", lines)
 
 
-def class_changed(house: House, to: str, until: str) -> Content:
+def class_changed(house: MailComposer, to: str, until: str) -> Content:
     """The notice after an operator gave the account another class.
 
     Args:
@@ -267,7 +267,7 @@ def class_changed(house: House, to: str, until: str) -> Content:
     return house.write(to, "The rules of your account were changed", lines)
 
 
-def erasure_asked(house: House, to: str, until: str) -> Content:
+def erasure_asked(house: MailComposer, to: str, until: str) -> Content:
     """The notice that everything about the owner is going to be erased at ``until``, UTC."""
     lines = [
         (
@@ -282,7 +282,7 @@ def erasure_asked(house: House, to: str, until: str) -> Content:
     return house.write(to, "Your account will be erased", lines)
 
 
-def confirmation(house: House, to: str, code: str | None) -> Content:
+def confirmation(house: MailComposer, to: str, code: str | None) -> Content:
     """The mail after a sign-up; without a code to an address that has an account already."""
     if code is None:
         return house.write(
@@ -310,7 +310,7 @@ def confirmation(house: House, to: str, code: str | None) -> Content:
     )
 
 
-def _denial(house: House, denial: str) -> str:
+def _denial(house: MailComposer, denial: str) -> str:
     return (
         "This was not you? Nothing happens unless somebody has both mails. "
         f"To stop it and tell us: {house.page('/deny', denial)}"
@@ -330,7 +330,7 @@ def _linked(line: str) -> str:
     return "<br>".join(out)
 
 
-def _stopped(house: House) -> str:
+def _stopped(house: MailComposer) -> str:
     return (
         f"Somebody had the link and the code to reset the password of {house.account}, and did "
         "not have your second factor. The password is unchanged."

@@ -15,7 +15,7 @@ from mailkeep.mail.types import Content
 from mailkeep.store.database import Tx
 
 from .context import Context
-from .mails import House
+from .mails import MailComposer
 from .notices import Notices
 
 MOST = 10  #: notices of sign-ins of one account in a day
@@ -56,7 +56,7 @@ class SignInNotices:
             await self._notices.mail(tx, content, ())
 
 
-def told(house: House, to: str, at: Instant, *, known: bool) -> Content:
+def told(house: MailComposer, to: str, at: Instant, *, known: bool) -> Content:
     """The notice of a sign-in (pure)."""
     where = "a browser that it knows" if known else "a browser that it does not know"
     return house.write(

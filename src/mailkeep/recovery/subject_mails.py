@@ -5,10 +5,12 @@ from mailkeep.accounts.events import SubjectChangeHeld
 from mailkeep.accounts.subject_answers import OWNER
 from mailkeep.mail.types import Content
 
-from .mails import House
+from .mails import MailComposer
 
 
-def held(house: House, to: str, change: SubjectChangeHeld, secret: str, until: str) -> Content:
+def held(
+    house: MailComposer, to: str, change: SubjectChangeHeld, secret: str, until: str
+) -> Content:
     """The notice that an application wants changed what would recover an account there.
 
     Args:

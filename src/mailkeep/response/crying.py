@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from mailkeep.base.clock import MINUTE
 from mailkeep.events import audit
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.types import provider_subject
 
@@ -40,7 +40,9 @@ class Crier:
         url: where people reach Mailkeep.
     """
 
-    def __init__(self, database: Database, house: House, pagers: Sequence[Pager], url: str) -> None:
+    def __init__(
+        self, database: Database, house: ProviderParties, pagers: Sequence[Pager], url: str
+    ) -> None:
         self._database = database
         self._house = house
         self._pagers = pagers

@@ -26,7 +26,7 @@ from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.incidents import queries as incidents
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.incidents.types import Incident
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services
@@ -132,7 +132,7 @@ async def would(tx: Tx, means: Means, provider: str) -> Would:
 
 
 async def would_leave(
-    tx: Tx, house: House, streams: Mapping[str, StreamSettings], provider: str
+    tx: Tx, house: ProviderParties, streams: Mapping[str, StreamSettings], provider: str
 ) -> Would:
     """The same, for a caller that has only the settings: the shell."""
     out = (await mail.cut(tx)).keys() | (await mail.resting(tx)).keys()

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import msgspec
 
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.mail.types import StreamSettings
 
 
@@ -18,7 +18,7 @@ class Thin(msgspec.Struct, frozen=True):
 
 
 def thin(
-    streams: Iterable[StreamSettings], house: House, cut: Set[str], gone: Set[str]
+    streams: Iterable[StreamSettings], house: ProviderParties, cut: Set[str], gone: Set[str]
 ) -> list[Thin]:
     """The streams that lose a route and would have too little left.
 

@@ -20,7 +20,7 @@ from mailkeep.store.migrate import upgrade
 from mailkeep.watch import tuning
 from mailkeep.watch.logs import FORMAT, Head, Line, write
 from mailkeep.watch.runner import Watch
-from mailkeep.watch.simulate.house import House
+from mailkeep.watch.simulate.company import SimulatedCompany
 from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.tuning import Alarm
 
@@ -103,7 +103,7 @@ def test_how_fast_it_is(tmp_path: Path) -> None:
 
 def test_how_soon_silence_would_have_been_noticed_on_a_log_of_ones_own(tmp_path: Path) -> None:
     file = tmp_path / "log.jsonl"
-    life = list(Life(House(mails=60.0, troubles=0.0, beside=False), 5).run(1))
+    life = list(Life(SimulatedCompany(mails=60.0, troubles=0.0, beside=False), 5).run(1))
     lines = (
         Line(one.position, one.placed_at, one.at, one.id, one.fact.kind, Raw(encode(one.fact)))
         for one in life

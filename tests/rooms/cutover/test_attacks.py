@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mailkeep.base.errors import Conflict, Invalid
-from mailkeep.cutover.gates import House as Rules
+from mailkeep.cutover.gates import CutoverConfiguration as Rules
 from mailkeep.cutover.services import Cutover
 from mailkeep.cutover.types import Pace, State
 from mailkeep.mail import bodies, services, shifting

@@ -14,7 +14,7 @@ from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.types import RouteSettings, StreamSettings
 from mailkeep.posture import counts, queries, services
 from mailkeep.posture.model import difference
-from mailkeep.posture.types import House, Provider
+from mailkeep.posture.types import Provider, TrustConfiguration
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust import register
@@ -22,13 +22,13 @@ from mailkeep.trust import register
 ROUTES = (RouteSettings("main"), RouteSettings("second"))
 
 
-def house(*more: dict[str, object]) -> House:
+def house(*more: dict[str, object]) -> TrustConfiguration:
     parties = [{"id": "one"}, {"id": "two"}, *more]
     streams = [
         StreamSettings(name, 0, ROUTES, secret=True)
         for name in ("recovery", "confirmation", "security")
     ]
-    return House(
+    return TrustConfiguration(
         register.load(parties),
         (Provider("main", "mandrill", "one"), Provider("second", "postmark", "two")),
         {one.name: one for one in streams},
@@ -220,7 +220,7 @@ async def test_a_model_is_looked_at_when_a_process_starts(
 async def test_the_audit_chain_says_that_the_register_is_another_one(
     database: Database, clock: ManualClock
 ) -> None:
-    async def note(known: House) -> bool:
+    async def note(known: TrustConfiguration) -> bool:
         return await database.retrying(lambda tx: services.note_register(tx, known))
 
     assert await note(house())

@@ -24,7 +24,7 @@ from mailkeep.events import tables as event_tables
 from mailkeep.events.subscribe import Subscriber, save_place
 from mailkeep.incidents import tables as incident_tables
 from mailkeep.incidents.services import Incidents
-from mailkeep.incidents.suspects import House as Suspects
+from mailkeep.incidents.suspects import ProviderParties as Suspects
 from mailkeep.mail import queries as mail
 from mailkeep.mail import suppressions
 from mailkeep.mail.types import Keeping, SuppressionReason

@@ -16,7 +16,7 @@ from mailkeep.events import log
 from mailkeep.events.tables import audit, events
 from mailkeep.incidents import queries as incident_queries
 from mailkeep.incidents.services import Incidents
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.incidents.types import Incident
 from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.intake import Intake
@@ -82,7 +82,7 @@ class Stage:
                 frozenset,
             )
         )
-        self.incidents = Incidents(database, House(parties, graph, left=left))
+        self.incidents = Incidents(database, ProviderParties(parties, graph, left=left))
         means = Means(
             *(database, self.incidents.house, self.incidents, streams, self.intake),
             *(self.accounts, self.recovery),

@@ -9,7 +9,7 @@ from mailkeep.base.clock import DAY
 from mailkeep.base.keys import KeyRing
 from mailkeep.incidents import content, queries
 from mailkeep.incidents.answers import stays
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.incidents.types import Answer, IncidentSettings, StreamContent
 from mailkeep.mail import tables
 from mailkeep.response import queries as cases
@@ -48,8 +48,8 @@ async def _written(stage: Stage) -> None:
         )
 
 
-def _keeping(house: House, days: int | None) -> House:
-    return House(house.parties, house.graph, {"a": days})
+def _keeping(house: ProviderParties, days: int | None) -> ProviderParties:
+    return ProviderParties(house.parties, house.graph, {"a": days})
 
 
 async def test_the_days_count_for_which_a_provider_keeps_mail(stage: Stage) -> None:

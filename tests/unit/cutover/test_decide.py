@@ -17,7 +17,7 @@ from mailkeep.cutover.decide import (
     missing,
     order,
 )
-from mailkeep.cutover.gates import House, check, gates
+from mailkeep.cutover.gates import CutoverConfiguration, check, gates
 from mailkeep.cutover.sequential import Seen
 from mailkeep.cutover.types import Pace, State, StreamView, View
 from mailkeep.mail.types import RouteSettings, StreamSettings
@@ -163,14 +163,14 @@ def test_a_pace_that_leads_nowhere_is_refused(pace: Pace) -> None:
         check(pace)
 
 
-def _gates(house: House, streams: dict[str, StreamSettings]) -> dict[str, str]:
+def _gates(house: CutoverConfiguration, streams: dict[str, StreamSettings]) -> dict[str, str]:
     found = gates(house, streams, ["recovery"], ["bulk"], "a", "b")
     return {one.id: one.state for one in found}
 
 
 def test_a_move_must_leave_two_independent_routes_for_recovery() -> None:
     streams = {"recovery": StreamSettings("recovery", 0, ROUTES, secret=True)}
-    house = House(streams, frozenset("abc"), frozenset("b"), "recovery")
+    house = CutoverConfiguration(streams, frozenset("abc"), frozenset("b"), "recovery")
     assert _gates(house, streams) == {"cutover.route": "failed"}
     alike = msgspec.structs.replace(house, independent=lambda _a, _b: False)
     assert _gates(alike, streams)["cutover.two_routes"] == "failed"
@@ -180,7 +180,7 @@ def test_a_move_must_leave_two_independent_routes_for_recovery() -> None:
 
 def test_a_route_that_is_cut_off_or_rests_is_none_of_the_two_that_recovery_keeps() -> None:
     streams = {"recovery": StreamSettings("recovery", 0, ROUTES, secret=True)}
-    house = House(streams, frozenset("abc"), frozenset("b"), "recovery")
+    house = CutoverConfiguration(streams, frozenset("abc"), frozenset("b"), "recovery")
     found = gates(house, streams, ["recovery"], [], "a", "b", ["c"])
     assert {one.id: one.state for one in found} == {"cutover.two_routes": "failed"}
 
@@ -189,6 +189,8 @@ def test_that_old_and_new_share_a_party_is_said_where_mail_is_secret() -> None:
     bulk = {"bulk": StreamSettings("bulk", 9, ROUTES)}
     secret = {"resets": StreamSettings("resets", 1, ROUTES, secret=True)}
     for streams, said in ((bulk, {}), (secret, {"cutover.tied": "warning"})):
-        house = House(streams, frozenset("abc"), frozenset("b"), independent=lambda _a, _b: False)
+        house = CutoverConfiguration(
+            streams, frozenset("abc"), frozenset("b"), independent=lambda _a, _b: False
+        )
         found = gates(house, streams, list(streams), [], "a", "b")
         assert {one.id: one.state for one in found} == said

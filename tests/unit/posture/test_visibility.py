@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from mailkeep.posture import visibility
-from mailkeep.posture.types import House, Live, Provider, Watcher
+from mailkeep.posture.types import Live, Provider, TrustConfiguration, Watcher
 from mailkeep.posture.visibility import Act
 from mailkeep.trust.world import Key
 
@@ -17,7 +17,7 @@ LIVE_KEYS = msgspec.structs.replace(
 HOOK = "the provider's webhook"
 
 
-def known(**more: object) -> House:
+def known(**more: object) -> TrustConfiguration:
     """A relay without webhooks, whose account is read as its company's, beside what ``house`` has;
     and a second account at one of its parties."""
     made = house({"id": "relay", "kind": "mail"})
@@ -46,7 +46,7 @@ def known(**more: object) -> House:
 
 
 def seen(
-    party: str, house: House | None = None, live: Live = LIVE_KEYS
+    party: str, house: TrustConfiguration | None = None, live: Live = LIVE_KEYS
 ) -> dict[Act, tuple[bool, str]]:
     of = house or known()
     parties = [one for one in model(of, live).world.parties.values() if one.id == party]

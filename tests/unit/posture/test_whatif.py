@@ -19,10 +19,10 @@ from mailkeep.posture.threats import THREATS
 from mailkeep.posture.types import (
     Accepted,
     Change,
-    House,
     How,
     Live,
     Provider,
+    TrustConfiguration,
     TrustSettings,
     Watcher,
     check,
@@ -65,8 +65,11 @@ GIVEN = (("main", "", 90), ("second", "", 20), ("second", "main", 30))
 LIVE = Live(TODAY, frozenset({"main", "second"}), GROUPS, given=GIVEN)
 
 
-def house(*more: dict[str, object], settings: TrustSettings = TrustSettings()) -> House:  # noqa: B008
-    return House(
+def house(
+    *more: dict[str, object],
+    settings: TrustSettings = TrustSettings(),  # noqa: B008
+) -> TrustConfiguration:
+    return TrustConfiguration(
         register.load([*PARTIES, *more]),
         (Provider("main", "mandrill", "one"), Provider("second", "postmark", "two")),
         STREAMS,
@@ -80,7 +83,7 @@ def house(*more: dict[str, object], settings: TrustSettings = TrustSettings()) -
     )
 
 
-def model(known: House | None = None, live: Live = LIVE) -> Model:
+def model(known: TrustConfiguration | None = None, live: Live = LIVE) -> Model:
     known = known or house()
     return Model(known, live, scene.world(known, live))
 
@@ -480,7 +483,7 @@ def test_how_large_the_sets_were_that_were_looked_for_is_said() -> None:
 
 
 def test_two_routes_of_one_house_are_no_answer_to_who_reads_at_it() -> None:
-    def off(known: House) -> str:
+    def off(known: TrustConfiguration) -> str:
         read = next(one for one in written(model(known)).threats if one.id == "reset-read")
         return read.answers[0].off
 

@@ -17,7 +17,7 @@ from mailkeep.accounts.factors.types import Kind
 from mailkeep.base.clock import DAY
 from mailkeep.events.types import Fact
 from mailkeep.recovery import factor_words
-from mailkeep.recovery.mails import House
+from mailkeep.recovery.mails import MailComposer
 from mailkeep.recovery.types import RecoverySettings
 
 
@@ -49,7 +49,7 @@ def test_one_change_is_one_mail(why: str) -> None:
 
 
 def test_a_reminder_names_the_day_and_asks_for_no_secret() -> None:
-    house = House(RecoverySettings(), "https://mail.example.com")
+    house = MailComposer(RecoverySettings(), "https://mail.example.com")
     due = FactorReminderDue("acc_1", "due", 365 * DAY)
     mail = factor_words.reminder(house, "ada@example.net", due)
     assert "From 1971-01-01 on you need one" in mail.text

@@ -1,6 +1,6 @@
 """Whether two routes that nobody reads both of would be left."""
 
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.mail.types import RouteSettings, StreamSettings
 from mailkeep.response.standing import say, thin
 from mailkeep.trust.graph import TrustGraph
@@ -17,7 +17,7 @@ PARTIES = load(
         {"id": "q", "owned_by": ["owner"]},
     ]
 )
-HOUSE = House(
+HOUSE = ProviderParties(
     {"a": "x", "b": "y", "c": "z", "d": "p", "e": "q", "lost": "nowhere"}, TrustGraph(PARTIES)
 )
 

@@ -16,7 +16,7 @@ from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine, replay
 from mailkeep.watch.events import SignalRaised
 from mailkeep.watch.simulate.attacks import AT, HONEY, LASTS, scenarios
-from mailkeep.watch.simulate.house import START, House
+from mailkeep.watch.simulate.company import START, SimulatedCompany
 from mailkeep.watch.types import HoneySettings, Signal, SurgeSettings, WatchSettings
 
 SETTINGS = WatchSettings(
@@ -30,7 +30,7 @@ def _log() -> tuple[Recorded, ...]:
     """The hours around several attacks at once; a position and an id each."""
     facts: list[Recorded] = []
     for number, one in enumerate(scenarios()):
-        life = one.live(House(mails=20.0, recoveries=10.0, canaries=120.0), number)
+        life = one.live(SimulatedCompany(mails=20.0, recoveries=10.0, canaries=120.0), number)
         for recorded in life.run((END - START) / DAY):
             if recorded.at >= AT - 2 * HOUR:
                 facts.append(recorded)
@@ -137,6 +137,6 @@ def test_what_is_no_log_is_refused(first: bytes) -> None:
 
 
 def test_the_same_seed_lives_the_same_life() -> None:
-    lives = [[*one.live(House(), 3).run(2)] for one in scenarios()[:1] for _ in range(2)]
+    lives = [[*one.live(SimulatedCompany(), 3).run(2)] for one in scenarios()[:1] for _ in range(2)]
     assert lives[0] == lives[1]
     assert random.Random(3).random() != random.Random(4).random()

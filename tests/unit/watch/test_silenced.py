@@ -4,14 +4,14 @@ import pytest
 
 from mailkeep.base.clock import DAY, HOUR, SECOND
 from mailkeep.events.types import Recorded
-from mailkeep.watch.simulate.house import House
+from mailkeep.watch.simulate.company import SimulatedCompany
 from mailkeep.watch.simulate.judging import judge
 from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.simulate.silenced import _confirms, silenced
 from mailkeep.watch.types import Hypothesis, WatchSettings, provider_subject
 
 SETTINGS = WatchSettings()
-BUSY = House(mails=60.0, canaries=60.0, troubles=0.0, beside=False)
+BUSY = SimulatedCompany(mails=60.0, canaries=60.0, troubles=0.0, beside=False)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_each_silence_is_noticed_and_is_what_the_whole_log_says(log: list[Record
 
 
 def test_who_confirms_hardly_anything_is_said_to_be_unseen() -> None:
-    quiet = House(mails=0.1, canaries=0.0, recoveries=0.0, troubles=0.0, beside=False)
+    quiet = SimulatedCompany(mails=0.1, canaries=0.0, recoveries=0.0, troubles=0.0, beside=False)
     log = list(Life(quiet, 5).run(20))
     found = silenced(log, log[-1].placed_at, SETTINGS, times=4, lasts=6 * HOUR)
     assert found

@@ -13,7 +13,7 @@ from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine
 from mailkeep.watch.events import SignalRaised
 from mailkeep.watch.simulate import attacks, figure, goals, limits, measuring, pace, words
-from mailkeep.watch.simulate.house import House
+from mailkeep.watch.simulate.company import SimulatedCompany
 from mailkeep.watch.simulate.judging import judge
 from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.types import Hypothesis, Signal, WatchSettings
@@ -64,7 +64,7 @@ def test_a_month_of_ordinary_life_accuses_nobody() -> None:
 
 def test_what_is_wrong_is_counted_as_wrong() -> None:
     """An outage is only an outage while there is one, of that provider."""
-    house = House(mails=20.0, recoveries=5.0, troubles=0.0)
+    house = SimulatedCompany(mails=20.0, recoveries=5.0, troubles=0.0)
     scenario = next(one for one in attacks.scenarios() if one.name == "suspended")
     life = scenario.live(house, 1)
     held = judge(life.run(9), SETTINGS)
@@ -73,7 +73,7 @@ def test_what_is_wrong_is_counted_as_wrong() -> None:
 
 
 def test_the_working_day_is_busier_than_the_night() -> None:
-    life = Life(House(troubles=0.0, beside=False), 1)
+    life = Life(SimulatedCompany(troubles=0.0, beside=False), 1)
     hours = [0] * 24
     for one in life.run(5):
         hours[one.at % DAY // (DAY // 24)] += 1
@@ -144,7 +144,7 @@ def test_every_kind_of_fact_that_a_detector_hears_occurs_in_ordinary_life() -> N
     """Else what is measured as quiet was never asked."""
     made: set[type[Fact]] = set()
     for unannounced in (False, True):
-        house = House(
+        house = SimulatedCompany(
             mails=0.3, canaries=7200.0, recoveries=12.0, troubles=15.0, unannounced=unannounced
         )
         for seed in (1, 2):
@@ -158,7 +158,7 @@ def test_every_kind_of_fact_that_a_detector_hears_occurs_in_ordinary_life() -> N
     assert heard - made == never
     risks = [
         one.fact.risk
-        for one in Life(House(mails=0.3, canaries=0.0), 1).run(20)
+        for one in Life(SimulatedCompany(mails=0.3, canaries=0.0), 1).run(20)
         if isinstance(one.fact, RecoveryHeld | RecoveryCompleted)
     ]
     assert min(risks) < 0 < max(risks)
@@ -176,7 +176,7 @@ def test_signals_are_heard_again_as_the_runner_records_them(
         return step(self, recorded)
 
     monkeypatch.setattr(Engine, "step", noted)
-    found = judge(Life(House(mails=2.0, recoveries=40.0), 1).run(4), SETTINGS)
+    found = judge(Life(SimulatedCompany(mails=2.0, recoveries=40.0), 1).run(4), SETTINGS)
     again = [one.signal for one in heard if isinstance(one, SignalRaised)]
     assert again
     assert set(map(id, again)) <= set(map(id, found.signals))

@@ -7,20 +7,20 @@ from watch_logs import START, log, request
 from mailkeep.base.clock import DAY, HOUR, SECOND
 from mailkeep.watch import tuning
 from mailkeep.watch.detectors import delivery_silence, reset_surge
-from mailkeep.watch.simulate.house import START as MONDAY
-from mailkeep.watch.simulate.house import House, Trouble
+from mailkeep.watch.simulate.company import START as MONDAY
+from mailkeep.watch.simulate.company import SimulatedCompany, Trouble
 from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.types import WatchSettings
 
 SETTINGS = WatchSettings()
 
 
-def _facts(days: float, house: House, *troubles: Trouble) -> list:
+def _facts(days: float, house: SimulatedCompany, *troubles: Trouble) -> list:
     return [one for one in Life(house, 2, troubles).run(days) if isinstance(one.fact, tuning.HEARS)]
 
 
 def test_the_proposal_keeps_the_log_within_its_budget() -> None:
-    facts = _facts(28, House(troubles=0.0, mails=15.0, canaries=600.0))
+    facts = _facts(28, SimulatedCompany(troubles=0.0, mails=15.0, canaries=600.0))
     # As if a house with few resets and much of a day's shape were held to a base that has neither.
     strict = msgspec.structs.replace(
         SETTINGS.reset_surge, floor_per_minute=0.0, ramp=1.0, factor=5.0
@@ -43,7 +43,7 @@ def test_the_proposal_keeps_the_log_within_its_budget() -> None:
 
 
 def test_a_house_that_is_within_its_budget_keeps_its_settings() -> None:
-    facts = _facts(5, House(troubles=0.0, recoveries=0.0, canaries=0.0, cycles=False))
+    facts = _facts(5, SimulatedCompany(troubles=0.0, recoveries=0.0, canaries=0.0, cycles=False))
     found = tuning.tune(facts, SETTINGS, 1.0)
     assert not any(one.changes for one in found.proposals)
     assert tuning.toml(found) == ""
@@ -53,7 +53,7 @@ def test_a_house_that_is_within_its_budget_keeps_its_settings() -> None:
 def test_an_outage_that_shows_is_no_false_alarm() -> None:
     start = MONDAY + 6 * DAY + 10 * HOUR
     outage = Trouble("a", start, start + 2 * HOUR, refuses=1.0)
-    facts = _facts(7, House(troubles=0.0, recoveries=0.0, cycles=False), outage)
+    facts = _facts(7, SimulatedCompany(troubles=0.0, recoveries=0.0, cycles=False), outage)
     silence = tuning.alarms(delivery_silence.DETECTOR, facts, SETTINGS)
     shifted = [msgspec.structs.replace(one, at=one.at + 9 * DAY) for one in silence]
     refused = tuning.alarms(tuning.provider_refusal.DETECTOR, facts, SETTINGS)

@@ -1,6 +1,6 @@
 """Doctor checks: paging and notification targets (pure)."""
 
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.response.paging.whom import independent_of
 
 from .catalogue import check
@@ -22,7 +22,7 @@ def pagers(scene: Scene) -> list[Said]:
             )
         ]
     parties = {one.name: one.party for one in settings.provider}
-    house = House(parties, scene.graph)
+    house = ProviderParties(parties, scene.graph)
     reached = {name for one in settings.pager for name in independent_of(one.party, house)}
     alone = sorted(parties.keys() - reached)
     return [

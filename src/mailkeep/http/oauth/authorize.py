@@ -21,7 +21,7 @@ from mailkeep.accounts import applications
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.base.errors import Invalid, NotAllowed, NotFound
 from mailkeep.http import forms
-from mailkeep.http.pages.visit import House, Visit, visit
+from mailkeep.http.pages.visit import PageServices, Visit, visit
 from mailkeep.http.policy import NAME, policy
 from mailkeep.http.port import Incoming
 from mailkeep.recovery.services import Recovery
@@ -39,7 +39,7 @@ class Posted(Exception):
         self.query = urlencode(form)
 
 
-async def arrive(request: Incoming, house: House) -> Visit:
+async def arrive(request: Incoming, house: PageServices) -> Visit:
     """The visit of a request. Raises ``Posted``."""
     try:
         return await visit(request, house)
@@ -63,7 +63,9 @@ class Authorize(Controller):
     include_in_schema = False
 
     @get("/")
-    async def form(self, request: Incoming, visit: Visit, house: House) -> Template | Redirect:
+    async def form(
+        self, request: Incoming, visit: Visit, house: PageServices
+    ) -> Template | Redirect:
         pairs = list(request.query_params.multi_items())
         try:
             given, application, asked = await _asked(house, pairs)
@@ -79,7 +81,7 @@ class Authorize(Controller):
         dependencies={"visit": Provide(arrive)},
         exception_handlers={Posted: opened},
     )
-    async def begin(self, visit: Visit, house: House) -> Template | Redirect | Response[Any]:
+    async def begin(self, visit: Visit, house: PageServices) -> Template | Redirect | Response[Any]:
         recovery = _recovery(house)
         try:
             given, application, asked = await _asked(house, visit.form.items())
@@ -103,13 +105,13 @@ class Authorize(Controller):
         return visit.go("/recover/proof")
 
 
-def _recovery(house: House) -> Recovery:
+def _recovery(house: PageServices) -> Recovery:
     if house.recovery is None:
         raise NotFound("there are no accounts here")
     return house.recovery
 
 
-async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationView, Asked]:
+async def _asked(house: PageServices, pairs: Any) -> tuple[dict[str, str], ApplicationView, Asked]:
     given = asking.read(pairs)
     application = await _application(house, given)
     if application is None or application.revoked_at is not None:
@@ -130,7 +132,7 @@ async def _asked(house: House, pairs: Any) -> tuple[dict[str, str], ApplicationV
     return given, application, asked
 
 
-async def _application(house: House, given: dict[str, str]) -> ApplicationView | None:
+async def _application(house: PageServices, given: dict[str, str]) -> ApplicationView | None:
     async with house.database.read() as tx:
         try:
             return await applications.get(tx, given.get("client_id", "")[:40])
@@ -138,7 +140,7 @@ async def _application(house: House, given: dict[str, str]) -> ApplicationView |
             return None
 
 
-def _back(visit: Visit, house: House, refused: Refused) -> Redirect:
+def _back(visit: Visit, house: PageServices, refused: Refused) -> Redirect:
     return visit.go(
         asking.back(
             refused.redirect_uri,
@@ -152,7 +154,7 @@ def _back(visit: Visit, house: House, refused: Refused) -> Redirect:
 
 async def _page(
     visit: Visit,
-    house: House,
+    house: PageServices,
     given: dict[str, str],
     application: ApplicationView,
     asked: Asked,

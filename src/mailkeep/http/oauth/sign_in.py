@@ -16,7 +16,7 @@ from mailkeep.accounts import applications
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.signing_in import SignIn
 from mailkeep.base.errors import Invalid, NotFound
-from mailkeep.http.pages.visit import SENT, House, Visit
+from mailkeep.http.pages.visit import SENT, PageServices, Visit
 from mailkeep.http.policy import NAME, policy
 from mailkeep.recovery.types import Asked
 
@@ -30,7 +30,11 @@ _ANEW = ("prompt", "max_age")
 
 
 async def go_on(
-    visit: Visit, house: House, application: ApplicationView, given: dict[str, str], asked: Asked
+    visit: Visit,
+    house: PageServices,
+    application: ApplicationView,
+    given: dict[str, str],
+    asked: Asked,
 ) -> Redirect | Template:
     """Send the browser back to the application, or to the page on which one signs in.
 
@@ -66,7 +70,9 @@ async def go_on(
     return visit.go("/sign-in")
 
 
-async def sent_by(visit: Visit, house: House) -> tuple[ApplicationView | None, dict[str, str]]:
+async def sent_by(
+    visit: Visit, house: PageServices
+) -> tuple[ApplicationView | None, dict[str, str]]:
     """The application that sent this browser to sign in, and what a page whose form leads back
     there needs in its head."""
     try:

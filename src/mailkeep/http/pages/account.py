@@ -11,7 +11,7 @@ from mailkeep.store.database import Tx
 
 from .factors import rows as factor_rows
 from .showing import is_fresh, show_factor
-from .visit import SESSION, House, Visit
+from .visit import SESSION, PageServices, Visit
 
 
 class AccountPages(Controller):
@@ -21,11 +21,11 @@ class AccountPages(Controller):
     include_in_schema = False
 
     @get("/")
-    async def show(self, visit: Visit, house: House) -> Template:
+    async def show(self, visit: Visit, house: PageServices) -> Template:
         return await _account(visit, house)
 
     @post("/password", status_code=200)
-    async def password(self, visit: Visit, house: House) -> Template | Redirect:
+    async def password(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await visit.session()
         try:
             factor = await show_factor(visit, house, session)
@@ -44,7 +44,7 @@ class AccountPages(Controller):
         return visit.go("/sign-in")
 
     @post("/language", status_code=200)
-    async def language(self, visit: Visit, house: House) -> Template | Redirect:
+    async def language(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """In which language mail about the account is written from now on."""
         session = await visit.session()
         wanted = visit.form.get("language", "")
@@ -57,7 +57,7 @@ class AccountPages(Controller):
         return visit.go("/account")
 
     @post("/erasure/stop", status_code=200)
-    async def stop_erasure(self, visit: Visit, house: House) -> Redirect:
+    async def stop_erasure(self, visit: Visit, house: PageServices) -> Redirect:
         """The owner does not want to be erased, or never did; nothing else is asked of them: it
         only keeps what there is."""
         session = await visit.session()
@@ -72,7 +72,7 @@ class AccountPages(Controller):
         return visit.go("/account")
 
     @post("/factors/later", status_code=200)
-    async def later(self, visit: Visit, house: House) -> Redirect:
+    async def later(self, visit: Visit, house: PageServices) -> Redirect:
         """Put the word about second factors off; it comes back."""
         session = await visit.session()
         async with house.database.write() as tx:
@@ -82,7 +82,7 @@ class AccountPages(Controller):
 
 async def _account(
     visit: Visit,
-    house: House,
+    house: PageServices,
     error: NotSignedIn | Invalid | TooMany | None = None,
     *,
     at: str = "",

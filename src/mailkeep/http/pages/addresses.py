@@ -14,7 +14,7 @@ from mailkeep.mail.types import NewMessage
 from mailkeep.recovery import change_mails, mails
 
 from .showing import is_fresh, show_again
-from .visit import CONFIRMATION, House, Visit
+from .visit import CONFIRMATION, PageServices, Visit
 
 
 class AddressRow(msgspec.Struct, frozen=True):
@@ -33,11 +33,11 @@ class AddressPages(Controller):
     include_in_schema = False
 
     @get("/")
-    async def show(self, visit: Visit, house: House) -> Template:
+    async def show(self, visit: Visit, house: PageServices) -> Template:
         return await _addresses(visit, house, await visit.session())
 
     @post("/", status_code=200)
-    async def add(self, visit: Visit, house: House) -> Template | Redirect:
+    async def add(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """Mail a code to a new address; nothing comes of it before the code was typed."""
         session = await visit.session()
         address = visit.form.get("address", "")
@@ -58,7 +58,7 @@ class AddressPages(Controller):
         return visit.page("address_confirm", address=visit.remembered_address)
 
     @post("/confirm", status_code=200)
-    async def confirm(self, visit: Visit, house: House) -> Template | Redirect:
+    async def confirm(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await visit.session()
         try:
             await house.accounts.contacts.confirm(
@@ -71,7 +71,7 @@ class AddressPages(Controller):
         return visit.go("/account/addresses")
 
     @post("/remove", status_code=200)
-    async def remove(self, visit: Visit, house: House) -> Template | Redirect:
+    async def remove(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await visit.session()
         try:
             factor = await show_again(visit, house, session)
@@ -83,7 +83,7 @@ class AddressPages(Controller):
         return visit.go("/account/addresses")
 
     @post("/stop", status_code=200)
-    async def stop(self, visit: Visit, house: House) -> Template | Redirect:
+    async def stop(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """Take back every held change. It asks for everything too: who stole a session must not
         keep an address in the account that its owner removes."""
         session = await visit.session()
@@ -100,7 +100,7 @@ class AddressPages(Controller):
 
 async def _addresses(
     visit: Visit,
-    house: House,
+    house: PageServices,
     session: SessionView,
     error: MailkeepError | None = None,
     *,
@@ -140,7 +140,7 @@ def _row(point: ContactPoint, held: list[Change]) -> AddressRow:
     return AddressRow(point.id, point.address, "counts", "")
 
 
-async def _mail(house: House, made: SignUp) -> None:
+async def _mail(house: PageServices, made: SignUp) -> None:
     """Mail the code; to an address that is taken, a word about that instead."""
     if not made.mail or house.recovery is None:
         return
@@ -148,7 +148,7 @@ async def _mail(house: House, made: SignUp) -> None:
     code = None if made.code is None else made.code.reveal()
     grouped = "" if code is None else tokens.grouped(code)
     content = change_mails.confirm(
-        mails.House(settings, house.public_url), made.address, code, grouped
+        mails.MailComposer(settings, house.public_url), made.address, code, grouped
     )
     new = house.intake.check(NewMessage(settings.confirmations, content))
     async with house.database.write() as tx:

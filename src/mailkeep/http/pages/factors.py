@@ -30,7 +30,7 @@ from mailkeep.base.errors import (
 from mailkeep.base.secret import Secret
 from mailkeep.store.database import Tx
 
-from .visit import PENDING, SESSION, House, Visit
+from .visit import PENDING, SESSION, PageServices, Visit
 
 HOME = "/account/factors"
 #: What the page that comes next says of what was just done.
@@ -72,11 +72,11 @@ class FactorPages(Controller):
     include_in_schema = False
 
     @get("/factors")
-    async def show(self, visit: Visit, house: House) -> Template:
+    async def show(self, visit: Visit, house: PageServices) -> Template:
         return await _page(visit, house, await _changer(visit, house))
 
     @post("/factors/confirm", status_code=200)
-    async def confirm(self, visit: Visit, house: House) -> Template | Redirect:
+    async def confirm(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """The password, and a factor where one is bound, again."""
         try:
             await _confirm(visit, house, await visit.session())
@@ -85,7 +85,7 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
     @post("/factors/ask", status_code=200)
-    async def ask(self, visit: Visit, house: House) -> Response[str]:
+    async def ask(self, visit: Visit, house: PageServices) -> Response[str]:
         """What the form of ``confirm`` asks a passkey."""
         session = await visit.session()
         async with house.database.read() as tx:
@@ -97,7 +97,7 @@ class FactorPages(Controller):
         return visit.json(made)
 
     @post("/factors/passkey/ask", status_code=200)
-    async def ask_to_bind(self, visit: Visit, house: House) -> Response[str]:
+    async def ask_to_bind(self, visit: Visit, house: PageServices) -> Response[str]:
         session = await _fresh(visit, house)
         async with house.database.read() as tx:
             name = await label(tx, session.account)
@@ -107,7 +107,7 @@ class FactorPages(Controller):
         return visit.json(made)
 
     @post("/factors/passkey", status_code=200)
-    async def passkey(self, visit: Visit, house: House) -> Template | Redirect:
+    async def passkey(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await _changer(visit, house)
         try:
             await _fresh(visit, house)
@@ -126,7 +126,7 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
     @post("/totp", status_code=200)
-    async def enrol(self, visit: Visit, house: House) -> Template | Redirect:
+    async def enrol(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """Show a new secret; nothing is bound before a code from it was typed. What is asked again
         may come with it."""
         session = await _changer(visit, house)
@@ -145,7 +145,7 @@ class FactorPages(Controller):
         return enrolment(visit, made)
 
     @post("/totp/confirm", status_code=200)
-    async def bind(self, visit: Visit, house: House) -> Template | Redirect:
+    async def bind(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """Bind the app. After a wrong code the same secret is shown again: the app has it."""
         session = await _changer(visit, house)
         account, factor = session.account, visit.form.get("factor", "")
@@ -169,7 +169,7 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
     @post("/factors/codes", status_code=200)
-    async def codes(self, visit: Visit, house: House) -> Template:
+    async def codes(self, visit: Visit, house: PageServices) -> Template:
         """Ten new codes, shown here and never again."""
         session = await _changer(visit, house)
         try:
@@ -180,7 +180,7 @@ class FactorPages(Controller):
         return visit.page("codes", codes=[grouped(one) for one in made], home="/account")
 
     @post("/factors/rename", status_code=200)
-    async def rename(self, visit: Visit, house: House) -> Template | Redirect:
+    async def rename(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await visit.session()
         factor, name = visit.form.get("factor", ""), visit.form.get("name", "")
         try:
@@ -193,7 +193,7 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
     @post("/factors/revoke", status_code=200)
-    async def revoke(self, visit: Visit, house: House) -> Template | Redirect:
+    async def revoke(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await visit.session()
         why = "lost" if visit.form.get("lost") else "owner"
         try:
@@ -207,7 +207,7 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
     @post("/factors/keep", status_code=200)
-    async def keep(self, visit: Visit, house: House) -> Redirect:
+    async def keep(self, visit: Visit, house: PageServices) -> Redirect:
         """Keep a factor that is being removed. It takes no more than a session: it only ever leaves
         the account as safe as it was."""
         session = await visit.session()
@@ -219,7 +219,7 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
     @post("/factors/others", status_code=200)
-    async def others(self, visit: Visit, house: House) -> Redirect:
+    async def others(self, visit: Visit, house: PageServices) -> Redirect:
         """End every session but this one."""
         session = await visit.session()
         async with house.database.write() as tx:
@@ -228,7 +228,7 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
     @post("/factors/no-password", status_code=200)
-    async def no_password(self, visit: Visit, house: House) -> Template | Redirect:
+    async def no_password(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await visit.session()
         try:
             async with house.database.write() as tx:
@@ -239,7 +239,7 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
 
-def shown(house: House, there: list[FactorView], held: list[Change]) -> dict[str, Any]:
+def shown(house: PageServices, there: list[FactorView], held: list[Change]) -> dict[str, Any]:
     """What a page that lists factors shows of them, and offers to bind."""
     return {
         "factors": rows(there, held),
@@ -266,25 +266,25 @@ def rows(factors: list[FactorView], held: list[Change]) -> list[FactorRow]:
     ]  # fmt: skip
 
 
-async def _changer(visit: Visit, house: House) -> SessionView:
+async def _changer(visit: Visit, house: PageServices) -> SessionView:
     return await house.accounts.entering.changing(visit.cookie(SESSION), visit.cookie(PENDING))
 
 
-async def _fresh(visit: Visit, house: House) -> SessionView:
+async def _fresh(visit: Visit, house: PageServices) -> SessionView:
     """Who may change something now. Raises ``NotAllowed``, ``NotSignedIn``."""
     session = await _changer(visit, house)
     house.accounts.entering.require_fresh(house.database.clock.now(), session)
     return session
 
 
-async def _confirm(visit: Visit, house: House, session: SessionView) -> None:
+async def _confirm(visit: Visit, house: PageServices, session: SessionView) -> None:
     made = await house.accounts.entering.confirm(
         session, visit.form.get("current", ""), visit.typed("factor")
     )
     visit.keep(SESSION, made.secret.reveal())
 
 
-async def _let_in(visit: Visit, house: House, tx: Tx, session: SessionView) -> None:
+async def _let_in(visit: Visit, house: PageServices, tx: Tx, session: SessionView) -> None:
     if session.stage is Stage.ENROL:
         made = await house.accounts.entering.enrolled(tx, session)
         visit.forget(PENDING)
@@ -292,7 +292,7 @@ async def _let_in(visit: Visit, house: House, tx: Tx, session: SessionView) -> N
 
 
 async def _page(
-    visit: Visit, house: House, session: SessionView, error: MailkeepError | None = None
+    visit: Visit, house: PageServices, session: SessionView, error: MailkeepError | None = None
 ) -> Template:
     async with house.database.read() as tx:
         points = await queries.contact_points(tx, session.account)
@@ -345,7 +345,7 @@ async def label(tx: Tx, account: str) -> str:
     return points[0].address if points else account
 
 
-def issuer(house: House) -> str:
+def issuer(house: PageServices) -> str:
     """What the owner's app calls us."""
     return house.recovery.settings.sender_name if house.recovery else "Mailkeep"
 

@@ -17,7 +17,7 @@ from mailkeep.mail import genuine
 from mailkeep.mail.genuine import Genuine
 from mailkeep.store.database import Tx
 
-from .visit import House, Visit
+from .visit import PageServices, Visit
 
 TRIES = 30  #: of one network in ``WINDOW``: a whole office may sit behind it
 WINDOW = 10 * MINUTE
@@ -42,11 +42,11 @@ class GenuinePages(Controller):
     include_in_schema = False
 
     @get("/")
-    async def show(self, visit: Visit, house: House) -> Template:
+    async def show(self, visit: Visit, house: PageServices) -> Template:
         return _page(visit, house)
 
     @post("/", status_code=200)
-    async def ask(self, visit: Visit, house: House) -> Template:
+    async def ask(self, visit: Visit, house: PageServices) -> Template:
         async def work(tx: Tx) -> tuple[bool, Genuine | None]:
             if not await throttle.take(tx, visit.network, "genuine", limit=TRIES, window=WINDOW):
                 return False, None
@@ -67,7 +67,7 @@ class RecentMailPages(Controller):
     include_in_schema = False
 
     @get("/")
-    async def show(self, visit: Visit, house: House) -> Template:
+    async def show(self, visit: Visit, house: PageServices) -> Template:
         session = await visit.session()
         async with house.database.read() as tx:
             points = await queries.contact_points(tx, session.account)
@@ -79,7 +79,7 @@ class RecentMailPages(Controller):
 
 def _page(
     visit: Visit,
-    house: House,
+    house: PageServices,
     *,
     error: TooMany | None = None,
     asked: bool = False,

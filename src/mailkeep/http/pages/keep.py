@@ -22,7 +22,7 @@ from mailkeep.base.errors import (
 )
 
 from .factors import enrolment, grouped, issuer, label, shown
-from .visit import KEEPING, House, Visit
+from .visit import KEEPING, PageServices, Visit
 
 HOME = "/keep/factors"
 NEWS = {
@@ -43,7 +43,7 @@ class KeepPages(Controller):
         return visit.page("keep_open")
 
     @post("/", status_code=200)
-    async def open(self, visit: Visit, house: House) -> Template | Redirect:
+    async def open(self, visit: Visit, house: PageServices) -> Template | Redirect:
         secret = visit.form.get("secret", "")
         try:
             made = await house.accounts.keeping.open(secret, visit.origin)
@@ -53,19 +53,19 @@ class KeepPages(Controller):
         return visit.go(HOME)
 
     @get("/factors")
-    async def show(self, visit: Visit, house: House) -> Template | Redirect:
+    async def show(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await _session(visit, house)
         return visit.go("/keep") if session is None else await _page(visit, house, session)
 
     @post("/factors/ask", status_code=200)
-    async def ask(self, visit: Visit, house: House) -> Response[str]:
+    async def ask(self, visit: Visit, house: PageServices) -> Response[str]:
         """What a settled passkey is asked."""
         session = await house.accounts.keeping.visit(visit.cookie(KEEPING))
         made = await house.accounts.factors.ask(session.account, visit.source, settled=True)
         return visit.json(made)
 
     @post("/factors/show", status_code=200)
-    async def prove(self, visit: Visit, house: House) -> Template | Redirect:
+    async def prove(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await _session(visit, house)
         if session is None:
             return visit.go("/keep")
@@ -77,7 +77,7 @@ class KeepPages(Controller):
         return visit.go(HOME)
 
     @post("/factors/passkey/ask", status_code=200)
-    async def ask_to_bind(self, visit: Visit, house: House) -> Response[str]:
+    async def ask_to_bind(self, visit: Visit, house: PageServices) -> Response[str]:
         session = await house.accounts.keeping.visit(visit.cookie(KEEPING))
         async with house.database.read() as tx:
             await house.accounts.keeping.require(tx, session)
@@ -88,7 +88,7 @@ class KeepPages(Controller):
         return visit.json(made)
 
     @post("/factors/passkey", status_code=200)
-    async def passkey(self, visit: Visit, house: House) -> Template | Redirect:
+    async def passkey(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await _session(visit, house)
         if session is None:
             return visit.go("/keep")
@@ -108,7 +108,7 @@ class KeepPages(Controller):
         return visit.go(HOME)
 
     @post("/totp", status_code=200)
-    async def enrol(self, visit: Visit, house: House) -> Template | Redirect:
+    async def enrol(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """Show a new secret; nothing is bound before a code from it was typed."""
         session = await _session(visit, house)
         if session is None:
@@ -125,7 +125,7 @@ class KeepPages(Controller):
         return enrolment(visit, made, home="/keep")
 
     @post("/totp/confirm", status_code=200)
-    async def bind(self, visit: Visit, house: House) -> Template | Redirect:
+    async def bind(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await _session(visit, house)
         if session is None:
             return visit.go("/keep")
@@ -149,7 +149,7 @@ class KeepPages(Controller):
         return visit.go(HOME)
 
     @post("/factors/codes", status_code=200)
-    async def codes(self, visit: Visit, house: House) -> Template | Redirect:
+    async def codes(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """Ten new codes, shown here and never again."""
         session = await _session(visit, house)
         if session is None:
@@ -164,7 +164,7 @@ class KeepPages(Controller):
         return visit.page("codes", codes=[grouped(one) for one in made], home="/keep")
 
     @post("/factors/revoke", status_code=200)
-    async def revoke(self, visit: Visit, house: House) -> Template | Redirect:
+    async def revoke(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await _session(visit, house)
         if session is None:
             return visit.go("/keep")
@@ -179,7 +179,7 @@ class KeepPages(Controller):
         return visit.go(HOME)
 
 
-async def _session(visit: Visit, house: House) -> SessionView | None:
+async def _session(visit: Visit, house: PageServices) -> SessionView | None:
     try:
         return await house.accounts.keeping.visit(visit.cookie(KEEPING))
     except NotSignedIn:
@@ -191,7 +191,7 @@ def _source(visit: Visit, session: SessionView) -> Source:
 
 
 async def _page(
-    visit: Visit, house: House, session: SessionView, error: MailkeepError | None = None
+    visit: Visit, house: PageServices, session: SessionView, error: MailkeepError | None = None
 ) -> Template:
     async with house.database.read() as tx:
         view = await queries.account(tx, session.account)

@@ -16,7 +16,7 @@ from mailkeep.http.policy import NAME, policy
 from mailkeep.recovery import mails
 from mailkeep.recovery.services import Recovery
 
-from .visit import House, Visit
+from .visit import PageServices, Visit
 
 #: Why a recovery is held, as its owner reads it; what would help a thief is not said.
 WHY = {
@@ -31,7 +31,7 @@ WHY = {
 }
 
 
-def _recovery(house: House) -> Recovery:
+def _recovery(house: PageServices) -> Recovery:
     if house.recovery is None:
         raise NotFound("there are no accounts here")
     return house.recovery
@@ -48,7 +48,7 @@ class RecoverPages(Controller):
         return visit.page("recover")
 
     @post("/recover", status_code=200)
-    async def ask(self, visit: Visit, house: House) -> Template | Redirect:
+    async def ask(self, visit: Visit, house: PageServices) -> Template | Redirect:
         try:
             await _recovery(house).ask(
                 visit.form.get("address", ""), browser=visit.browser, network=visit.network
@@ -58,11 +58,11 @@ class RecoverPages(Controller):
         return visit.go("/recover/proof")
 
     @get("/recover/proof")
-    async def proof_form(self, visit: Visit, house: House) -> Template:
+    async def proof_form(self, visit: Visit, house: PageServices) -> Template:
         return await _proof(visit, house)
 
     @post("/recover/proof", status_code=200)
-    async def prove(self, visit: Visit, house: House) -> Template | Redirect:
+    async def prove(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """Each proof that was typed is looked at; what is right counts, also beside a wrong one."""
         recovery = _recovery(house)
         proving = recovery.proving
@@ -85,12 +85,12 @@ class RecoverPages(Controller):
         return visit.go("/recover/proof")
 
     @post("/recover/factor/ask", status_code=200)
-    async def ask_factor(self, visit: Visit, house: House) -> Response[str]:
+    async def ask_factor(self, visit: Visit, house: PageServices) -> Response[str]:
         """What the account's passkeys are asked, once both proofs are in this browser."""
         return visit.json(await _recovery(house).ask_factor(visit.origin))
 
     @post("/recover/lost", status_code=200)
-    async def lost(self, visit: Visit, house: House) -> Template | Redirect:
+    async def lost(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """The second factor is lost, and the house lets a long wait take its place."""
         recovery = _recovery(house)
         try:
@@ -101,7 +101,7 @@ class RecoverPages(Controller):
         return visit.go("/recover/proof")
 
     @post("/recover/finish", status_code=200)
-    async def finish(self, visit: Visit, house: House) -> Template | Redirect:
+    async def finish(self, visit: Visit, house: PageServices) -> Template | Redirect:
         recovery = _recovery(house)
         try:
             handed = await recovery.finish(
@@ -122,11 +122,11 @@ class RecoverPages(Controller):
         return visit.page("done")
 
     @get("/deny")
-    async def deny_form(self, visit: Visit, house: House) -> Template:
+    async def deny_form(self, visit: Visit, house: PageServices) -> Template:
         return visit.page("deny", said=False, freeze=_freeze(_recovery(house)))
 
     @post("/deny", status_code=200)
-    async def deny(self, visit: Visit, house: House) -> Template:
+    async def deny(self, visit: Visit, house: PageServices) -> Template:
         """The answer is the same for every secret."""
         recovery, secret = _recovery(house), visit.form.get("secret", "")
         await recovery.deny(secret, visit.browser)
@@ -135,12 +135,12 @@ class RecoverPages(Controller):
         return visit.page("deny", said=True, freeze=_freeze(recovery))
 
     @get("/change")
-    async def change_form(self, visit: Visit, house: House) -> Template:
+    async def change_form(self, visit: Visit, house: PageServices) -> Template:
         _recovery(house)
         return visit.page("change", said="")
 
     @post("/change", status_code=200)
-    async def change(self, visit: Visit, house: House) -> Template:
+    async def change(self, visit: Visit, house: PageServices) -> Template:
         """What an application wants changed of how its user is recovered: was it them? The answer
         is the same for every secret."""
         recovery, secret = _recovery(house), visit.form.get("secret", "")
@@ -152,7 +152,7 @@ class RecoverPages(Controller):
         return visit.page("change", said=said if said in {"mine", "stop"} else "")
 
 
-async def _proof(visit: Visit, house: House, error: MailkeepError | None = None) -> Template:
+async def _proof(visit: Visit, house: PageServices, error: MailkeepError | None = None) -> Template:
     """The page that says how far this browser has come, and for whom.
 
     For a user of an application the last form leads back there, so the browser must be let.

@@ -15,7 +15,7 @@ from mailkeep.base.errors import NotFound
 from mailkeep.base.keys import KeyRing
 from mailkeep.http import client
 
-from .visit import SESSION, House, Visit
+from .visit import SESSION, PageServices, Visit
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -51,11 +51,11 @@ class SessionPages(Controller):
     include_in_schema = False
 
     @get("/")
-    async def show(self, visit: Visit, house: House) -> Template:
+    async def show(self, visit: Visit, house: PageServices) -> Template:
         return await _sessions(visit, house, await visit.session())
 
     @post("/end", status_code=200)
-    async def end(self, visit: Visit, house: House) -> Redirect:
+    async def end(self, visit: Visit, house: PageServices) -> Redirect:
         """End one session, all others (``others``) or all (``all``)."""
         session = await visit.session()
         sessions = house.accounts.sessions
@@ -74,7 +74,7 @@ class SessionPages(Controller):
         return visit.go("/account/sessions")
 
     @post("/deny", status_code=200)
-    async def deny(self, visit: Visit, house: House) -> Template | Redirect:
+    async def deny(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """Say of a session elsewhere that it was not one's own."""
         session = await visit.session()
         of = visit.form.get("session", "")
@@ -90,7 +90,7 @@ class SessionPages(Controller):
         return visit.go("/account/sessions")
 
     @post("/forget", status_code=200)
-    async def forget(self, visit: Visit, house: House) -> Template | Redirect:
+    async def forget(self, visit: Visit, house: PageServices) -> Template | Redirect:
         session = await visit.session()
         browser = visit.form.get("browser", "")
         try:
@@ -107,7 +107,7 @@ class SessionPages(Controller):
 
 
 async def _sessions(
-    visit: Visit, house: House, session: SessionView, error: NotFound | None = None
+    visit: Visit, house: PageServices, session: SessionView, error: NotFound | None = None
 ) -> Template:
     async with house.database.read() as tx:
         live = await house.accounts.sessions.of(tx, session.account)

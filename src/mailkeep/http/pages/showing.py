@@ -10,10 +10,10 @@ from mailkeep.accounts.types import SessionView
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import NotAllowed, NotSignedIn, TooMany
 
-from .visit import House, Visit
+from .visit import PageServices, Visit
 
 
-async def show_again(visit: Visit, house: House, session: SessionView) -> bool:
+async def show_again(visit: Visit, house: PageServices, session: SessionView) -> bool:
     """Look at the fields ``current`` and ``factor``; returns whether a bound factor was shown. A
     form without them will do for who has shown everything in this session a short while ago; what
     is typed all the same is looked at.
@@ -28,14 +28,14 @@ async def show_again(visit: Visit, house: House, session: SessionView) -> bool:
     return await _prove(visit, house, session)
 
 
-async def show_factor(visit: Visit, house: House, session: SessionView) -> bool:
+async def show_factor(visit: Visit, house: PageServices, session: SessionView) -> bool:
     """The same for the second factor alone; False where none is bound."""
     if "factor" not in visit.form and is_fresh(house, session):
         return await _has_factor(house, session)
     return await _prove(visit, house, session)
 
 
-def is_fresh(house: House, session: SessionView) -> bool:
+def is_fresh(house: PageServices, session: SessionView) -> bool:
     """Whether everything was shown for this session a short while ago, on the page of the factors:
     a passkey can be shown there only."""
     try:
@@ -45,12 +45,12 @@ def is_fresh(house: House, session: SessionView) -> bool:
     return True
 
 
-async def _has_factor(house: House, session: SessionView) -> bool:
+async def _has_factor(house: PageServices, session: SessionView) -> bool:
     async with house.database.read() as tx:
         return await queries.has_factor(tx, session.account, settled=True)
 
 
-async def _prove(visit: Visit, house: House, session: SessionView) -> bool:
+async def _prove(visit: Visit, house: PageServices, session: SessionView) -> bool:
     factors, account = house.accounts.factors, session.account
     lane = Lane(Way.ACCOUNT, session.browser)
     weighed = await factors.weigh(account, visit.typed("factor"), lane)

@@ -7,7 +7,7 @@ from mailkeep.accounts.types import SignedIn, Stage
 from mailkeep.base.errors import NotSignedIn, TooMany
 from mailkeep.http.oauth.sign_in import sent_by
 
-from .visit import PENDING, SESSION, House, Visit
+from .visit import PENDING, SESSION, PageServices, Visit
 
 #: Where who has shown the right password goes on, when that is not all.
 _NEXT = {Stage.FACTOR: "/sign-in/factor", Stage.ENROL: "/account/factors"}
@@ -20,13 +20,13 @@ class SignInPages(Controller):
     include_in_schema = False
 
     @get("/sign-in")
-    async def form(self, visit: Visit, house: House) -> Template | Redirect:
+    async def form(self, visit: Visit, house: PageServices) -> Template | Redirect:
         if not visit.onward and await visit.maybe_session() is not None:
             return visit.go("/account")
         return await _form(visit, house)
 
     @post("/sign-in", status_code=200)
-    async def sign_in(self, visit: Visit, house: House) -> Template | Redirect:
+    async def sign_in(self, visit: Visit, house: PageServices) -> Template | Redirect:
         origin = visit.origin
         try:
             made = await house.accounts.sign_in(
@@ -42,12 +42,12 @@ class SignInPages(Controller):
         return _in(visit, made)
 
     @post("/sign-in/passkey/ask", status_code=200)
-    async def ask_anyone(self, visit: Visit, house: House) -> Response[str]:
+    async def ask_anyone(self, visit: Visit, house: PageServices) -> Response[str]:
         made = await house.accounts.entering.ask_anyone(visit.browser, visit.network)
         return visit.json(made)
 
     @post("/sign-in/passkey", status_code=200)
-    async def passkey(self, visit: Visit, house: House) -> Template | Redirect:
+    async def passkey(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """With a passkey and no password."""
         answer, origin = visit.form.get("assertion", ""), visit.origin
         try:
@@ -63,16 +63,16 @@ class SignInPages(Controller):
         return _in(visit, made)
 
     @get("/sign-in/factor")
-    async def factor_form(self, visit: Visit, house: House) -> Template | Redirect:
+    async def factor_form(self, visit: Visit, house: PageServices) -> Template | Redirect:
         return await _factor(visit, house)
 
     @post("/sign-in/factor/ask", status_code=200)
-    async def ask(self, visit: Visit, house: House) -> Response[str]:
+    async def ask(self, visit: Visit, house: PageServices) -> Response[str]:
         made = await house.accounts.entering.ask(visit.cookie(PENDING), visit.source)
         return visit.json(made)
 
     @post("/sign-in/factor", status_code=200)
-    async def factor(self, visit: Visit, house: House) -> Template | Redirect:
+    async def factor(self, visit: Visit, house: PageServices) -> Template | Redirect:
         try:
             made = await house.accounts.entering.second_step(visit.cookie(PENDING), visit.typed())
         except (NotSignedIn, TooMany) as error:
@@ -80,7 +80,7 @@ class SignInPages(Controller):
         return _in(visit, made)
 
     @post("/sign-out", status_code=200)
-    async def sign_out(self, visit: Visit, house: House) -> Redirect:
+    async def sign_out(self, visit: Visit, house: PageServices) -> Redirect:
         session = await visit.maybe_session()
         if session is not None:
             async with house.database.write() as tx:
@@ -99,7 +99,9 @@ def _in(visit: Visit, made: SignedIn) -> Redirect:
     return visit.go(visit.onward or "/account")
 
 
-async def _form(visit: Visit, house: House, error: NotSignedIn | TooMany | None = None) -> Template:
+async def _form(
+    visit: Visit, house: PageServices, error: NotSignedIn | TooMany | None = None
+) -> Template:
     application, headers = await sent_by(visit, house)
     return visit.page(
         "sign_in",
@@ -112,7 +114,7 @@ async def _form(visit: Visit, house: House, error: NotSignedIn | TooMany | None 
 
 
 async def _factor(
-    visit: Visit, house: House, error: NotSignedIn | TooMany | None = None
+    visit: Visit, house: PageServices, error: NotSignedIn | TooMany | None = None
 ) -> Template | Redirect:
     """The page of the second step: only what is bound can be chosen."""
     kinds = await house.accounts.entering.choices(visit.cookie(PENDING))

@@ -8,7 +8,7 @@ from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.mail.types import NewMessage
 from mailkeep.recovery import mails
 
-from .visit import CONFIRMATION, House, Visit
+from .visit import CONFIRMATION, PageServices, Visit
 
 
 class SignUpPages(Controller):
@@ -22,7 +22,7 @@ class SignUpPages(Controller):
         return visit.page("sign_up")
 
     @post("/", status_code=200)
-    async def sign_up(self, visit: Visit, house: House) -> Template | Redirect:
+    async def sign_up(self, visit: Visit, house: PageServices) -> Template | Redirect:
         try:
             made = await house.accounts.sign_up(
                 visit.form.get("address", ""),
@@ -42,7 +42,7 @@ class SignUpPages(Controller):
         return visit.page("confirm", address=visit.remembered_address, again=again)
 
     @post("/again", status_code=200)
-    async def again(self, visit: Visit, house: House) -> Redirect:
+    async def again(self, visit: Visit, house: PageServices) -> Redirect:
         """The mail once more; the answer is the same whatever became of it."""
         accounts, address = house.accounts, visit.remembered_address
         if not address:
@@ -57,7 +57,7 @@ class SignUpPages(Controller):
         return visit.go("/sign-up/confirm")
 
     @post("/confirm", status_code=200)
-    async def confirm(self, visit: Visit, house: House) -> Template | Redirect:
+    async def confirm(self, visit: Visit, house: PageServices) -> Template | Redirect:
         try:
             await house.accounts.confirm(visit.cookie(CONFIRMATION), visit.form.get("code", ""))
         except Conflict as error:
@@ -68,13 +68,13 @@ class SignUpPages(Controller):
         return visit.go("/sign-in")
 
 
-async def _mail(house: House, made: SignUp) -> None:
+async def _mail(house: PageServices, made: SignUp) -> None:
     """Mail the code; to an address that is taken, a word about that instead."""
     if not made.mail or house.recovery is None:
         return
     settings = house.recovery.settings
     code = None if made.code is None else made.code.reveal()
-    content = mails.confirmation(mails.House(settings, house.public_url), made.address, code)
+    content = mails.confirmation(mails.MailComposer(settings, house.public_url), made.address, code)
     new = house.intake.check(NewMessage(settings.confirmations, content))
     async with house.database.write() as tx:
         await house.intake.accept(tx, new)

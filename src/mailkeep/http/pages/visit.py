@@ -46,7 +46,7 @@ _DAY_SECONDS = DAY // SECOND
 
 
 @runtime_checkable
-class House(Protocol):
+class PageServices(Protocol):
     """The services behind the account pages."""
 
     public_url: str
@@ -69,7 +69,7 @@ class Visit:
         form: the fields that were posted; empty for a GET.
     """
 
-    def __init__(self, request: Incoming, house: House, form: Mapping[str, str]) -> None:
+    def __init__(self, request: Incoming, house: PageServices, form: Mapping[str, str]) -> None:
         self._request = request
         self._house = house
         self.form = form
@@ -248,7 +248,7 @@ class Visit:
         return Redirect(path, status_code=303, cookies=self._cookies)
 
 
-async def visit(request: Incoming, house: House) -> Visit:
+async def visit(request: Incoming, house: PageServices) -> Visit:
     """The visit of a request; a POST from another site is refused before it is read."""
     if request.method != "POST":
         return Visit(request, house, {})

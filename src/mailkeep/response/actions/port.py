@@ -10,7 +10,7 @@ from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import NotAllowed
 from mailkeep.incidents.services import Incidents
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.incidents.types import Incident
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
@@ -49,7 +49,7 @@ class Means:
     installation that only observes just proposes them."""
 
     database: Database
-    house: House
+    house: ProviderParties
     incidents: Incidents
     streams: Mapping[str, StreamSettings]
     intake: Intake

@@ -14,7 +14,7 @@ from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.events import IncidentClosed, IncidentOpened, IncidentUpdated
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.incidents.types import UNATTENDED, Incident, State
 from mailkeep.response.events import ActionFailed, Paged, PageFailed
 from mailkeep.response.tables import pages
@@ -50,7 +50,7 @@ class Desk:
     def __init__(
         self,
         database: Database,
-        house: House,
+        house: ProviderParties,
         pagers: Sequence[Pager],
         settings: PagingSettings | None = None,
         url: str = "",

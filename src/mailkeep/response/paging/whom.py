@@ -4,7 +4,7 @@ from collections.abc import Sequence, Set
 
 import msgspec
 
-from mailkeep.incidents.suspects import House
+from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.incidents.types import Incident, State
 from mailkeep.incidents.words import headline
 from mailkeep.watch.types import Hypothesis
@@ -23,7 +23,7 @@ class Chosen(msgspec.Struct, frozen=True):
     apart: bool
 
 
-def whom(pagers: Sequence[Pager], suspects: Set[str], house: House) -> Chosen:
+def whom(pagers: Sequence[Pager], suspects: Set[str], house: ProviderParties) -> Chosen:
     """The pagers that no suspect carries; all of them, where there is none.
 
     A page that the suspect may drop is worth little, and one that they read tells them that they
@@ -31,7 +31,7 @@ def whom(pagers: Sequence[Pager], suspects: Set[str], house: House) -> Chosen:
     carried by the suspect.
 
     Args:
-        suspects: providers, as ``House.suspects`` gives them.
+        suspects: providers, as ``ProviderParties.suspects`` gives them.
     """
     parties = {party for one in suspects if (party := house.party(one)) is not None}
     if not suspects:
@@ -44,7 +44,7 @@ def whom(pagers: Sequence[Pager], suspects: Set[str], house: House) -> Chosen:
     return Chosen(apart, True) if apart else Chosen(tuple(one.name for one in pagers), False)
 
 
-def independent_of(party: str, house: House) -> tuple[str, ...]:
+def independent_of(party: str, house: ProviderParties) -> tuple[str, ...]:
     """The providers at which nobody can read or drop what a pager's party carries."""
     return tuple(
         name

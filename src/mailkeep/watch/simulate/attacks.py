@@ -31,7 +31,7 @@ from mailkeep.watch.types import (
     provider_subject,
 )
 
-from .house import START, House, Timed, Trouble
+from .company import START, SimulatedCompany, Timed, Trouble
 from .life import Life
 
 WARM = 8 * DAY  #: ordinary days before
@@ -55,7 +55,7 @@ class Scenario(msgspec.Struct, frozen=True):
     name: str
     words: str
     expects: tuple[Hypothesis, Subject] | None
-    live: Callable[[House, int], Life]
+    live: Callable[[SimulatedCompany, int], Life]
     outsider: bool = False
 
 
@@ -173,10 +173,10 @@ def _troubled(
     word: str = "unavailable",
     spares: bool = False,
     streams: frozenset[str] = frozenset(),
-) -> Callable[[House, int], Life]:
+) -> Callable[[SimulatedCompany, int], Life]:
     trouble = Trouble("a", AT, AT + LASTS, refuses, drops, slow, word, spares, streams)
 
-    def live(house: House, seed: int) -> Life:
+    def live(house: SimulatedCompany, seed: int) -> Life:
         return Life(house, seed, (trouble,))
 
     return live
@@ -185,8 +185,8 @@ def _troubled(
 Attack = Callable[[Random], list[Timed]]
 
 
-def _attacked(attack: Attack) -> Callable[[House, int], Life]:
-    def live(house: House, seed: int) -> Life:
+def _attacked(attack: Attack) -> Callable[[SimulatedCompany, int], Life]:
+    def live(house: SimulatedCompany, seed: int) -> Life:
         def of_hour(hour: Instant, chance: Random) -> list[Timed]:
             return attack(chance) if hour == AT // HOUR * HOUR else []
 

@@ -36,7 +36,7 @@ from mailkeep.watch.events import (
 from mailkeep.watch.report_types import Source
 from mailkeep.watch.types import Hypothesis, WatchSettings, domain_subject
 
-from .house import Timed, Truth
+from .company import Timed, Truth
 from .mishaps import Mishaps
 from .outside import Outside
 from .owners import Owners

@@ -14,7 +14,7 @@ from mailkeep.watch.engine import Engine
 from mailkeep.watch.events import SignalRaised
 from mailkeep.watch.types import NEVER, Hypothesis, Signal, Subject, WatchSettings
 
-from .house import Truth
+from .company import Truth
 
 
 class Held(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
 from mailkeep.watch.types import DECOY_MAILBOX, OWN_MAILBOX, Hypothesis, provider_subject
 
 from .beside import Beside
-from .house import START, House, Timed, Trouble, Truth, hash_of
+from .company import START, SimulatedCompany, Timed, Trouble, Truth, hash_of
 from .recoveries import Recoveries
 
 ADDRESSES = 20_000
@@ -65,7 +65,7 @@ class Life:
 
     def __init__(
         self,
-        house: House,
+        house: SimulatedCompany,
         seed: int,
         troubles: tuple[Trouble, ...] = (),
         attack: Callable[[Instant, Random], list[Timed]] | None = None,

@@ -15,7 +15,7 @@ from mailkeep.watch.types import HoneySettings, Hypothesis, WatchSettings
 
 from . import beside, limits
 from .attacks import AT, HONEY, LASTS, Scenario, scenarios
-from .house import START, House, Truth
+from .company import START, SimulatedCompany, Truth
 from .judging import Held, judge
 from .life import Life
 from .silence import RATES, ROUGH, SHAPES, Silence, rough, silence
@@ -172,7 +172,7 @@ def surge(factor: float, seed: int, runs: int, settings: WatchSettings) -> Surge
 def outcome(scenario: Scenario, seed: int, runs: int, settings: WatchSettings) -> Outcome:
     """One scenario in several lives, each of a house that has no other trouble."""
     settings = msgspec.structs.replace(settings, honey_account=HoneySettings((HONEY,)))
-    house = House(troubles=0.0, cycles=True)
+    house = SimulatedCompany(troubles=0.0, cycles=True)
     settings = beside.settings(settings, house.providers)
     delays, before, cut = [], 0, 0
     seen: Counter[str] = Counter()
@@ -226,7 +226,7 @@ def ordinary(
     Args:
         unannounced: colleagues change things at the providers and tell nobody.
     """
-    house = House(canaries=600.0, unannounced=unannounced)
+    house = SimulatedCompany(canaries=600.0, unannounced=unannounced)
     settings, life = beside.settings(settings, house.providers), Life(house, seed)
 
     def watched() -> Iterator[Recorded]:

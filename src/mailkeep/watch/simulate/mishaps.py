@@ -16,7 +16,7 @@ from random import Random
 from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
 from mailkeep.watch.events import PostureBlind, PostureRead
 
-from .house import Timed
+from .company import Timed
 
 UNSIGNED, OUR_DNS, STRAY = 1 / 70, 1 / 200, 1 / 500
 REFUSED, UNREACHABLE, SPAM = 1 / 150, 1 / 30, 1 / 10_000

@@ -16,7 +16,7 @@ from mailkeep.accounts.events import SessionDenied
 from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
 from mailkeep.watch.events import AbuseReported, ConsoleAccepted, ConsoleUsed, TlsReported
 
-from .house import Timed
+from .company import Timed
 
 PEOPLE = 3
 ASKED = 2 / 3

@@ -26,7 +26,7 @@ from mailkeep.accounts.events import (
 from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
 from mailkeep.watch.types import OUR_HOUSE, Hypothesis
 
-from .house import Timed, Truth
+from .company import Timed, Truth
 
 OPENED, CHANGED = 6, 3  #: a day
 BINDS, DENIES, BLOCKED, COPIED, MOVED = 1 / 3, 1 / 100, 1 / 10, 1 / 60, 1 / 730

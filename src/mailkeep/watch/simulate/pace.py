@@ -10,7 +10,7 @@ from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.engine import Engine
 from mailkeep.watch.types import WatchSettings
 
-from .house import House
+from .company import SimulatedCompany
 from .life import Life
 
 
@@ -24,7 +24,9 @@ class Speed(msgspec.Struct, frozen=True):
 
 def speed(count: int, seed: int, settings: WatchSettings) -> Speed:
     """A busy house's log, made beforehand, through every detector."""
-    house = House(mails=20_000.0, recoveries=5000.0, canaries=5.0, cycles=False, troubles=0.0)
+    house = SimulatedCompany(
+        mails=20_000.0, recoveries=5000.0, canaries=5.0, cycles=False, troubles=0.0
+    )
     facts: list[Recorded] = []
     for one in Life(house, seed).run(7):
         facts.append(one)

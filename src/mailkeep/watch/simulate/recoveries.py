@@ -26,7 +26,7 @@ from mailkeep.recovery.events import (
     StoppedByFactor,
 )
 
-from .house import Timed, hash_of
+from .company import Timed, hash_of
 from .visits import risk
 
 FACTORS, LEFT_AT_HOME, GIVES_UP, FORGOT = 0.3, 1 / 12, 1 / 6, 1 / 200

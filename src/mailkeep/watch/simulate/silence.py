@@ -20,7 +20,7 @@ from mailkeep.watch.detectors import delivery_silence
 from mailkeep.watch.types import Signal, WatchSettings
 
 from . import limits
-from .house import START
+from .company import START
 
 RATES = (1 / 3600, 10 / 3600, 1 / 60, 10 / 60, 1.0, 10.0)  #: confirmations a second
 ROUGH = RATES[:4]

@@ -14,7 +14,7 @@ START: Instant = 1_704_067_200 * SECOND  #: a Monday, midnight
 Timed = tuple[Instant, Fact]
 
 
-class House(msgspec.Struct, frozen=True):
+class SimulatedCompany(msgspec.Struct, frozen=True):
     """A house that sends mail.
 
     Attributes:
