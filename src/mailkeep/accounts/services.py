@@ -72,8 +72,13 @@ class Accounts:
             database, keys, self.sessions, self.passwords, self.settings, self.classes
         )
         self.factors = Factors(
-            *(database, keys, slow, self.settings, Site.of(public_url), self.classes),
-            self.changes,
+            database=database,
+            keys=keys,
+            slow=slow,
+            settings=self.settings,
+            site=Site.of(public_url),
+            classes=self.classes,
+            changes=self.changes,
         )
         self.keeping = Keeping(database, self.sessions, self.factors, self.settings)
         self.demands = Demands(database, self.classes)

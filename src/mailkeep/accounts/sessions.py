@@ -110,7 +110,14 @@ class Sessions:
             known = await knows_browser(tx, account, browser)
         made = await self.create(tx, account, browser, network, agent=agent, place=place)
         fact = SignedInFact(
-            *(account, made.session, network, browser, factor, known), *(agent, place)
+            account=account,
+            session=made.session,
+            network=network,
+            browser=browser,
+            factor=factor,
+            known_browser=known,
+            agent=agent,
+            place=place,
         )
         await record(self._database, tx, fact)
         return made

@@ -142,7 +142,12 @@ class SubjectAnswers:
         values = {"agreed_at": tx.now, "agreed_by": by, "due_at": due, "told_at": None}
         await tx.run(update(_h).where(_h.c.id == row["id"]).values(**values))
         fact = SubjectChangeHeld(
-            *(account, row["application"], row["kind"], row["what"], row["key_id"], due),
+            account=account,
+            application=row["application"],
+            change=row["kind"],
+            what=row["what"],
+            key=row["key_id"],
+            due=due,
             agreed=by,
         )
         await record(self._database, tx, fact)

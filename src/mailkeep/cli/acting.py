@@ -182,6 +182,6 @@ def write(home: Path, work: Callable[[Response, Tx, str], Awaitable[T]]) -> T:
 
 
 def _request(one: Approval) -> object:
-    from mailkeep.http.api.incident_out import approval as shown
+    from mailkeep.http.api.approval_out import approval as shown
 
     return shown(one)

@@ -42,8 +42,11 @@ def begin(
     """Open an incident on your word, as when a provider telephones; where one is open about the
     same, it is said there. Nothing is done by it."""
     saying = Saying(
-        *(hypothesis, subject, reason),
-        *(instant(since, "--since"), instant(until, "--until", end=True)),
+        hypothesis=hypothesis,
+        subject=subject,
+        reason=reason,
+        since=instant(since, "--since"),
+        until=instant(until, "--until", end=True),
     )
 
     async def work(database: Database, tx: Tx) -> tuple[str, bool]:

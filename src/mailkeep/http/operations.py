@@ -14,6 +14,7 @@ from mailkeep.posture.types import Fall
 
 from .api import (
     accounts,
+    approval_out,
     approvals,
     audit,
     claims,
@@ -224,17 +225,17 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {200: (exposed.NumbersOut,)}, problems=(404,)
     ),
     ("/v1/incidents/{incident}/exposed", "post"): Operation(
-        {202: (incident_out.ApprovalOut,)}, problems=(404, 409, 422)
+        {202: (approval_out.ApprovalOut,)}, problems=(404, 409, 422)
     ),
     ("/v1/incidents/{incident}/exposed/list", "post"): Operation(
         {200: ()}, problems=(404, 409, 422, 429), gives=exposed.NDJSON
     ),
     ("/v1/approvals", "get"): Operation({200: (approvals.ApprovalsOut,)}),
     ("/v1/approvals/{request_id}/approve", "post"): Operation(
-        {200: (incident_out.ActionOut, incident_out.ApprovalOut)}, problems=(404, 409)
+        {200: (incident_out.ActionOut, approval_out.ApprovalOut)}, problems=(404, 409)
     ),
     ("/v1/approvals/{request_id}/refuse", "post"): Operation(
-        {200: (incident_out.ApprovalOut,)}, problems=(404, 409)
+        {200: (approval_out.ApprovalOut,)}, problems=(404, 409)
     ),
     ("/v1/incidents/{incident}/notices", "post"): Operation(
         {200: (notices.NoticesOut,)}, body=(notices.NoticesIn,), problems=(404, *WITH_BODY)

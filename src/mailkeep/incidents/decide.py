@@ -274,8 +274,12 @@ def _merge(
             _observed(opinion, weights),
             tuple(
                 Reason(
-                    *(term.detector, round(term.counted, 2), term.reason, term.note),
-                    *(term.events, term.forger),
+                    detector=term.detector,
+                    nats=round(term.counted, 2),
+                    text=term.reason,
+                    note=term.note,
+                    events=term.events,
+                    forger=term.forger,
                 )
                 for term in opinion.terms
             ),

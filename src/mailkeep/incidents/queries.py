@@ -283,8 +283,11 @@ def _incident(row: RowMapping) -> Incident:
     if row["said_by"] is not None:
         name = row["said"]
         said = Word(
-            *(row["said_by"], row["said_at"], None if name is None else Hypothesis(name)),
-            *(row["said_since"], row["said_until"]),
+            by=row["said_by"],
+            at=row["said_at"],
+            hypothesis=None if name is None else Hypothesis(name),
+            since=row["said_since"],
+            until=row["said_until"],
         )
     earliest = said.since if said is not None and said.since is not None else row["since"]
     return Incident(

@@ -110,8 +110,16 @@ class Rows:
         if tx.now - at <= LATE:
             self.facts.append(
                 AttemptFinished(
-                    *(message, attempt, provider, stream.name, address),
-                    *(OutcomeKind.ACCEPTED.value, TOLD, 0.0, family, given),
+                    message=message,
+                    attempt=attempt,
+                    provider=provider,
+                    stream=stream.name,
+                    address=address,
+                    outcome=OutcomeKind.ACCEPTED.value,
+                    detail=TOLD,
+                    seconds=0.0,
+                    family=family,
+                    recipients=given,
                     told=True,
                 )
             )

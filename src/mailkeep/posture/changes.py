@@ -94,8 +94,14 @@ def ranked(world: World, today: str) -> list[Change]:
         if size == found.size and after < before:
             out.append(
                 Change(
-                    *(what, why, before.single, after.single, before.pairs, after.pairs),
-                    *(before.names, after.names),
+                    what=what,
+                    why=why,
+                    single_before=before.single,
+                    single_after=after.single,
+                    pairs_before=before.pairs,
+                    pairs_after=after.pairs,
+                    names_before=before.names,
+                    names_after=after.names,
                 )
             )
     return sorted(

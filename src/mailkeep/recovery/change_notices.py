@@ -74,7 +74,12 @@ class ChangeNotices:
             about = [one.address for one in points if one.id == change.contact_point]
             key = self._context.accounts.address_key(about[0]) if about else None
             fact = ChangeHeld(
-                *(change.account, change.id, change.what.value, key, change.until, change.factor)
+                account=change.account,
+                change=change.id,
+                what=change.what.value,
+                address=key,
+                until=change.until,
+                factor=change.factor,
             )
             await self._tell(tx, fact, {one["provider"] for one in told})
 

@@ -270,7 +270,10 @@ class Finishing:
         for other in others:
             await context.void(tx, other["id"], "completed_another")
         fact = RecoveryCompleted(
-            *(recovery, account, progress.bound, origin.browser),
+            recovery=recovery,
+            account=account,
+            factor=progress.bound,
+            browser=origin.browser,
             risk=round(risk, 2),
             held=progress.hold is not None,
             degraded=bool(row["degraded"]),

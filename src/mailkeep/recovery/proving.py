@@ -149,7 +149,12 @@ class Proving:
         asked = bound and not (hold is not None and hold.factor)
         link, code = ProofKind.LINK.value in kinds, ProofKind.CODE.value in kinds
         progress = Progress(
-            *(recovery, account, link, code, asked, bound),
+            recovery=recovery,
+            account=account,
+            link=link,
+            code=code,
+            factor=asked,
+            bound=bound,
             hold=hold,
             application=one["application"],
         )

@@ -179,8 +179,14 @@ class Rehearsing:
         if not heard:
             return  # what one network asks for beyond its share is not looked at, as of real ones
         fact = RecoveryRehearsed(
-            *(rehearsal, row["application"], found.account, row["address_key"]),
-            *(row["network"], row["browser"], found.would.value, found.why),
+            rehearsal=rehearsal,
+            application=row["application"],
+            account=found.account,
+            address=row["address_key"],
+            network=row["network"],
+            browser=row["browser"],
+            would=found.would.value,
+            why=found.why,
             link=found.pair.link if found.pair else "",
             code=found.pair.code if found.pair else "",
             factor=found.factor,

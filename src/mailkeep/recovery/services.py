@@ -68,7 +68,12 @@ class Recovery:
         self.verdicts = Verdicts(context)
         completing = Completing(context, self.notices, self.verdicts)
         self._finishing = Finishing(
-            *(context, self.proving, self.holds, self.ending, self.notices, completing)
+            context=context,
+            proving=self.proving,
+            holds=self.holds,
+            ending=self.ending,
+            notices=self.notices,
+            completing=completing,
         )
         self._denying = Denying(context, self.ending, self.holds, self.verdicts)
         self.change_notices = ChangeNotices(context, self.notices)

@@ -260,7 +260,15 @@ def _said(one: Approval) -> dict[str, object]:
 
 def _view(row: RowMapping) -> Approval:
     return Approval(
-        *(row["id"], row["incident_id"], row["name"], Step(row["step"]), Asked(row["state"])),
-        *(row["mark"], row["asked_by"], row["asked_at"], row["expires_at"]),
-        *(row["decided_by"], row["decided_at"]),
+        id=row["id"],
+        incident=row["incident_id"],
+        action=row["name"],
+        step=Step(row["step"]),
+        state=Asked(row["state"]),
+        mark=row["mark"],
+        asked_by=row["asked_by"],
+        asked_at=row["asked_at"],
+        expires_at=row["expires_at"],
+        decided_by=row["decided_by"],
+        decided_at=row["decided_at"],
     )

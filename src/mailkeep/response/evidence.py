@@ -127,9 +127,16 @@ def sealed(
     found = chain.read(files.get(ACTS, b""))
     public = keys.public_key()
     unsigned = Manifest(
-        *(FORMAT, incident, iso(now), version),
-        {name: FileFact(hashlib.sha256(one).hexdigest(), len(one)) for name, one in files.items()},
-        *(found.number, found.hash, public),
+        format=FORMAT,
+        incident=incident,
+        made_at=iso(now),
+        mailkeep=version,
+        files={
+            name: FileFact(hashlib.sha256(one).hexdigest(), len(one)) for name, one in files.items()
+        },
+        audit_number=found.number,
+        audit_hash=found.hash,
+        public_key=public,
         chain_broken_at=found.broken_at,
         anchors=None if kept is None else found.against(kept, public),
     )

@@ -87,12 +87,16 @@ async def view(tx: Tx, keys: KeyRing, party: str = "", limit: int = MOST_SHOWN) 
     rows = await tx.all(query.where(_t.c.party == party) if party else query)
     return [
         Line(
-            *(row["id"], row["log"], row["party"], row["act"], row["at"]),
-            _opened(keys, row["sealed"]),
-            row["expected"],
-            row["accepted_at"],
-            row["accepted_by"] or "",
-            row["reason"] or "",
+            id=row["id"],
+            log=row["log"],
+            party=row["party"],
+            act=row["act"],
+            at=row["at"],
+            who=_opened(keys, row["sealed"]),
+            expected=row["expected"],
+            accepted_at=row["accepted_at"],
+            accepted_by=row["accepted_by"] or "",
+            reason=row["reason"] or "",
         )
         for row in rows
     ]

@@ -160,8 +160,13 @@ async def progress(tx: Tx) -> Progress:
     )
     seen = tuple(
         Seen(
-            *(row["domain"], row["name"], row["way"], row["mx"], row["address"]),
-            *(row["seen_at"], row["fresh"]),
+            domain=row["domain"],
+            name=row["name"],
+            way=row["way"],
+            mx=row["mx"],
+            address=row["address"],
+            since=row["seen_at"],
+            fresh=row["fresh"],
         )
         for row in rows
     )

@@ -75,8 +75,16 @@ async def reports(tx: Tx, limit: int = 200) -> tuple[list[Taken], list[tuple[str
     )
     found = [
         Taken(
-            *(row["id"], row["kind"], row["reporter"], row["believed"], row["domain"]),
-            *(row["begins"], row["ends"], row["total"], row["failed"], False),
+            id=row["id"],
+            kind=row["kind"],
+            reporter=row["reporter"],
+            believed=row["believed"],
+            domain=row["domain"],
+            begin=row["begins"],
+            end=row["ends"],
+            total=row["total"],
+            failed=row["failed"],
+            new=False,
         )
         for row in rows
     ]

@@ -172,8 +172,16 @@ class Reports:
             )
             out.append(
                 Taken(
-                    *(name, kind, reporter, believed, _about(one)[0], one.begin, one.end),
-                    *(total, one.failed, new),
+                    id=name,
+                    kind=kind,
+                    reporter=reporter,
+                    believed=believed,
+                    domain=_about(one)[0],
+                    begin=one.begin,
+                    end=one.end,
+                    total=total,
+                    failed=one.failed,
+                    new=new,
                 )
             )
             if new:
@@ -197,12 +205,26 @@ def _about(one: Read) -> tuple[str, ...]:
 def _fact(name: str, reporter: str, one: Read, *, believed: bool) -> DmarcReported | TlsReported:
     if isinstance(one, dmarc.Report):
         return DmarcReported(
-            *(name, reporter, believed, one.domain, one.begin, one.end),
-            *(one.mails, one.failed, one.sources),
+            report=name,
+            reporter=reporter,
+            believed=believed,
+            domain=one.domain,
+            begin=one.begin,
+            end=one.end,
+            mails=one.mails,
+            failed=one.failed,
+            sources=one.sources,
         )
     return TlsReported(
-        *(name, reporter, believed, one.domains, one.begin, one.end),
-        *(one.fine, one.failed, one.results),
+        report=name,
+        reporter=reporter,
+        believed=believed,
+        domains=one.domains,
+        begin=one.begin,
+        end=one.end,
+        fine=one.fine,
+        failed=one.failed,
+        results=one.results,
     )
 
 

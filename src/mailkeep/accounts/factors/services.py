@@ -186,9 +186,9 @@ class Factors:
         if factor.kind is Kind.SAVED_CODES:
             left = await saved_codes.left(tx, factor.id)
             await record_fact(self._database, tx, SavedCodeUsed(account, factor.id, left))
+        settled = factor.held_by is None
         return Proof(
-            *(Verdict.PROVED, factor.kind, factor.id, left, weighed.verified),
-            settled=factor.held_by is None,
+            Verdict.PROVED, factor.kind, factor.id, left, weighed.verified, settled=settled
         )
 
     async def bind_totp(
@@ -383,10 +383,8 @@ class Factors:
             change = await self._changes.hold(tx, view, what, factor=shown, length=length)
         await record.add(tx, factor, account, kind, name, source, change)
         await unconfirm(tx, account, but=source.session)
-        bound = FactorBound(
-            *(account, factor, kind.value, source.browser, source.network),
-            held=change is not None,
-        )
+        held = change is not None
+        bound = FactorBound(account, factor, kind.value, source.browser, source.network, held=held)
         await record_fact(self._database, tx, bound)
         return change
 

@@ -10,8 +10,9 @@ from mailkeep.operators.permissions import Permission
 from mailkeep.response import approval
 from mailkeep.response.types import Approval, Step
 
-from .incident_out import ActionOut, ApprovalOut, acted
-from .incident_out import approval as shown
+from .approval_out import ApprovalOut
+from .approval_out import approval as shown
+from .incident_out import ActionOut, acted
 
 
 class ApprovalsOut(msgspec.Struct):

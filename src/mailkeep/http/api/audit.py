@@ -95,8 +95,12 @@ class AuditApi(Controller):
         return AuditOut(
             [
                 AuditEntryOut(
-                    *(one.number, iso(one.at), one.actor, one.act),
-                    *(msgspec.Raw(one.data.encode()), one.hash),
+                    number=one.number,
+                    at=iso(one.at),
+                    actor=one.actor,
+                    act=one.act,
+                    data=msgspec.Raw(one.data.encode()),
+                    hash=one.hash,
                 )
                 for one in found
             ]

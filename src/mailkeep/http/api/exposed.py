@@ -17,7 +17,8 @@ from mailkeep.operators.permissions import Permission
 from mailkeep.response import listing
 from mailkeep.response.listing import Listed, Numbers
 
-from .incident_out import ApprovalOut, BlastOut, approval, blast
+from .approval_out import ApprovalOut, approval
+from .incident_out import BlastOut, blast
 
 NDJSON = "application/x-ndjson"
 

@@ -68,9 +68,18 @@ class KeysApi(Controller):
         return KeysOut(
             [
                 KeyOut(
-                    *(one.id, one.name, one.state(now), one.scopes, one.streams, one.domains),
-                    *(one.networks, one.application or None, one.owner or None),
-                    *(iso(one.created_at), when(one.last_used_at), when(one.expires_at)),
+                    id=one.id,
+                    name=one.name,
+                    state=one.state(now),
+                    scopes=one.scopes,
+                    streams=one.streams,
+                    domains=one.domains,
+                    networks=one.networks,
+                    application=one.application or None,
+                    owner=one.owner or None,
+                    created_at=iso(one.created_at),
+                    last_used_at=when(one.last_used_at),
+                    expires_at=when(one.expires_at),
                 )
                 for one in found
             ]
@@ -91,8 +100,12 @@ class OperatorsApi(Controller):
         return OperatorsOut(
             [
                 OperatorOut(
-                    *(one.id, one.name, None if one.role is None else one.role.value),
-                    *(iso(one.first_at), iso(one.last_at), one.sessions),
+                    id=one.id,
+                    name=one.name,
+                    role=None if one.role is None else one.role.value,
+                    first_at=iso(one.first_at),
+                    last_at=iso(one.last_at),
+                    sessions=one.sessions,
                 )
                 for one in found
             ]

@@ -16,8 +16,9 @@ from mailkeep.incidents.types import (
     Word,
 )
 from mailkeep.incidents.words import headline
-from mailkeep.response.types import ActionView, Approval, BriefView, CaseView
+from mailkeep.response.types import ActionView, BriefView, CaseView
 
+from .approval_out import ApprovalOut, approval
 from .regulator_out import CheckOut, RegulatorOut, check, regulator
 
 
@@ -106,21 +107,6 @@ class PreviewOut(msgspec.Struct):
     warnings: tuple[str, ...]
     needs_person: bool
     by_hand: tuple[str, ...]
-
-
-class ApprovalOut(msgspec.Struct):
-    """A request that a second person must approve, and when it expires."""
-
-    id: str
-    incident: str
-    action: str
-    step: str
-    state: str
-    asked_by: str
-    asked_at: str
-    expires_at: str
-    decided_by: str | None
-    decided_at: str | None
 
 
 class ActionOut(msgspec.Struct):
@@ -227,24 +213,6 @@ class IncidentBriefOut(IncidentHeadOut):
     actions: list[ActionOut]
 
 
-#: The fields of an ``IncidentHeadOut``, in their order.
-_Head = tuple[
-    str,
-    IncidentSubjectOut,
-    str,
-    str,
-    str,
-    str,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    str | None,
-    WordOut | None,
-]
-
-
 class IncidentsOut(msgspec.Struct):
     """A page of them. ``after``: the ``before`` of the next page; null: there is none."""
 
@@ -259,25 +227,13 @@ class TimelineOut(msgspec.Struct):
     earlier: int
 
 
-def _head(one: Incident) -> _Head:
-    return (
-        one.id,
-        IncidentSubjectOut(one.subject.kind, one.subject.id),
-        one.state.value,
-        headline(one),
-        iso(one.opened_at),
-        iso(one.since),
-        when(one.contained_at),
-        when(one.restored_at),
-        when(one.closed_at),
-        when(one.taken_at),
-        one.taken_by,
-        one.part_of,
-        None if one.word is None else _word(one.word),
-    )
+def _subject(one: Incident) -> IncidentSubjectOut:
+    return IncidentSubjectOut(one.subject.kind, one.subject.id)
 
 
-def _word(one: Word) -> WordOut:
+def _word(one: Word | None) -> WordOut | None:
+    if one is None:
+        return None
     said = None if one.hypothesis is None else one.hypothesis.value
     return WordOut(said, one.by, iso(one.at), when(one.since), when(one.until))
 
@@ -286,36 +242,62 @@ def shown(case: CaseView) -> IncidentOut:
     """An incident as the API and the command line write it."""
     one = case.incident
     return IncidentOut(
-        *_head(one),
-        [part.id for part in case.parts],
-        _severity(case.severity),
-        [
+        id=one.id,
+        subject=_subject(one),
+        state=one.state.value,
+        headline=headline(one),
+        opened_at=iso(one.opened_at),
+        since=iso(one.since),
+        contained_at=when(one.contained_at),
+        restored_at=when(one.restored_at),
+        closed_at=when(one.closed_at),
+        taken_at=when(one.taken_at),
+        taken_by=one.taken_by,
+        part_of=one.part_of,
+        said=_word(one.word),
+        parts=[part.id for part in case.parts],
+        severity=_severity(case.severity),
+        pages=[
             PageOut(page.pager, page.round, page.why, page.state, iso(page.at), page.tries)
             for page in case.pages
         ],
-        case.suspects,
-        [_opinion(view) for view in one.opinions],
-        blast(case.blast),
-        [TakenOut(*msgspec.structs.astuple(one)) for one in case.taken],
-        [action(done) for done in case.actions],
-        [entry(line) for line in case.timeline],
-        case.earlier,
-        {
+        suspects=case.suspects,
+        opinions=[_opinion(view) for view in one.opinions],
+        blast_radius=blast(case.blast),
+        taken=[
+            TakenOut(found.detector, found.what, found.text, found.events) for found in case.taken
+        ],
+        actions=[action(done) for done in case.actions],
+        timeline=[entry(line) for line in case.timeline],
+        earlier=case.earlier,
+        tracks={
             name: [check(item) for item in track]
             for name, track in (("mail", case.mail), ("security", case.security))
         },
-        regulator(case.deadline),
+        regulator=regulator(case.deadline),
     )
 
 
 def brief(case: BriefView) -> IncidentBriefOut:
     one = case.incident
     return IncidentBriefOut(
-        *_head(one),
-        case.suspects,
-        [_opinion(view) for view in one.opinions],
-        None if case.blast is None else blast(case.blast),
-        [action(done) for done in case.actions],
+        id=one.id,
+        subject=_subject(one),
+        state=one.state.value,
+        headline=headline(one),
+        opened_at=iso(one.opened_at),
+        since=iso(one.since),
+        contained_at=when(one.contained_at),
+        restored_at=when(one.restored_at),
+        closed_at=when(one.closed_at),
+        taken_at=when(one.taken_at),
+        taken_by=one.taken_by,
+        part_of=one.part_of,
+        said=_word(one.word),
+        suspects=case.suspects,
+        opinions=[_opinion(view) for view in one.opinions],
+        blast_radius=None if case.blast is None else blast(case.blast),
+        actions=[action(done) for done in case.actions],
     )
 
 
@@ -328,24 +310,43 @@ def _opinion(view: View) -> OpinionOut:
         ReasonOut(one.detector, one.nats, one.text, one.note, one.events) for one in view.reasons
     ]
     return OpinionOut(
-        *(view.hypothesis.value, view.prior, view.log_odds, view.open, view.alone),
-        *(view.spent, view.highest, when(view.highest_at)),
-        reasons,
+        hypothesis=view.hypothesis.value,
+        prior=view.prior,
+        log_odds=view.log_odds,
+        open=view.open,
+        automatic=view.alone,
+        spent=view.spent,
+        highest=view.highest,
+        highest_at=when(view.highest_at),
+        reasons=reasons,
     )
 
 
 def blast(found: BlastRadius) -> BlastOut:
     """A blast radius."""
-    told = {"since": iso(found.since), "until": iso(found.until), "as_of": when(found.as_of)}
-    content = None if found.content is None else _content(found.content)
-    return BlastOut(**{**msgspec.structs.asdict(found), **told, "content": content})
+    return BlastOut(
+        since=iso(found.since),
+        until=iso(found.until),
+        exposed=found.exposed,
+        requested=found.requested,
+        half_proven=found.half_proven,
+        stopped_by_factor=found.stopped_by_factor,
+        completed=found.completed,
+        denied=found.denied,
+        as_of=when(found.as_of),
+        content=None if found.content is None else _content(found.content),
+        lost=found.lost,
+    )
 
 
 def _content(found: Content) -> ContentOut:
     return ContentOut(
-        *(iso(found.as_of), iso(found.since), iso(found.until), found.addresses),
-        [StreamContentOut(one.stream, one.addresses, one.mails) for one in found.streams],
-        found.assumed,
+        as_of=iso(found.as_of),
+        since=iso(found.since),
+        until=iso(found.until),
+        addresses=found.addresses,
+        streams=[StreamContentOut(one.stream, one.addresses, one.mails) for one in found.streams],
+        assumed=found.assumed,
     )
 
 
@@ -360,16 +361,14 @@ def action(one: ActionView) -> ActionOut:
     preview = PreviewOut(told.summary, told.count, told.warnings, told.needs_person, told.by_hand)
     waits = None if one.waits is None else approval(one.waits)
     return ActionOut(
-        *(one.name, one.state.value, one.by, iso(one.at), preview, one.result, waits),
-        one.unchanged,
-    )
-
-
-def approval(one: Approval) -> ApprovalOut:
-    """A request for a second person."""
-    return ApprovalOut(
-        *(one.id, one.incident, one.action, one.step.value, one.state.value, one.asked_by),
-        *(iso(one.asked_at), iso(one.expires_at), one.decided_by, when(one.decided_at)),
+        name=one.name,
+        state=one.state.value,
+        by=one.by,
+        at=iso(one.at),
+        preview=preview,
+        result=one.result,
+        waits=waits,
+        unchanged=one.unchanged,
     )
 
 

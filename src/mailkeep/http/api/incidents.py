@@ -122,8 +122,11 @@ class IncidentsApi(Controller):
         wanted = strict_json.decode(await strict_json.body(request), IncidentIn)
         by = (await authorise(request, running, Permission.INCIDENTS_WORK)).id
         saying = Saying(
-            *(wanted.hypothesis, wanted.subject, wanted.reason),
-            *(instant(wanted.since, "since"), instant(wanted.until, "until")),
+            hypothesis=wanted.hypothesis,
+            subject=wanted.subject,
+            reason=wanted.reason,
+            since=instant(wanted.since, "since"),
+            until=instant(wanted.until, "until"),
         )
 
         async def work(tx: Tx) -> Response[IncidentOut]:

@@ -79,9 +79,11 @@ class NoticesApi(Controller):
 def shown(counted: Counts, found: Page) -> NoticesOut:
     """As the API and the command line write them."""
     return NoticesOut(
-        *(counted.owners, counted.told, counted.not_told),
-        [_owner(one) for one in found.owners],
-        found.after or None,
+        owners=counted.owners,
+        told=counted.told,
+        not_told=counted.not_told,
+        notices=[_owner(one) for one in found.owners],
+        after=found.after or None,
     )
 
 

@@ -150,16 +150,28 @@ class RecoveriesApi(Controller):
 
 def _shown(one: Shown) -> RecoveryShownOut:
     return RecoveryShownOut(
-        *(one.id, one.state.value, one.account, one.application or None),
-        *(iso(one.asked_at), when(one.ended_at), one.why, one.known_browser),
-        *(when(one.stopped_at), when(one.denied_at), one.degraded),
+        id=one.id,
+        state=one.state.value,
+        account=one.account,
+        application=one.application or None,
+        asked_at=iso(one.asked_at),
+        ended_at=when(one.ended_at),
+        why=one.why,
+        known_browser=one.known_browser,
+        stopped_at=when(one.stopped_at),
+        denied_at=when(one.denied_at),
+        degraded=one.degraded,
     )
 
 
 def _proof(one: ProofShown) -> ProofOut:
     return ProofOut(
-        *(one.kind, one.provider, iso(one.minted_at), iso(one.expires_at)),
-        *(when(one.voided_at), when(one.shown_at)),
+        kind=one.kind,
+        provider=one.provider,
+        minted_at=iso(one.minted_at),
+        expires_at=iso(one.expires_at),
+        voided_at=when(one.voided_at),
+        shown_at=when(one.shown_at),
     )
 
 

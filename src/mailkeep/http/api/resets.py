@@ -106,9 +106,11 @@ class ResetsApi(Controller):
         if given.network and read(given.network) is None:
             raise Invalid("an IP address of the browser, or nothing", field="network")
         told = Told(
-            *(given.address, given.subject, given.device),
-            network(given.network) if given.network else "",
-            client.agent(given.agent),
+            address=given.address,
+            subject=given.subject,
+            device=given.device,
+            network=network(given.network) if given.network else "",
+            agent=client.agent(given.agent),
         )
 
         async def work(tx: Tx) -> Way:

@@ -261,13 +261,21 @@ def shown(one: SubjectView) -> SubjectOut:
     if one.due is not None:
         wanted = one.pending
         held = HeldOut(
-            *(one.change, one.kind, one.agreed or None, iso(one.due)),
-            None if wanted is None else wanted.addresses,
-            None if wanted is None else wanted.factor.value,
-            None if wanted is None else wanted.account_class,
+            id=one.change,
+            what=one.kind,
+            agreed=one.agreed or None,
+            due=iso(one.due),
+            addresses=None if wanted is None else wanted.addresses,
+            factor=None if wanted is None else wanted.factor.value,
+            account_class=None if wanted is None else wanted.account_class,
         )
     stands = one.stands
     return SubjectOut(
-        *(one.subject, stands.addresses, stands.factor.value, stands.account_class),
-        *(stands.locale, when(one.since) or "", held),
+        subject=one.subject,
+        addresses=stands.addresses,
+        factor=stands.factor.value,
+        account_class=stands.account_class,
+        locale=stands.locale,
+        registered_at=when(one.since) or "",
+        held=held,
     )

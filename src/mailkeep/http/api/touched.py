@@ -87,8 +87,13 @@ def shown(found: Page) -> TouchedPageOut:
 
 def _account(one: Harm) -> TouchedOut:
     return TouchedOut(
-        *(one.account, one.reached.value, one.why),
-        *(iso(one.asked_at), when(one.completed_at), when(one.denied_at)),
-        *(one.sessions, one.strange),
-        [AccountChangeOut(c.what, c.state, iso(c.at), c.by.value) for c in one.changes],
+        account=one.account,
+        reached=one.reached.value,
+        why=one.why,
+        asked_at=iso(one.asked_at),
+        completed_at=when(one.completed_at),
+        denied_at=when(one.denied_at),
+        sessions=one.sessions,
+        strange=one.strange,
+        changes=[AccountChangeOut(c.what, c.state, iso(c.at), c.by.value) for c in one.changes],
     )

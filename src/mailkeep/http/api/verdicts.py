@@ -54,6 +54,11 @@ def _verdicts(running: Running) -> Verdicts:
 
 def _shown(one: VerdictView) -> VerdictOut:
     return VerdictOut(
-        *(one.id, one.subject, one.state.value, one.why, iso(one.made_at)),
-        *(when(one.handed_at), when(one.secured_at)),
+        id=one.id,
+        subject=one.subject,
+        state=one.state.value,
+        why=one.why,
+        made_at=iso(one.made_at),
+        handed_over_at=when(one.handed_at),
+        secured_at=when(one.secured_at),
     )

@@ -178,8 +178,16 @@ def _used(state: State, fact: ConsoleUsed, recorded: Recorded) -> tuple[State, l
         plain, weight, strange = before.plain, before.weight, before.strange
     told = ((() if before is None else before.told) + (fact.told,))[-MOST_EVENTS:]
     of[key] = Noted(
-        *(now, recorded.id, told, fact.party, fact.act, fact.actor, fact.network),
-        *(weight, plain, strange),
+        at=now,
+        event=recorded.id,
+        told=told,
+        party=fact.party,
+        act=fact.act,
+        actor=fact.actor,
+        network=fact.network,
+        weight=weight,
+        plain=plain,
+        strange=strange,
     )
     if len(of) > MOST_NOTED:
         of.pop(min(of, key=lambda name: of[name].weight))

@@ -185,8 +185,15 @@ class Beside:
             sources.append(Source("203.0.113.0/24", failed, False, False))
             begin, mails = (day - DAY) // SECOND, sum(one.count for one in sources)
             report = DmarcReported(
-                self._name("report"),
-                *(reporter, True, DOMAIN, begin, begin + 86_399, mails, failed, tuple(sources)),
+                report=self._name("report"),
+                reporter=reporter,
+                believed=True,
+                domain=DOMAIN,
+                begin=begin,
+                end=begin + 86_399,
+                mails=mails,
+                failed=failed,
+                sources=tuple(sources),
             )
             out.append((day + round(chance.uniform(2, 12) * HOUR), report))
 

@@ -83,11 +83,19 @@ class Life:
         own = Canary(OWN_MAILBOX, "alert", OTHER, house.canaries)
         self._sorts = () if not house.canaries else (own, *BESIDE) if house.beside else (own,)
         self._beside = Beside(
-            *(house.providers, ADDRESSES, seed, self.truths, house.mails),
+            providers=house.providers,
+            addresses=ADDRESSES,
+            seed=seed,
+            truths=self.truths,
+            mails=house.mails,
             unannounced=house.unannounced,
         )
         self._recoveries = Recoveries(
-            *(house.providers, ADDRESSES, seed, self._chance, self._proof_sent)
+            providers=house.providers,
+            accounts=ADDRESSES,
+            seed=seed,
+            chance=self._chance,
+            send=self._proof_sent,
         )
 
     def run(self, days: float, start: Instant = START) -> Iterator[Recorded]:
@@ -216,8 +224,15 @@ class Life:
             (
                 at,
                 AttemptFinished(
-                    *(message, f"{message}_{provider}", provider, stream, address, outcome, ""),
-                    *(seconds, family),
+                    message=message,
+                    attempt=f"{message}_{provider}",
+                    provider=provider,
+                    stream=stream,
+                    address=address,
+                    outcome=outcome,
+                    detail="",
+                    seconds=seconds,
+                    family=family,
                 ),
             )
         )
@@ -301,7 +316,15 @@ class Life:
                 seconds += chance.uniform(300, 900) if chance.random() < 0.005 else 0.0
                 lost = lost or chance.random() < 0.002
             answer = AttemptFinished(
-                *(name, name, provider, sort.stream, f"adr_{name}", outcome, "", 0.2, sort.family)
+                message=name,
+                attempt=name,
+                provider=provider,
+                stream=sort.stream,
+                address=f"adr_{name}",
+                outcome=outcome,
+                detail="",
+                seconds=0.2,
+                family=sort.family,
             )
             out.append((at, answer))
             if outcome == "accepted":

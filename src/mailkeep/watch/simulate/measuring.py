@@ -138,7 +138,11 @@ def measure(
         step()
     life = ordinary(days, seed, settings, lambda at, of: tell(whole * (of + at), 2 * whole * of))
     return Measured(
-        *(tuple(found_silence), tuple(found_surge), tuple(outcomes), life, tuple(found_rough))
+        silence=tuple(found_silence),
+        surge=tuple(found_surge),
+        scenarios=tuple(outcomes),
+        ordinary=life,
+        rough=tuple(found_rough),
     )
 
 

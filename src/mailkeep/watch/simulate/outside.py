@@ -81,9 +81,15 @@ class Outside:
             failed = whole if what else self._chance.choice((0, 0, 0, 1))
             results = ((what or "starttls-not-supported", failed),) if failed else ()
             report = TlsReported(
-                self._name("tls"),
-                *(reporter, True, (self._domain,), begin, begin + 86_399),
-                *(whole - failed, failed, results),
+                report=self._name("tls"),
+                reporter=reporter,
+                believed=True,
+                domains=(self._domain,),
+                begin=begin,
+                end=begin + 86_399,
+                fine=whole - failed,
+                failed=failed,
+                results=results,
             )
             out.append((day + round(self._chance.uniform(2, 12) * HOUR), report))
         return out

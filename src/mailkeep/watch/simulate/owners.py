@@ -76,8 +76,12 @@ class Owners:
             out.append((at + 4 * MINUTE, bound))
         if chance.random() < 0.1:
             added = ChangeHeld(
-                *(account, self._name("change"), "address_added", f"adr_2_{account}"),
-                *(at + 3 * DAY, False),
+                account=account,
+                change=self._name("change"),
+                what="address_added",
+                address=f"adr_2_{account}",
+                until=at + 3 * DAY,
+                factor=False,
             )
             out.append((at + 9 * MINUTE, added))
 

@@ -173,8 +173,13 @@ class Recoveries:
             would = "at_once" if there else "not_registered"
             link, code = own.sample(self._providers, 2)
             fact = RecoveryRehearsed(
-                *(name, "app_forum", account if there else None, f"adr_forum_{account}"),
-                *(f"net_{own.randrange(5000)}", f"b{name}", would),
+                rehearsal=name,
+                application="app_forum",
+                account=account if there else None,
+                address=f"adr_forum_{account}",
+                network=f"net_{own.randrange(5000)}",
+                browser=f"b{name}",
+                would=would,
                 link=link,
                 code=code,
             )
