@@ -27,6 +27,7 @@ from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Among, Repeated
 from mailkeep.store.schema import Micros
+from mailkeep.store.ways import Rows
 
 from . import tables
 from .claimed import Claimed, Due
@@ -37,7 +38,7 @@ from .leases import LEASE, Leases
 from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, others, shifted
 from .shifting import SHIFTS
 from .suppressions import unwelcome_to
-from .types import WITHHELD, Job, Shift, Status, StreamSettings, split
+from .types import WITHHELD, Job, RouteSettings, Shift, Status, StreamSettings, split
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
 
@@ -121,6 +122,71 @@ async def claim(
         trickle: what standbys carry all the same.
         leases: what this process has in hand, and is not claimed again.
     """
+    due_ones, states, shifts = await _look(tx, stream, limit, leases)
+    if not due_ones:
+        return []
+    unwelcome = await unwelcome_to(tx, stream, shifts, [one.address for one in due_ones])
+    ways = _Ways(
+        stream=stream,
+        routes=shifted(stream.routes, shifts) if shifts else stream.routes,
+        breakers=breakers,
+        cut=frozenset(name for name, cut_at, _ in states if cut_at is not None),
+        resting=frozenset(name for name, _, rested_at in states if rested_at is not None),
+        busy=busy or Busy({}),
+        askable=askable,
+        trickle=trickle,
+        now=tx.now,
+    )
+    tried = await _tried(tx, [one.id for one in due_ones if one.tries > 0])
+    claimed = Claimed(stream.name, LEASE + (tx.now if leases is None else leases.shared(tx.now)))
+    for one in due_ones:
+        hopeless = _hopeless(one, unwelcome, tx.now)
+        if hopeless is not None:
+            why, keep = hopeless
+            claimed.facts.append(
+                await give_up(tx, one.id, stream.name, one.address, why, keep=keep)
+            )
+        elif not ways.busy.fits(one.size or 0):
+            _hold_back(claimed, one, ways)
+        else:
+            _route(claimed, one, tried.get(one.id, []), ways)
+    claimed.write(tx)
+    await record(database, tx, *claimed.facts)
+    return claimed.jobs
+
+
+class _Try(NamedTuple):
+    """An earlier attempt; ``outcome`` None: cut short by a kill."""
+
+    provider: str
+    outcome: str | None
+    started_at: Instant
+
+
+class _Ways(NamedTuple):
+    """The ways out of a stream as they stand while one claim decides; see ``claim``.
+
+    Attributes:
+        routes: with the weights that moves between providers have given them by now.
+        cut: providers that are cut off.
+        resting: providers that rest.
+    """
+
+    stream: StreamSettings
+    routes: tuple[RouteSettings, ...]
+    breakers: dict[str, Breaker]
+    cut: frozenset[str]
+    resting: frozenset[str]
+    busy: Busy
+    askable: Set[str]
+    trickle: Trickle | None
+    now: Instant
+
+
+async def _look(
+    tx: Tx, stream: StreamSettings, limit: int, leases: Leases | None
+) -> tuple[list[Due], Rows, list[Shift]]:
+    """What is due and not in hand, how the providers stand, and what moves between them."""
     lapsed = tx.now if leases is None else leases.lapsed(tx.now)
     asked = {"stream": stream.name, "now": tx.now, "lapsed": lapsed, "most": limit}
     rows, states, moved = await tx.fetch_each(
@@ -132,84 +198,92 @@ async def claim(
         for one in (Due(*row) for row in rows)
         if one.status != Status.SENDING.value or one.id not in in_hand
     ]
-    if not due_ones:
-        return []
-    shifts = [Shift(*row) for row in moved]
-    routes = shifted(stream.routes, shifts) if shifts else stream.routes
-    unwelcome = await unwelcome_to(tx, stream, shifts, [one.address for one in due_ones])
-    busy = busy or Busy({})
-    cut = frozenset(name for name, cut_at, _ in states if cut_at is not None)
-    resting = frozenset(name for name, _, rested_at in states if rested_at is not None)
-    tried = await _tried(tx, [one.id for one in due_ones if one.tries > 0])
-    claimed = Claimed(stream.name, LEASE + (tx.now if leases is None else leases.shared(tx.now)))
-    for one in due_ones:
-        if one.expires_at <= tx.now or one.size is None:
-            why = "no body" if one.size is None else "expired"
+    return due_ones, states, [Shift(*row) for row in moved]
+
+
+def _hopeless(one: Due, unwelcome: Set[str], now: Instant) -> tuple[str, bool] | None:
+    """Why a message is given up unsent, and whether its body stays; None: it is to be sent."""
+    if one.size is None:
+        return "no body", not one.secret
+    if one.expires_at <= now:
+        return "expired", not one.secret
+    if one.address in unwelcome and not one.copies:  # what goes to others too goes out whole
+        return "suppressed", True
+    return None
+
+
+def _hold_back(claimed: Claimed, one: Due, ways: _Ways) -> None:
+    """Leave a body for which there is no room. The first keeps its place at the head; behind it
+    smaller ones may go first."""
+    if ways.busy.waits:
+        claimed.wait(one, ways.now + BUSY)
+    ways.busy.waits = True
+
+
+def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> None:
+    """Start an attempt at the provider that is chosen for a message, or let it wait.
+
+    Args:
+        before: its earlier attempts.
+    """
+    last = before[-1] if before else None
+    ask = _asks(one, last, ways)
+    wanted = _wanted(one, before, ways.stream)
+    if ask and last is not None:
+        wanted = msgspec.structs.replace(wanted, only=(last.provider,))
+    choice = choose(
+        ways.routes,
+        ways.breakers,
+        ways.cut,
+        wanted,
+        _draw(),
+        ways.now,
+        ways.resting,
+        ways.busy,
+        ways.trickle,
+        one.family,
+    )
+    if isinstance(choice, Go):
+        if choice.probe:
+            ways.breakers[choice.provider] = probing(ways.breakers[choice.provider], ways.now)
+        ways.busy.take(choice.provider, one.size or 0)
+        if last is not None and last.provider != choice.provider:
+            because = last.outcome or "cut short"
             claimed.facts.append(
-                await give_up(tx, one.id, stream.name, one.address, why, keep=not one.secret)
+                FailedOver(one.id, ways.stream.name, last.provider, choice.provider, because)
             )
-            continue
-        if one.address in unwelcome and not one.copies:  # what goes to others too goes out whole
-            claimed.facts.append(
-                await give_up(tx, one.id, stream.name, one.address, "suppressed", keep=True)
-            )
-            continue
-        if not busy.fits(one.size):
-            # The first keeps its place at the head; behind it smaller ones may go first.
-            if busy.waits:
-                claimed.wait(one, tx.now + BUSY)
-            busy.waits = True
-            continue
-        before = tried.get(one.id, [])
-        last = before[-1] if before else None
-        unsure = last is not None and last.outcome in (None, OutcomeKind.AMBIGUOUS.value)
-        wanted = Wanted(
-            only=split(one.only),
-            avoid=split(one.avoid) + _refusers(before if one.secret else ()),
-            tried=tuple(attempt.provider for attempt in before),
-            bound=bool(one.secret) and unsure,
-            probes=stream.priority > 0 and not one.secret,
-        )
-        # A provider that may have it is asked before it is sent twice; only for a while, as it must
-        # arrive.
-        ask = (
-            last is not None
-            and unsure
-            and not one.secret
-            and last.provider in askable - cut
-            and tx.now < last.started_at + ASK_FOR
-        )
-        if ask and last is not None:
-            wanted = msgspec.structs.replace(wanted, only=(last.provider,))
-        choice = choose(
-            routes,
-            breakers,
-            cut,
-            wanted,
-            _draw(),
-            tx.now,
-            resting,
-            busy,
-            trickle,
-            one.family,
-        )
-        if isinstance(choice, Go):
-            if choice.probe:
-                breakers[choice.provider] = probing(breakers[choice.provider], tx.now)
-            busy.take(choice.provider, one.size)
-            if last is not None and last.provider != choice.provider:
-                because = last.outcome or "cut short"
-                claimed.facts.append(
-                    FailedOver(one.id, stream.name, last.provider, choice.provider, because)
-                )
-            final = not (one.secret and others(routes, cut, wanted, choice.provider))
-            claimed.start(one, choice.provider, tx.now, ask=ask, final=final)
-        else:
-            until = min(max(choice.until, tx.now + SECOND // 4), one.expires_at)
-            claimed.wait(one, until)
-    claimed.write(tx)
-    await record(database, tx, *claimed.facts)
-    return claimed.jobs
+        final = not (one.secret and others(ways.routes, ways.cut, wanted, choice.provider))
+        claimed.start(one, choice.provider, ways.now, ask=ask, final=final)
+    else:
+        claimed.wait(one, min(max(choice.until, ways.now + SECOND // 4), one.expires_at))
+
+
+def _wanted(one: Due, before: Sequence[_Try], stream: StreamSettings) -> Wanted:
+    """What a message asks of its route."""
+    return Wanted(
+        only=split(one.only),
+        avoid=split(one.avoid) + _refusers(before if one.secret else ()),
+        tried=tuple(attempt.provider for attempt in before),
+        bound=bool(one.secret) and _is_unsure(before[-1] if before else None),
+        probes=stream.priority > 0 and not one.secret,
+    )
+
+
+def _asks(one: Due, last: _Try | None, ways: _Ways) -> bool:
+    """Whether the provider that may have a message is asked before it is sent twice; only for a
+    while, as it must arrive."""
+    return (
+        last is not None
+        and _is_unsure(last)
+        and not one.secret
+        and last.provider in ways.askable - ways.cut
+        and ways.now < last.started_at + ASK_FOR
+    )
+
+
+def _is_unsure(last: _Try | None) -> bool:
+    """Whether the provider of the last attempt may have the message all the same."""
+    return last is not None and last.outcome in (None, OutcomeKind.AMBIGUOUS.value)
 
 
 async def give_up(
@@ -244,14 +318,6 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
     states = tables.provider_states
     rows = await tx.all(select(states.c.provider).where(states.c.cut_at.is_not(None)))
     return frozenset(row["provider"] for row in rows)
-
-
-class _Try(NamedTuple):
-    """An earlier attempt; ``outcome`` None: cut short by a kill."""
-
-    provider: str
-    outcome: str | None
-    started_at: Instant
 
 
 def _refusers(before: Sequence[_Try]) -> tuple[str, ...]:
