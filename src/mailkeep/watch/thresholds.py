@@ -27,7 +27,7 @@ class UnknownMessageSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=
 
     Attributes:
         base_per_day: mails of other systems at a provider's account that are expected before
-            anything was learned.
+            anything was learned, and of mail without an id of ours always.
         base_known_for: for which that guess counts as if it had been watched.
         memory: over which the base is averaged.
         repeat_after: after which what goes on is said again.

@@ -115,6 +115,18 @@ def test_decoys_that_stay_out_while_canaries_come_are_recovery_mail_that_is_drop
     assert (first.at - START) / SECOND - 80_000 < 3 * 1.2 * 3600
 
 
+def test_one_decoy_that_came_seconds_too_late_says_nothing() -> None:
+    """Of a million some do; an hour later the next is under way, and that is no second one."""
+    facts = _canaries("a", 400_000, 999_999, every=600)
+    facts += _canaries("a", 400_000, 999_999, mailbox=DECOY_MAILBOX, every=3600)
+    arrived = [one for one in facts if isinstance(one[1], CanaryArrived)]
+    decoys = [one for one in arrived if one[1].mailbox == DECOY_MAILBOX and one[0] > 300_000]
+    late = min(decoys, key=lambda one: one[0])
+    facts.remove(late)
+    facts.append((late[0] + 30, late[1]))
+    assert run(canary_missing.DETECTOR, log(*sorted(facts, key=lambda one: one[0]))) == []
+
+
 def test_a_mailbox_where_nobodys_mail_arrives_frames_no_provider() -> None:
     """Somebody fills the mailbox, or floods our listener: every provider's canaries are missing."""
     facts: Timed = []

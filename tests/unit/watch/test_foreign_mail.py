@@ -49,6 +49,15 @@ def test_the_first_mail_that_is_not_ours_is_said_and_more_of_it_weighs_more() ->
     assert not any(opinion.open for opinion in _opinions(marked))
 
 
+def test_a_colleague_who_tries_something_after_two_quiet_months_is_hardly_a_sign() -> None:
+    facts = [(60 * n * DAYS, _foreign(n)) for n in range(1, 4)]
+    for one in run(unknown_message.DETECTOR, log(*facts)):
+        assert one.evidence[COMPROMISED] < 1.5
+    # Somebody who sends is another matter, however quiet it was before.
+    facts += [(240 * DAYS + 60 * n, _foreign(100 + n)) for n in range(4)]
+    assert run(unknown_message.DETECTOR, log(*facts))[-1].evidence[COMPROMISED] > 4.5
+
+
 def test_another_system_at_the_same_account_is_learned() -> None:
     """Forty mails a day that are not ours, for three weeks, then ten times as many."""
     chance = random.Random(1)

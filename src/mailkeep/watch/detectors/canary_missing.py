@@ -14,9 +14,10 @@ What other pairs say: where no provider's canaries come to a mailbox, the mailbo
 provider (nothing is said of them). Where this provider's canaries come elsewhere, it is blocked
 there, or drops that mail.
 Likelihood ratios: provider silent, the sum of the test, at most 9.0 nats, when its canaries come
-nowhere, or when decoys of recovery mail do not come to our listener and others do (measured on
-canaries late by chance); 3.0 when they do elsewhere (judged: a block by one mailbox provider is no
-outage of this one). Provider compromised 0.5 where some come (judged: whoever drops some mail
+nowhere, or when two decoys of recovery mail or more do not come to our listener and others do
+(measured on canaries late by chance); 3.0 when they do elsewhere (judged: a block by one mailbox
+provider is no outage of this one; nor is one decoy that came seconds too late, which of a million
+some do). Provider compromised 0.5 where some come (judged: whoever drops some mail
 chooses, but a block is far commoner; too little to back what outsiders could stage).
 Taken back when three came in time one after the other; where some were lost, when the test lets go.
 Parameters: ``[watch.canary_missing]``. False alarms: greylisting by a mailbox that others keep, a
@@ -59,6 +60,7 @@ MEMORY = 500.0  #: arrivals over which it is averaged
 SHORTEST = 2.0  #: seconds of the shortest deadline
 LOSSY = 0.25
 IN_A_ROW = 2  #: losses of one row that count: an outage is one event
+DECOYS = 2  #: of recovery mail that are overdue before anything is said
 HIGHEST, BLOCKED, DROPS = 9.0, 3.0, 0.5
 
 
@@ -151,10 +153,11 @@ def limit(state: State, box: Box) -> float:
 
 def _due(state: State, box: Box) -> Instant:
     fresh = box.fresh()
+    needed = DECOYS if box.mailbox == DECOY_MAILBOX else 1
     if box.lost >= limit(state, box):
         overdue = 0
-    elif -math.log(_late(box)) * len(fresh) >= limit(state, box):
-        overdue = min(fresh) + seconds(box.deadline) + 1
+    elif len(fresh) >= needed and -math.log(_late(box)) * len(fresh) >= limit(state, box):
+        overdue = sorted(fresh)[needed - 1] + seconds(box.deadline) + 1
     else:
         return NEVER  # however long they wait
     if _mailbox_is_ill(state, box):
@@ -262,14 +265,14 @@ def _signal(state: State, provider: str, now: Instant, event: str = "") -> Signa
     missing = [one for one in boxes if one.said]
     evidence: dict[Hypothesis, float] = {}
     for box in missing:
-        since = min(box.fresh(), default=box.newest)
-        elsewhere = any(one.newest >= since for one in boxes if one is not box and not one.said)
+        overdue = [at for at in box.fresh() if now - at > seconds(box.deadline)]
+        elsewhere = any(_comes(one, overdue, now) for one in boxes if one is not box)
         strength = min(HIGHEST, max(_strength(box, now), BLOCKED))
         if elsewhere and box.mailbox == DECOY_MAILBOX:
             # The same listener has the other canaries: what is missing is recovery mail. Of those
             # that wait now alone: what was lost an outage ago comes seldom enough to last a day.
             waiting = _strength(msgspec.structs.replace(box, lost=0.0), now)
-            strength = min(HIGHEST, max(waiting, BLOCKED))
+            strength = min(HIGHEST, max(waiting, BLOCKED)) if len(overdue) >= DECOYS else BLOCKED
             said = {Hypothesis.PROVIDER_SILENT: strength, Hypothesis.PROVIDER_COMPROMISED: DROPS}
         elif elsewhere:
             said = {Hypothesis.PROVIDER_SILENT: BLOCKED, Hypothesis.PROVIDER_COMPROMISED: DROPS}
@@ -296,6 +299,13 @@ def _signal(state: State, provider: str, now: Instant, event: str = "") -> Signa
         expires_at=now + seconds(86_400),
         restates=True,
     )
+
+
+def _comes(box: Box, overdue: list[Instant], now: Instant) -> bool:
+    """Whether canaries come to this mailbox while those to another are missing: since the first
+    of those that wait there; where none of them does any more, of late."""
+    since = min(overdue, default=now - 2 * seconds(max(box.gap, box.deadline)))
+    return not box.said and box.newest >= since
 
 
 def _with(state: State, key: str, box: Box) -> State:

@@ -12,8 +12,8 @@ the next minutes. Campaign, 1.5 nats, early 0.5.
 Against what the others show: routes are drawn at random, so what is innocent falls on every
 provider by its share s of the proofs sent, while a reader has half proofs of one only. So of a
 provider E cases are expected, at the rate that the others show over a week, and k are weighed at
-k ln(k/E) - (k - E) nats at most, the likelihood ratio of Poisson counts: where people often give
-up, one case says little. And the evidence is multiplied by (k/n - s)/(1 - s), of n cases in all: 1
+the likelihood ratio of Poisson counts at most (``rates.surprise``): where people often give up, one
+case says little. All providers' cases together are weighed for a campaign in the same way. And the evidence is multiplied by (k/n - s)/(1 - s), of n cases in all: 1
 when all are this provider's, 0 when they are spread as drawn, as in a rush. Both are asked over an
 hour and over a day, and the stronger answer is taken. A provider's own cases raise its E never;
 whoever would raise it for a reader must stage cases of the others, which shows (simulated: 30 days
@@ -46,6 +46,7 @@ from mailkeep.recovery.events import (
     RecoveryVoided,
 )
 from mailkeep.watch.detector import Detector
+from mailkeep.watch.rates import surprise
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
@@ -325,7 +326,8 @@ def _restate(state: State, named: list[str], now: Instant) -> tuple[State, list[
         weight = signal.evidence.get(Hypothesis.PROVIDER_COMPROMISED, 0.0)
         campaign = signal.evidence.get(Hypothesis.CAMPAIGN, 0.0)
         before = said.get(provider, (0.0, 0.0))
-        if abs(weight - before[0]) >= CHANGED or campaign != before[1]:
+        pairs = zip((weight, campaign), before, strict=True)
+        if any(abs(one - other) >= CHANGED or (one > 0) != (other > 0) for one, other in pairs):
             said[provider] = (weight, campaign)
             signals.append(signal)
     return msgspec.structs.replace(state, said=said), signals
@@ -357,12 +359,22 @@ def weigh(state: State, provider: str, now: Instant, window: float) -> float:
     usual = max(expected(state, provider, window), 1e-6)
     if count <= usual:
         return 0.0
-    ratio = count * math.log(count / usual) - (count - usual)
+    ratio = surprise(count, usual)
     judged = FIRST * min(1.0, count) + MORE * max(0.0, count - 1.0)
     drawn = share(state, provider)
     # One provider alone: there is nothing to compare it with.
     one_sided = 1.0 if drawn >= ALONE else max(0.0, (count / total - drawn) / (1 - drawn))
     return min(HIGHEST, judged, ratio) * one_sided
+
+
+def _more_than_usual(state: State, now: Instant, window: float) -> float:
+    """The nats of all providers' cases, against how many there are in other weeks."""
+    since, settings = now - seconds(window), state.settings
+    count = sum(_counted(cases, since) for cases in state.cases.values())
+    guessed = settings.base_per_day * settings.base_known_for * SECOND / DAY
+    # Those of the window must not be their own excuse.
+    before = max(0.0, sum(state.full.values()) - count)
+    return surprise(count, window * (guessed + before) / state.watched)
 
 
 def _signal(state: State, provider: str, now: Instant) -> Signal:
@@ -373,8 +385,9 @@ def _signal(state: State, provider: str, now: Instant) -> Signal:
     weight = max(weigh(state, provider, now, window) for window in windows)
     accounts = {one.account for one in cases}
     full = len({one.account for one in cases if one.full})
-    campaign = CAMPAIGN if full else CAMPAIGN_EARLY
-    evidence = {Hypothesis.CAMPAIGN: campaign} if cases else {}
+    usual = max(_more_than_usual(state, now, window) for window in windows)
+    campaign = min(CAMPAIGN if full else CAMPAIGN_EARLY, usual)
+    evidence = {Hypothesis.CAMPAIGN: campaign} if cases and campaign > 0 else {}
     if weight > 0:
         evidence[Hypothesis.PROVIDER_COMPROMISED] = weight
     # Restated later it must not weigh as if it were new.

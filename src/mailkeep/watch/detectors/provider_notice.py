@@ -1,14 +1,15 @@
 """A provider itself announces that something is wrong, by mail to us or on its status page.
 
 Sees: ``ProviderNoticed``. Evidence (judged), of the provider:
-- a break-in (``security``): compromised 4.5 nats, which opens nothing alone: whom it touched they
-  rarely know, or say;
+- a break-in (``security``): compromised 3.2 nats, which opens nothing alone: whom it touched they
+  rarely know, or say, and each speaks of one once in two years that was none of ours;
 - our account is stopped (``suspended``): silent 4.0, compromised 0.7 (an abuse of our account there
   is a common reason);
 - something of our account was changed (``change``): compromised 1.5: mostly it was us. In March
   2014 a provider's support changed an address for a stranger, and the notice of it was all that
   told. 0.3 where the change itself was seen within the hour: ``account_drift`` has weighed it;
 - an outage: silent 3.0.
+Of a mail in its name that its domain did not sign, 1.0 at most: such mails come every week.
 False alarms: newsletters that use the words; a notice about somebody else's account that names us.
 Delay: theirs, hours to days. Evasion: saying nothing, or without the words. Nothing that a provider
 says clears it: an outage that is over is not said again, and its weight fades.
@@ -40,12 +41,13 @@ MOST = 128  #: things said that are remembered
 REPEAT = 1500.0  #: seconds within which the same is not said again
 
 _EVIDENCE = {
-    Notice.SECURITY: {Hypothesis.PROVIDER_COMPROMISED: 4.5},
+    Notice.SECURITY: {Hypothesis.PROVIDER_COMPROMISED: 3.2},
     Notice.SUSPENDED: {Hypothesis.PROVIDER_SILENT: 4.0, Hypothesis.PROVIDER_COMPROMISED: 0.7},
     Notice.CHANGE: {Hypothesis.PROVIDER_COMPROMISED: 1.5},
     Notice.OUTAGE: {Hypothesis.PROVIDER_SILENT: 3.0},
 }
 SEEN = {Hypothesis.PROVIDER_COMPROMISED: 0.3}
+UNSIGNED = 1.0
 _REASON = {
     Notice.SECURITY: "speaks of a break-in",
     Notice.SUSPENDED: "says that our account or sending there is stopped",
@@ -95,12 +97,15 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         said.pop(next(iter(said)))
     half_life, until = _LASTS[notice]
     seen = now - state.changed.get(fact.provider, -HOUR) < HOUR
+    evidence = _EVIDENCE[notice] if notice is not Notice.CHANGE or not seen else SEEN
+    if not fact.authentic:
+        evidence = {name: min(UNSIGNED, nats) for name, nats in evidence.items()}
     who = fact.provider if fact.authentic else f"an unsigned mail in the name of {fact.provider}"
     signal = Signal(
         detector=NAME,
         family=Family.REPORTS,
         subject=provider_subject(fact.provider),
-        evidence=_EVIDENCE[notice] if notice is not Notice.CHANGE or not seen else SEEN,
+        evidence=evidence,
         at=now,
         reason=f"{who} {_REASON[notice]}",
         events=(recorded.id,),

@@ -7,7 +7,8 @@ another name (``not_given``): everybody who gets a mail of ours can read its id.
 Method: another system of ours may use the same account, so how often that happens is learned over a
 week, for mail with and without an id apart; what was seen is weighed against that by the likelihood
 ratio of Poisson counts (``rates.surprise``), over an hour and over a day; in the hour one mail of a
-day's is expected, as it must come at some time.
+day's is expected, as it must come at some time. Unmarked mail is never held to be rarer than the
+setting says: a week without any is no proof that colleagues no longer try something by hand.
 Likelihood ratios: provider compromised, that ratio (measured against what was learned), at most
 5.0 nats for unmarked mail and 6.0 for mail with an id (judged caps: a colleague's test by hand
 is unmarked; nobody honest writes ids of ours). Leaked here, 4.0 nats when two providers show it
@@ -103,7 +104,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     marked = fact.why != "unmarked"
     new = Seen(now, 1.0 + max(0, fact.untold), marked, recorded.id)
     seen = (*(one for one in account.seen if one.at > now - DAY), new)[-MOST_SEEN:]
-    weight = _weigh(account, seen, now, settings.memory)
+    weight = _weigh(account, seen, now, settings)
     bases = {
         name: base.at(now, settings.memory).plus(new.count if is_marked == marked else 0.0)
         for name, base, is_marked in (
@@ -133,19 +134,22 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     return _leaked(state, signals, now)
 
 
-def _weigh(account: Account, seen: tuple[Seen, ...], now: Instant, memory: float) -> float:
+def _weigh(
+    account: Account, seen: tuple[Seen, ...], now: Instant, settings: UnknownMessageSettings
+) -> float:
     """The nats of what was seen, against what is usual there."""
     weight = 0.0
     for base, marked, highest in (
         (account.unmarked, False, UNMARKED),
         (account.marked, True, MARKED),
     ):
-        usual = base.at(now, memory)
+        usual = base.at(now, settings.memory)
         # One mail by hand is no surprise, however short the while in which it came. Those of the
         # day are what is weighed: they must not be their own excuse.
         of_day = math.fsum(one.count for one in seen[:-1] if one.marked == marked)
         before = msgspec.structs.replace(usual, count=max(0.0, usual.count - of_day))
-        least = 0.0 if marked else min(1.0, before.expected(DAY / SECOND))
+        usual_day = max(settings.base_per_day, before.expected(DAY / SECOND))
+        least = 0.0 if marked else min(1.0, usual_day)
         for window in WINDOWS:
             count = sum(one.count for one in seen if one.marked == marked and one.at > now - window)
             said = surprise(count, max(least, usual.expected(window / SECOND)))
