@@ -5,7 +5,8 @@ const source = new EventSource(news.dataset.news);
 const newest = () => document.querySelector("#timeline .what")?.textContent.trim();
 
 async function refresh() {
-  const reply = await fetch(location.href);
+  // A form that was refused is answered where it was posted to, which cannot be fetched.
+  const reply = await fetch(news.dataset.page || location.href);
   if (!reply.ok || reply.redirected) return;
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");
   const before = newest();
