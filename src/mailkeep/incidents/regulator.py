@@ -7,6 +7,9 @@ incident opened, until a person says otherwise. Whether to notify at all is for 
 and to write down.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from mailkeep.base.clock import DAY, SECOND, Instant
@@ -72,14 +75,37 @@ def stands(due_at: Instant, now: Instant) -> str:
     return "over" if now >= due_at else "near" if now >= due_at - NEAR else "running"
 
 
-def answered(clock_of: Deadline) -> str:
-    """How a clock stands, in a sentence."""
+def outgrown(then: BlastRadius | None, now: BlastRadius) -> str:
+    """Why what was known by ``then`` is no ground any more to tell nobody; "" while it is.
+
+    A lost account is. Whoever was only exposed, or recovered an account, is told from those whom
+    honest mail goes on reaching by more than twice as many. Whose mail could be read is among those.
+    """
+    lost = ((0 if then is None else then.lost) or 0, now.lost or 0)
+    if lost[1] > lost[0]:
+        return f"{counted(lost[1], 'account')} lost, as far as is seen, where {lost[0]} were"
+    pairs = (
+        (("address exposed", "addresses exposed"), then and then.exposed, now.exposed),
+        (("account recovered", "accounts recovered"), then and then.completed, now.completed),
+    )
+    for words, old, new in pairs:
+        if new > 2 * (old or 0):
+            return f"{counted(new, *words)}, where {old or 0} were known"
+    return ""
+
+
+def answered(clock_of: Deadline, names: Mapping[str, str] = MappingProxyType({})) -> str:
+    """How a clock stands, in a sentence.
+
+    Args:
+        names: of the people who say so.
+    """
     told = clock_of.notified
     if told is None:
         since = f"Known since {clock(clock_of.aware_at)}."
         return f"To be told by {clock(clock_of.due_at)}, if it must be: people decide that. {since}"
     what = "It was told" if told.duty is Duty.TOLD else "It need not be told"
-    return f"{what}, {clock(told.at)}: {told.reference}"
+    return f"{what}, {clock(told.at)}, as {names.get(told.by, told.by)} says: {told.reference}"
 
 
 def deadline(
