@@ -8,7 +8,6 @@ and to write down.
 """
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 import msgspec
 
@@ -79,33 +78,36 @@ def outgrown(then: BlastRadius | None, now: BlastRadius) -> str:
     """Why what was known by ``then`` is no ground any more to tell nobody; "" while it is.
 
     A lost account is. Whoever was only exposed, or recovered an account, is told from those whom
-    honest mail goes on reaching by more than twice as many. Whose mail could be read is among those.
+    honest mail goes on reaching by more than twice as many; those whose mail could be read are
+    among them.
     """
-    lost = ((0 if then is None else then.lost) or 0, now.lost or 0)
-    if lost[1] > lost[0]:
-        return f"{counted(lost[1], 'account')} lost, as far as is seen, where {lost[0]} were"
-    pairs = (
-        (("address exposed", "addresses exposed"), then and then.exposed, now.exposed),
-        (("account recovered", "accounts recovered"), then and then.completed, now.completed),
-    )
-    for words, old, new in pairs:
-        if new > 2 * (old or 0):
-            return f"{counted(new, *words)}, where {old or 0} were known"
+    lost, exposed, completed = 0, 0, 0
+    if then is not None:
+        lost, exposed, completed = then.lost or 0, then.exposed, then.completed
+    if (now.lost or 0) > lost:
+        return f"{counted(now.lost or 0, 'account')} lost, as far as is seen, where {lost} were"
+    if now.exposed > 2 * exposed:
+        many = counted(now.exposed, "address exposed", "addresses exposed")
+        return f"{many}, where {exposed} were known"
+    if now.completed > 2 * completed:
+        many = counted(now.completed, "account recovered", "accounts recovered")
+        return f"{many}, where {completed} were known"
     return ""
 
 
-def answered(clock_of: Deadline, names: Mapping[str, str] = MappingProxyType({})) -> str:
+def answered(clock_of: Deadline, names: Mapping[str, str] | None = None) -> str:
     """How a clock stands, in a sentence.
 
     Args:
-        names: of the people who say so.
+        names: of the people who may have said so; without it, it is not said who did.
     """
     told = clock_of.notified
     if told is None:
         since = f"Known since {clock(clock_of.aware_at)}."
         return f"To be told by {clock(clock_of.due_at)}, if it must be: people decide that. {since}"
     what = "It was told" if told.duty is Duty.TOLD else "It need not be told"
-    return f"{what}, {clock(told.at)}, as {names.get(told.by, told.by)} says: {told.reference}"
+    text = f"{what}, {clock(told.at)}: {told.reference}"
+    return text if names is None else f"{text} (said by {names.get(told.by, told.by)})"
 
 
 def deadline(

@@ -54,7 +54,7 @@ async def test_it_has_its_reason_in_the_report_and_its_author_in_the_audit(stage
         text = report.markdown(report.written(case, {BY: "Ada"}, tx.now))
         data = await tx.value(select(audit.c.data).where(audit.c.act == "answer_regulator"))
     assert "It need not be told" in text
-    assert "as Ada says: canaries only" in text
+    assert "canaries only (said by Ada)" in text
     told = msgspec.json.decode(str(data))
     assert (told["what"], told["known"]["exposed"]) == ("not_needed", 0)
 
