@@ -16,13 +16,14 @@ from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.evidence import bundle
 from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.tracks import owed
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import approval, queries, report
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.actions.port import Action
 from mailkeep.response.services import NotShown
-from mailkeep.response.types import ActionView, CaseView
+from mailkeep.response.types import ActionState, ActionView, CaseView
 
 from .cases import Cases
 from .operator import Operator, needs, still
@@ -200,12 +201,17 @@ async def shown(running: Running, operator: Operator, cases: Cases, incident: st
             for one in await incidents.live(tx)
             if one.part_of is None and one.id not in {incident, case.incident.part_of}
         ]
+    offers = _offers(case)
+    items = (*case.mail, *case.security, *(case.deadline.items if case.deadline else ()))
     return page(
         operator,
         "incident",
         "/incidents",
         case=case,
-        offers=_offers(case),
+        offers=offers,
+        following=_following(offers, operator),
+        proposed=sum(_waits(one) for one in offers),
+        left=len(owed(items)),
         names=names,
         most=_most(case),
         others=others,
@@ -291,6 +297,28 @@ def _offers(case: CaseView) -> list[Offer]:
         if one.fits(case.incident.subject)
     ]
     return sorted(offers, key=lambda one: one.kept is None)
+
+
+def _waits(offer: Offer) -> bool:
+    """Whether it waits for a person: proposed with something to do, or asked for by another."""
+    kept = offer.kept
+    if kept is None:
+        return False
+    return kept.waits is not None or (kept.state is ActionState.PROPOSED and not kept.preview.idle)
+
+
+def _following(offers: list[Offer], operator: Operator) -> Offer | None:
+    """The one next press (pure): what another person asked for, else the first that is proposed."""
+
+    def rank(offer: Offer) -> int:
+        waits = None if offer.kept is None else offer.kept.waits
+        if waits is None:
+            return 1
+        return 2 if waits.asked_by == operator.actor else 0
+
+    waiting = [one for one in offers if _waits(one)]
+    first = min(waiting, key=rank, default=None)
+    return None if first is None or rank(first) == 2 else first
 
 
 def _most(case: CaseView) -> float:
