@@ -93,8 +93,10 @@ async def find(tx: Tx, keys: KeyRing, code: str, address: str) -> Genuine | None
     except Invalid:
         return None
     name = keys.pseudonym("address", key)
-    copied = exists().where(_c.c.message_id == _m.c.id, _c.c.address_id == name)
-    copied &= _m.c.copy_of.is_(None)  # one that is a copy shows others, and is nobody else's
+    # One that is itself a copy shows others, and is nobody else's.
+    copied = exists().where(
+        _c.c.message_id == _m.c.id, _c.c.address_id == name, _m.c.copy_of.is_(None)
+    )
     found = await tx.one(_mails().where(_g.c.code == typed, (_m.c.address_id == name) | copied))
     return None if found is None else _read(keys, found, key)
 
