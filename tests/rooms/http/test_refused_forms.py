@@ -114,7 +114,8 @@ def _came_back(answer: httpx.Response, action: str, sent: Mapping[str, str]) -> 
         return ""
     (name,) = wrong
     assert focused["name"] == name, where
-    assert "error" in str(focused["aria-describedby"]).split(), where
+    assert f"{focused['id']}-wrong" in str(focused["aria-describedby"]).split(), where
+    assert f"{focused['id']}-wrong" in page.ids, where
     return name
 
 
