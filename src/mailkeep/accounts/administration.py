@@ -104,7 +104,8 @@ class Administration:
             NotAllowed: who is an operator is not decided with a key.
         """
         if name not in self._classes:
-            raise Invalid(f"no class {name!r}; there are {', '.join(self._classes.names)}")
+            known = ", ".join(self._classes.names)
+            raise Invalid(f"no class {name!r}; there are {known}", field="class")
         view = await queries.account(tx, account, lock=True)
         before = view.account_class
         if OPERATOR in {name, before} and not at_house:

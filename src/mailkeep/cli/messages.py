@@ -187,7 +187,7 @@ def lines(life: MessageOut) -> list[str]:
         again = "" if life.next_at is None else f"; looked at again {readable_of(life.next_at)}"
         out.append(f"  waits: {life.waits_for}{again}")
     if life.copy_of is not None:
-        out.append(f"  a copy of {life.copy_of}, which its provider would not deliver")
+        out.append(f"  a copy of {life.copy_of}, sent by itself")
     out += [f"  a copy goes on as {one}" for one in life.copies]
     happened = []
     for number, tried in enumerate(life.attempts, start=1):

@@ -37,8 +37,11 @@ def stays(last: Answer | None, found: BlastRadius, now: Instant) -> bool:
     same = msgspec.structs.replace(
         found, exposed=old.exposed, until=old.until, as_of=old.as_of, content=old.content
     )
-    grown = (found.exposed, _written_to(found)) != (old.exposed, _written_to(old))
-    return same == old and (not grown or now < last.at + KEEPS)
+    return same == old and (not _grown(old, found) or now < last.at + KEEPS)
+
+
+def _grown(old: BlastRadius, found: BlastRadius) -> bool:
+    return (found.exposed, _written_to(found)) != (old.exposed, _written_to(old))
 
 
 def _written_to(found: BlastRadius) -> int:
@@ -89,7 +92,10 @@ async def keep(tx: Tx, incident: Incident, found: BlastRadius) -> None:
     last = await queries.last_answer(tx, incident.id)
     found = msgspec.structs.replace(found, as_of=tx.now)
     values = {"blast": msgspec.json.encode(found).decode()}
-    if last is not None and stays(last, found, tx.now):
+    # What somebody knew who answered the regulator's clock is not changed after that.
+    told = None if current.notified is None else current.notified.at
+    frozen = last is not None and told is not None and last.at <= told and _grown(last.blast, found)
+    if last is not None and stays(last, found, tx.now) and not frozen:
         same = (_b.c.incident_id == incident.id) & (_b.c.number == last.number)
         await tx.run(update(_b).where(same).values(**values))
         return

@@ -26,7 +26,7 @@ from mailkeep.mail import queries as mail
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.types import ABOUT, OUR_HOUSE, RESETS, Hypothesis, Subject
 
-from . import queries
+from . import queries, reconsidering
 from .events import IncidentContained, IncidentOpened, IncidentUpdated
 from .tables import incidents
 from .types import Incident, State, Word
@@ -170,6 +170,7 @@ class ByHand:
         await tx.run(update(_i).where(_i.c.id == found.id).values(**values))
         await self._room.enter(tx, found.id, "said", text, by=by)
         await self._note(tx, found.id, word, by)
+        await reconsidering.when_held(tx, self._room, found)
         now = await queries.one(tx, found.id)
         held = tuple(sorted(one.value for one in now.held))
         await record(self._database, tx, IncidentUpdated(found.id, held))

@@ -1,5 +1,7 @@
 """What people say of a regulator's clock: that it was told, or need not be, and since when the
-breach was known. Each with a reference or a reason, in the timeline, and audited without it."""
+breach was known. Each with a reference or a reason, in the timeline, and audited without it.
+
+That it need not be told holds for what was known by then (``reconsidering``): that is kept."""
 
 from sqlalchemy import update
 
@@ -8,11 +10,11 @@ from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.events import audit
 from mailkeep.store.database import Tx
 
-from . import queries
+from . import answers, queries
 from .by_hand import check
 from .services import Incidents
 from .tables import incidents
-from .types import Duty
+from .types import Duty, State
 from .words import clock, prose
 
 _i = incidents
@@ -49,6 +51,7 @@ async def say(
         raise Invalid("it is so from now on: say no time", field="at")
     check(tx.now, at, None, fields=("at", ""))
     moment = tx.now if at is None else at
+    said: dict[str, object] = {"incident": incident, "what": duty.value, "at": when(at)}
     values: dict[str, object]
     if duty is Duty.AWARE:
         values = {"aware_at": moment}
@@ -59,11 +62,15 @@ async def say(
         values = dict.fromkeys(("notified", "notified_at", "notified_by", "notified_as"))
         words = "the regulator's clock runs again"
     else:
+        if duty is Duty.NOT_NEEDED and found.state is not State.CLOSED:
+            known = await queries.blast_radius(tx, room.house, found, room.settings)
+            await answers.keep(tx, found, known)
+            counts = ("exposed", "requested", "completed", "lost")
+            said["known"] = {name: getattr(known, name) for name in counts}
         values = {"notified": duty.value, "notified_at": moment}
         values |= {"notified_by": by, "notified_as": reference}
         told = f"the regulator was told {clock(moment)}"
         words = told if duty is Duty.TOLD else "no regulator need be told"
     await tx.run(update(_i).where(_i.c.id == incident).values(**values))
     await room.enter(tx, incident, "regulator", f"{words}: {reference}", by=by)
-    said = {"incident": incident, "what": duty.value, "at": when(at)}
     await audit.write(tx, by, "answer_regulator", said)

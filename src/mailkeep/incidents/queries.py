@@ -127,18 +127,20 @@ async def about(tx: Tx, subject: Subject) -> Incident | None:
 
 async def clocks(tx: Tx, settings: IncidentSettings) -> list[tuple[Instant, Incident]]:
     """The regulators' clocks that run, or ran out within a week, with when they are due; the
-    earliest first. A part is left to its lead incident."""
+    earliest first. A part is left to its lead incident, where that has a clock or an answer: else
+    whoever merges a breach into an outage would silence it."""
     since = tx.now - round(settings.tell_within * SECOND) - 7 * DAY
     query = _newest().where(
         func.coalesce(_i.c.aware_at, _i.c.opened_at) >= since,
         _i.c.notified.is_(None),
-        _i.c.part_of.is_(None),
         or_(_i.c.closed_by.is_(None), _i.c.closed_by != "joined"),
     )
     found = [_incident(row) for row in await tx.all(query)]
     due = [(regulator.due(one, settings), one) for one in found]
     running = [(at, one) for at, one in due if at is not None]
-    return sorted(running, key=lambda one: one[0])
+    heads = {one.part_of for _, one in running if one.part_of is not None}
+    led = {head for head in heads if regulator.due(await one(tx, head), settings) is not None}
+    return sorted((pair for pair in running if pair[1].part_of not in led), key=lambda it: it[0])
 
 
 async def parts(tx: Tx, head: str) -> list[Incident]:
@@ -238,6 +240,13 @@ async def blast_radius(
 async def last_answer(tx: Tx, incident: str) -> Answer | None:
     """The newest answer about an incident that is kept."""
     row = await tx.one(_answers([incident]).order_by(_b.c.number.desc()).limit(1))
+    return None if row is None else _answer(row)
+
+
+async def answer_by(tx: Tx, incident: str, at: Instant) -> Answer | None:
+    """The newest answer about an incident that had been given by then."""
+    query = _answers([incident]).where(_b.c.at <= at).order_by(_b.c.number.desc())
+    row = await tx.one(query.limit(1))
     return None if row is None else _answer(row)
 
 

@@ -7,6 +7,8 @@ incident opened, until a person says otherwise. Whether to notify at all is for 
 and to write down.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from mailkeep.base.clock import DAY, SECOND, Instant
@@ -72,14 +74,40 @@ def stands(due_at: Instant, now: Instant) -> str:
     return "over" if now >= due_at else "near" if now >= due_at - NEAR else "running"
 
 
-def answered(clock_of: Deadline) -> str:
-    """How a clock stands, in a sentence."""
+def outgrown(then: BlastRadius | None, now: BlastRadius) -> str:
+    """Why what was known by ``then`` is no ground any more to tell nobody; "" while it is.
+
+    A lost account is. Whoever was only exposed, or recovered an account, is told from those whom
+    honest mail goes on reaching by more than twice as many; those whose mail could be read are
+    among them.
+    """
+    lost, exposed, completed = 0, 0, 0
+    if then is not None:
+        lost, exposed, completed = then.lost or 0, then.exposed, then.completed
+    if (now.lost or 0) > lost:
+        return f"{counted(now.lost or 0, 'account')} lost, as far as is seen, where {lost} were"
+    if now.exposed > 2 * exposed:
+        many = counted(now.exposed, "address exposed", "addresses exposed")
+        return f"{many}, where {exposed} were known"
+    if now.completed > 2 * completed:
+        many = counted(now.completed, "account recovered", "accounts recovered")
+        return f"{many}, where {completed} were known"
+    return ""
+
+
+def answered(clock_of: Deadline, names: Mapping[str, str] | None = None) -> str:
+    """How a clock stands, in a sentence.
+
+    Args:
+        names: of the people who may have said so; without it, it is not said who did.
+    """
     told = clock_of.notified
     if told is None:
         since = f"Known since {clock(clock_of.aware_at)}."
         return f"To be told by {clock(clock_of.due_at)}, if it must be: people decide that. {since}"
     what = "It was told" if told.duty is Duty.TOLD else "It need not be told"
-    return f"{what}, {clock(told.at)}: {told.reference}"
+    text = f"{what}, {clock(told.at)}: {told.reference}"
+    return text if names is None else f"{text} (said by {names.get(told.by, told.by)})"
 
 
 def deadline(

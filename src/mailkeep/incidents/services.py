@@ -16,7 +16,7 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.watch import queries as watch
 from mailkeep.watch.types import Subject, WatchSettings, provider_subject
 
-from . import merging, queries, suspicions
+from . import merging, queries, reconsidering, suspicions
 from .answers import Answers
 from .by_hand import ByHand
 from .decide import Change, Closing, Line, Opening, decide
@@ -144,6 +144,7 @@ class Incidents:
         incidents close. The blast radius of the others is recomputed and stored."""
         await self._database.retrying(self.assess)
         await self._answers.step()
+        await self._database.retrying(lambda tx: reconsidering.when_counted(tx, self))
 
     async def contain(
         self, tx: Tx, incident: str, *, by: str, events: tuple[str, ...] = ()
@@ -229,6 +230,7 @@ class Incidents:
         """A person says that an incident is part of another: see ``merging``, whose errors it
         raises."""
         part, head = await merging.join(tx, incident, into)
+        await reconsidering.when_merged(tx, self, head, part)
         await self.enter(tx, part.id, "merged", f"is part of {head.id}", by=by)
         await self.enter(tx, head.id, "merged", f"has {part.id} as a part", by=by)
         await audit.write(tx, by, "merge_incidents", {"incident": part.id, "into": head.id})
@@ -284,6 +286,7 @@ class Incidents:
         )
         await self._write_lines(tx, step.incident, step.lines)
         await self._reopen(tx, before, step.opinions)
+        await reconsidering.when_held(tx, self, before)
         if step.lines or _alone(before.opinions) != _alone(step.opinions):
             updated = IncidentUpdated(step.incident, _held(step.opinions))
             await record(self._database, tx, updated)

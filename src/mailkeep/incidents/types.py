@@ -173,16 +173,25 @@ class Incident(msgspec.Struct, frozen=True):
     @property
     def held(self) -> frozenset[Hypothesis]:
         """What is held about it, by signs or on a person's word."""
-        signs = {one.hypothesis for one in self.opinions if one.open}
         said = None if self.word is None else self.word.hypothesis
-        return frozenset(signs if said is None else signs | {said})
+        return self.by_signs if said is None else self.by_signs | {said}
 
     @property
     def said(self) -> Hypothesis | None:
         """What it is held for on a person's word alone."""
-        signs = {one.hypothesis for one in self.opinions if one.open}
         said = None if self.word is None else self.word.hypothesis
-        return None if said in signs else said
+        return None if said in self.by_signs else said
+
+    @property
+    def by_signs(self) -> frozenset[Hypothesis]:
+        """What is held about it by signs, whatever a person says."""
+        return frozenset(one.hypothesis for one in self.opinions if one.open)
+
+    @property
+    def waived(self) -> bool:
+        """A person said that no regulator need be told, and it is open."""
+        told = self.notified is not None and self.notified.duty is Duty.NOT_NEEDED
+        return told and self.state is not State.CLOSED
 
     @property
     def signed(self) -> bool:

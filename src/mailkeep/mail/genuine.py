@@ -4,7 +4,9 @@ Security: a phisher may copy a code out of a mail of their own. It tells a victi
 the victim also says to which address the mail came: another recipient's mail is not found, with the
 same words as a code that never existed. A code out of a mail of the victim's own is answered with
 that mail's date and subject, which are not the phisher's. So the answer is never a bare yes, and it
-does not tell a stranger who is a customer. The code is keyed (80 bits of HMAC), the subject is
+does not tell a stranger who is a customer. Nor does it tell who got a mail openly whether somebody
+else had a blind copy: each of those is a mail of its own, with a code of its own (``intake``). The
+code is keyed (80 bits of HMAC), the subject is
 sealed, no body is ever shown; of a secret mail's subject everything with a digit in it is hidden.
 """
 
@@ -91,7 +93,10 @@ async def find(tx: Tx, keys: KeyRing, code: str, address: str) -> Genuine | None
     except Invalid:
         return None
     name = keys.pseudonym("address", key)
-    copied = exists().where(_c.c.message_id == _m.c.id, _c.c.address_id == name)
+    # One that is itself a copy shows others, and is nobody else's.
+    copied = exists().where(
+        _c.c.message_id == _m.c.id, _c.c.address_id == name, _m.c.copy_of.is_(None)
+    )
     found = await tx.one(_mails().where(_g.c.code == typed, (_m.c.address_id == name) | copied))
     return None if found is None else _read(keys, found, key)
 

@@ -14,7 +14,7 @@ from mailkeep.events.log import record
 from mailkeep.events.types import Fact
 from mailkeep.providers import outgoing
 from mailkeep.providers.errors import UnbuildableMessage
-from mailkeep.providers.message import Address, OutgoingMessage, Shown
+from mailkeep.providers.message import Address, OutgoingMessage
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
 from mailkeep.store.repeated import Among, Repeated
@@ -117,7 +117,7 @@ class Intake:
         )
         ordinary = fitting.plain(clean)
         if not ordinary:
-            clean = _clean_people(clean, field)
+            clean = recipients.clean(clean, field)
         message = to_outgoing(clean, "msg_0", "att_0", stream, 0)
         try:
             outgoing.check(message)
@@ -221,7 +221,7 @@ class Intake:
             elif new.expires_at is not None and new.expires_at <= tx.now:
                 out.append(Invalid("this time is past: nothing would be sent", field="expires_at"))
             else:
-                message = self._add(rows, tx.now, new, content, once, content_hash)
+                message = self._take(rows, tx.now, new, content, once, content_hash)
                 if once is not None:
                     known[once] = (message, content_hash)
                 out.append(Taken(message))
@@ -237,7 +237,7 @@ class Intake:
         found = await tx.fetch(_KNOWN, keys=wanted)
         return {once: (message, content_hash) for once, message, content_hash in found}
 
-    def _add(
+    def _take(
         self,
         rows: "_Rows",
         now: Instant,
@@ -246,7 +246,32 @@ class Intake:
         once: str | None,
         content_hash: str | None,
     ) -> str:
-        """Add a new message to what is to be written; returns its id."""
+        """Add a new message to what is to be written; returns its id. Where its mail carries a
+        code, blind copies are messages of their own, with theirs: with one code for all, whoever
+        got the mail openly could ask whether somebody else did (``genuine``)."""
+        if not new.content.bcc or not self._streams[new.stream].genuine:
+            return self._add(rows, now, new, content, once, content_hash)
+        rest, blind = recipients.apart(new.content)
+        encode, replace = msgspec.json.encode, msgspec.structs.replace
+        first = replace(new, content=rest)
+        message = self._add(rows, now, first, encode(rest), once, content_hash)
+        for one in blind:
+            copy = replace(new, content=one, id=None)
+            self._add(rows, now, copy, encode(one), None, None, of=message)
+        return message
+
+    def _add(
+        self,
+        rows: "_Rows",
+        now: Instant,
+        new: NewMessage,
+        content: bytes,
+        once: str | None,
+        content_hash: str | None,
+        *,
+        of: str | None = None,
+    ) -> str:
+        """Add a message to what is to be written; returns its id. ``of``: whose copy it is."""
         stream = self._streams[new.stream]
         others = recipients.copies(new.content)
         bait = recipients.bait(
@@ -284,6 +309,7 @@ class Intake:
                 "copies": recipients.joined(copies),
                 "family": families.of(new.content.to),
                 "tags": lives.to_tags(new.content.tags),
+                "copy_of": of,
             }
         )
         rows.facts.append(MessageAccepted(message, stream.name, address))
@@ -334,7 +360,7 @@ _MESSAGES = Repeated(
     (
         *("id", "stream", "priority", "address_id", "status", "secret", "only", "avoid"),
         *("created_at", "expires_at", "next_at", "tries", "idempotency", "content_hash"),
-        *("ours", "copies", "family", "tags"),
+        *("ours", "copies", "family", "tags", "copy_of"),
     ),
 )
 _COPIES = Repeated(lambda insert: insert(tables.message_copies), ("address_id", "message_id"))
@@ -369,28 +395,3 @@ def _compared(new: NewMessage, content: bytes) -> str:
     if new.content.trace is not None:
         content = msgspec.json.encode(untraced(new.content))
     return digest(content + new.stream.encode())
-
-
-def _clean_people(content: Content, field: str) -> Content:
-    """The content with every further address checked, and each recipient once."""
-
-    def clean(people: tuple[Address, ...], name: str, first: int = 0) -> tuple[Address, ...]:
-        return tuple(
-            msgspec.structs.replace(
-                one, email=address_rules.parse(one.email, field=f"{field}{name}[{at}]")
-            )
-            for at, one in enumerate(people, first)
-        )
-
-    shown = content.shown
-    if shown is not None:
-        shown = Shown(clean(shown.to, "To"), clean(shown.cc, "Cc"))
-    return recipients.once(
-        msgspec.structs.replace(
-            content,
-            more_to=clean(content.more_to, "to", 1),
-            cc=clean(content.cc, "cc"),
-            bcc=clean(content.bcc, "bcc"),
-            shown=shown,
-        )
-    )

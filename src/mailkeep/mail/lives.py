@@ -97,7 +97,8 @@ async def one(tx: Tx, message_id: str) -> Life:
 
 
 async def copies(tx: Tx, message_id: str) -> list[str]:
-    """The messages that carry copies of one which its provider would not deliver."""
+    """The messages that carry copies of one: those that its provider would not deliver, and blind
+    ones where mail carries a code."""
     rows = await tx.tuples(select(_m.c.id).where(_m.c.copy_of == message_id).order_by(_m.c.id))
     return [row[0] for row in rows]
 

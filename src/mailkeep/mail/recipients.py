@@ -45,6 +45,38 @@ def once(content: Content) -> Content:
     )
 
 
+def clean(content: Content, field: str) -> Content:
+    """The content with every further address checked, and each recipient once. Raises
+    ``Invalid``."""
+
+    def checked(people: tuple[Address, ...], name: str, first: int = 0) -> tuple[Address, ...]:
+        return tuple(
+            msgspec.structs.replace(
+                one, email=addresses.parse(one.email, field=f"{field}{name}[{at}]")
+            )
+            for at, one in enumerate(people, first)
+        )
+
+    shown = content.shown
+    if shown is not None:
+        shown = Shown(checked(shown.to, "To"), checked(shown.cc, "Cc"))
+    return once(
+        msgspec.structs.replace(
+            content,
+            more_to=checked(content.more_to, "to", 1),
+            cc=checked(content.cc, "cc"),
+            bcc=checked(content.bcc, "bcc"),
+            shown=shown,
+        )
+    )
+
+
+def apart(content: Content) -> tuple[Content, tuple[Content, ...]]:
+    """The content without its blind copies, and each of those as a mail of its own."""
+    rest = msgspec.structs.replace(content, bcc=())
+    return rest, tuple(alone(content, one.email) for one in content.bcc)
+
+
 def without(content: Content, emails: Collection[str]) -> Content:
     """The content for those who have not got it yet; everybody still sees who stood in it.
 

@@ -207,15 +207,19 @@ async def forget_ours(tx: Tx, before: Instant) -> int:
 
 
 async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
-    """Give up a message that waits to be sent; False when it has left, or is leaving."""
+    """Give up a message that waits to be sent, and its copies that wait by themselves; False when
+    it has left, or is leaving."""
     m = tables.messages
     row = await tx.one(
         select(m).where(m.c.id == message, m.c.status == Status.QUEUED.value).with_for_update()
     )
     if row is None:
         return False
-    fact = await give_up(tx, message, row["stream"], row["address_id"], why)
-    await record(database, tx, fact)
+    waits = (m.c.copy_of == message, m.c.status == Status.QUEUED.value)
+    copies = await tx.all(select(m).where(*waits).order_by(m.c.id).with_for_update())
+    for one in (row, *copies):
+        fact = await give_up(tx, one["id"], one["stream"], one["address_id"], why)
+        await record(database, tx, fact)
     return True
 
 

@@ -47,7 +47,7 @@ messages = Table(
     Column("content_hash", String(64)),
     Column("ours", Boolean, nullable=False, server_default=false()),  # to a mailbox of our own
     Column("copies", Text, nullable=False, server_default=""),  # pseudonyms, joined with commas
-    Column("copy_of", String(40)),  # the message whose provider would not serve this recipient
+    Column("copy_of", String(40)),  # the message of which this is a copy, sent by itself
     Column("tags", Text, nullable=False, server_default=""),  # each between two line ends
     Column("family", String(8), nullable=False, server_default=""),  # who keeps the mailbox
 )

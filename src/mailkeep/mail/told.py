@@ -57,7 +57,8 @@ class MessageOut(Listed):
 
     ``waits_for``, ``next_at``: while it is queued, why it has not left (``due``, ``scheduled``,
     ``retry``, ``no_route``) and when it is looked at again. ``copies``: messages of their own, for
-    those whom the provider that took this one would not serve; each names it as ``copy_of``.
+    those whom the provider that took this one would not serve, and for blind copies where mail
+    carries a code (``genuine``); each names it as ``copy_of``.
     """
 
     waits_for: str | None

@@ -82,7 +82,7 @@ def written(case: CaseView, names: Names, now: Instant) -> Written:
             *_owners(case),
             _checks("Mail goes out", case.mail),
             _checks("Nobody is harmed", case.security),
-            *_regulator(case),
+            *_regulator(case, names),
             _told(case),
             _line(case, names, now),
         ),
@@ -250,11 +250,11 @@ def _checks(title: str, items: Sequence[Item]) -> Section:
     return Section(title, (), Table(("state", "what", "detail"), rows))
 
 
-def _regulator(case: CaseView) -> list[Section]:
+def _regulator(case: CaseView, names: Names) -> list[Section]:
     if case.deadline is None:
         return []
     checks = _checks("For the regulator", case.deadline.items)
-    return [msgspec.structs.replace(checks, lines=(answered(case.deadline),))]
+    return [msgspec.structs.replace(checks, lines=(answered(case.deadline, names),))]
 
 
 def _told(case: CaseView) -> Section:

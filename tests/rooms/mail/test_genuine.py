@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from mailkeep.base import tokens
 from mailkeep.base.keys import KeyRing
@@ -134,3 +135,60 @@ async def test_the_list_is_of_the_addresses_own_mail(
         name = keys.pseudonym("address", VICTIM)
         found = await genuine.recent(tx, keys, [name], 0, 10)
     assert [one.subject for one in found] == ["Three", "One"]
+
+
+async def test_a_code_does_not_tell_who_was_blind_copied(
+    database: Database, keys: KeyRing, send: Send
+) -> None:
+    """Who got a mail openly asks with its code and a guess: an answer would say that the guess got
+    it as well."""
+    message, text = await send(
+        cc=(Address("carl@example.net", ""),), bcc=(Address("grace@example.net", "Grace"),)
+    )
+    assert "grace@example.net" not in text
+    code = genuine.code_of(keys, message)
+    assert await _ask(database, keys, code, VICTIM) is not None
+    assert await _ask(database, keys, code, "carl@example.net") is not None
+    assert await _ask(database, keys, code, "grace@example.net") is None
+    # She has a code of her own, which is no word about anybody else's mail.
+    m, b = tables.messages.c, tables.message_bodies.c
+    async with database.read() as tx:
+        row = await tx.one(select(m.id, m.copies, m.expires_at).where(m.copy_of == message))
+        body = (await tx.value(select(b.data).where(b.message_id == row["id"]))).decode()
+    own = genuine.code_of(keys, row["id"])
+    assert own in body
+    assert code not in body
+    found = await _ask(database, keys, own, "grace@example.net")
+    assert found.to == "g•••@example.net"
+    for other in (VICTIM, "carl@example.net", PHISHER):
+        assert await _ask(database, keys, own, other) is None
+    content = msgspec.json.decode(body, type=Content)
+    assert (content.to, content.bcc) == ("grace@example.net", ())
+    assert [one.email for one in content.shown.to] == [VICTIM]
+    assert [one.email for one in content.shown.cc] == ["carl@example.net"]
+
+
+async def test_blind_copies_go_once_and_end_with_their_mail(
+    database: Database, keys: KeyRing
+) -> None:
+    intake = Intake(database, keys, STREAMS, public_url="https://example.com/")
+    people = tuple(Address(f"{name}@example.net", "") for name in ("grace", "carl"))
+    content = Content("us@example.com", VICTIM, "Your invoice", WORDS, bcc=people)
+    new = intake.check(NewMessage("alert", content, idempotency=("app", "1")))
+    for again in (False, True):
+        async with database.write() as tx:
+            (taken,) = await intake.accept_many(tx, [new])
+        assert taken.repeated is again
+    m = tables.messages.c
+    async with database.read() as tx:
+        assert await tx.value(select(func.count()).select_from(tables.messages)) == 3
+    await database.retrying(lambda tx: services.cancel(database, tx, taken.id, "cancelled"))
+    async with database.read() as tx:
+        rows = await tx.all(select(m.status))
+    assert {row["status"] for row in rows} == {"given_up"}
+    # Mail that nobody can ask about stays one message.
+    plain = intake.check(NewMessage("bulk", content))
+    async with database.write() as tx:
+        await intake.accept(tx, plain)
+    async with database.read() as tx:
+        assert await tx.value(select(func.count()).select_from(tables.messages)) == 4

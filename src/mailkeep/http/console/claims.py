@@ -4,27 +4,23 @@ It is recorded and heard beside other signs, and moves nothing. The answer is th
 not there is such an account.
 """
 
-from litestar import Controller, get, post
+from typing import Any
+
+from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
 from mailkeep.accounts import applications, opening
-from mailkeep.base.errors import Invalid, MailkeepError, NotFound, TooMany
-from mailkeep.http.port import Running
+from mailkeep.base.errors import Invalid
+from mailkeep.http.port import Incoming, Running
 from mailkeep.operators.permissions import Permission
 from mailkeep.store.database import Tx
 from mailkeep.watch import claiming
 from mailkeep.watch.claiming import What
 
+from . import people
 from .operator import Operator, needs
+from .refusing import or_again
 from .showing import page
-
-#: What a customer says was not them, in the words of the form.
-WORDS = {
-    What.RESET: "a reset of the password, or a mail about one",
-    What.SIGN_IN: "a sign-in",
-    What.CHANGE: "a change of the account",
-    What.MAIL: "a mail in our name that cannot be ours",
-}
 
 _SEE = needs(Permission.ACCOUNTS_SEE)
 
@@ -40,7 +36,7 @@ class ClaimPages(Controller):
         return await _form(running, operator)
 
     @post("/claims", opt=_SEE)
-    async def claim(self, running: Running, operator: Operator) -> Template:
+    async def claim(self, request: Incoming, running: Running, operator: Operator) -> Response[Any]:
         address, of = operator.form.get("address", ""), operator.form.get("application", "")
 
         async def work(tx: Tx) -> None:
@@ -51,22 +47,29 @@ class ClaimPages(Controller):
                 application=application,
             )
 
-        try:
+        async def do() -> Response[Any]:
             await running.database.retrying(work)
-        except (Invalid, NotFound, TooMany) as error:
-            return await _form(running, operator, error)
-        return await _form(running, operator, done=True)
+            return await _form(running, operator, done=True)
+
+        return await or_again(request, operator, do, lambda now: _form(running, now))
 
     @post("/accounts/{account:str}/claim", opt=_SEE)
-    async def claim_of(self, running: Running, operator: Operator, account: str) -> Redirect:
+    async def claim_of(
+        self, request: Incoming, running: Running, operator: Operator, account: str
+    ) -> Response[Any]:
         async def work(tx: Tx) -> None:
             await opening.require(tx, opening.ACCOUNT, account, by=operator.actor)
             await claiming.claim_of(
                 running.database, tx, account, said(operator), by=operator.actor
             )
 
-        await running.database.retrying(work)
-        return Redirect(f"/console/accounts/{account}?claimed=yes", status_code=303)
+        async def do() -> Response[Any]:
+            await running.database.retrying(work)
+            return Redirect(f"/console/accounts/{account}?claimed=yes", status_code=303)
+
+        return await or_again(
+            request, operator, do, lambda now: people.shown(running, now, account)
+        )
 
 
 def said(operator: Operator) -> What:
@@ -77,18 +80,14 @@ def said(operator: Operator) -> What:
         raise Invalid("say what it was that the customer did not do", field="what") from error
 
 
-async def _form(
-    running: Running, operator: Operator, error: MailkeepError | None = None, *, done: bool = False
-) -> Template:
+async def _form(running: Running, operator: Operator, *, done: bool = False) -> Template:
     async with running.database.read() as tx:
         known = [one for one in await applications.listing(tx) if one.revoked_at is None]
     return page(
         operator,
         "claims",
         "/accounts",
-        status=200 if error is None else error.status,
-        error=error,
         done=done,
         applications=known,
-        what=WORDS,
+        what=people.CLAIMS,
     )

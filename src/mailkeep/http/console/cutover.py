@@ -5,16 +5,17 @@ passed may be started. The emergency move is one press: it needs no plan, and wo
 provider is down.
 """
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
 from mailkeep.base.clock import HOUR
-from mailkeep.base.errors import Conflict, Invalid, NotFound
+from mailkeep.base.errors import NotFound
 from mailkeep.cutover import offboarding, queries
 from mailkeep.cutover.types import View
-from mailkeep.http.port import Running, Services
+from mailkeep.http.port import Incoming, Running, Services
 from mailkeep.mail import queries as mail
 from mailkeep.mail import shifting
 from mailkeep.operators.permissions import Permission
@@ -22,6 +23,7 @@ from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Tx
 
 from .operator import Operator, needs
+from .refusing import or_again
 from .showing import page
 
 SHOWN = 20  #: moves of before
@@ -38,7 +40,7 @@ class CutoverPages(Controller):
         return await _shown(running, operator)
 
     @post("/now", opt=needs(Permission.PROVIDERS_CHANGE))
-    async def now(self, running: Running, operator: Operator) -> Response[Any]:
+    async def now(self, request: Incoming, running: Running, operator: Operator) -> Response[Any]:
         """Everything, at once."""
         form = operator.form
 
@@ -53,14 +55,12 @@ class CutoverPages(Controller):
                 since=tx.now - HOUR,
             )
 
-        try:
-            await running.database.retrying(work)
-        except (Conflict, Invalid) as error:
-            return await _shown(running, operator, error)
-        return _to()
+        return await _do(request, running, operator, work)
 
     @post("/{step:str}", opt=needs(Permission.PROVIDERS_CHANGE))
-    async def act(self, running: Running, operator: Operator, step: str) -> Response[Any]:
+    async def act(
+        self, request: Incoming, running: Running, operator: Operator, step: str
+    ) -> Response[Any]:
         cutover, by, form = running.cutover, operator.actor, operator.form
         move = form.get("cutover", "")
 
@@ -75,18 +75,22 @@ class CutoverPages(Controller):
                 return await cutover.finish(tx, move, by=by)
             if step == "back":
                 return await cutover.back(tx, move, by=by, reason=form.get("reason", ""))
-            raise NotFound("no such page")
+            raise NotFound("no such step")
 
-        try:
-            await running.database.retrying(work)
-        except (Conflict, Invalid) as error:
-            return await _shown(running, operator, error)
-        return _to()
+        return await _do(request, running, operator, work)
 
 
-async def _shown(
-    running: Services, operator: Operator, error: Conflict | Invalid | None = None
-) -> Template:
+async def _do(
+    request: Incoming, running: Services, operator: Operator, work: Callable[[Tx], Awaitable[Any]]
+) -> Response[Any]:
+    async def do() -> Response[Any]:
+        await running.database.retrying(work)
+        return Redirect("/console/cutover", status_code=303)
+
+    return await or_again(request, operator, do, lambda now: _shown(running, now))
+
+
+async def _shown(running: Services, operator: Operator) -> Template:
     async with running.database.read() as tx:
         moves = await queries.listing(tx, SHOWN)
         live = await queries.live(tx)
@@ -103,7 +107,6 @@ async def _shown(
         operator,
         "cutover",
         "/cutover",
-        status=200 if error is None else error.status,
         one=one,
         before=[found for found in moves if one is None or found.id != one.id],
         shifts=[(name, shift) for name, some in shifts.items() for shift in some],
@@ -112,10 +115,4 @@ async def _shown(
         down=down,
         leaving=leaving,
         now=now,
-        form=operator.form,
-        error=error,
     )
-
-
-def _to() -> Redirect:
-    return Redirect("/console/cutover", status_code=303)

@@ -5,35 +5,29 @@ is confirmed a second time.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
 from litestar import Controller, MediaType, Response, get, post
 from litestar.response import Redirect, ServerSentEvent, Template
 
-from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.evidence import bundle
 from mailkeep.http.port import Incoming, Running
-from mailkeep.incidents import duties
 from mailkeep.incidents import queries as incidents
-from mailkeep.incidents.by_hand import Saying
 from mailkeep.incidents.tracks import owed
-from mailkeep.incidents.types import Duty
-from mailkeep.incidents.words import instant
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import approval, queries, report
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.actions.port import Action
 from mailkeep.response.services import NotShown
-from mailkeep.response.types import ActionView, CaseView
-from mailkeep.store.database import Tx
-from mailkeep.watch.types import Hypothesis
+from mailkeep.response.types import ActionState, ActionView, CaseView
 
 from .cases import Cases
 from .operator import Operator, needs, still
+from .refusing import or_again
 from .showing import page
 
 LOOK_SECONDS = 1.0
@@ -82,44 +76,11 @@ class Incidents(Controller):
     async def news(self, running: Running, operator: Operator, cases: Cases) -> ServerSentEvent:
         return _news(running, operator, cases.version_of_all)
 
-    @post("/open", opt=_WORK)
-    async def open(self, running: Running, operator: Operator) -> Redirect:
-        """On a person's word; where one is open about the same, it is said there."""
-        form = operator.form
-        known = {one.value: one for one in Hypothesis}
-        said = form.get("hypothesis", "")
-        if said not in known:
-            raise Invalid("say what is going on", field="hypothesis")
-        saying = Saying(
-            *(known[said], form.get("subject", ""), form.get("reason", "")), *_window(form)
-        )
-        found, _ = await running.database.retrying(
-            lambda tx: running.incidents.by_hand.open(tx, saying, by=operator.actor)
-        )
-        return _to(found)
-
     @get("/{incident:str}", opt=_SEE)
     async def show(
         self, running: Running, operator: Operator, cases: Cases, incident: str
     ) -> Template:
-        case = await cases.look(incident)
-        async with running.database.read() as tx:
-            names = await operators.names(tx)
-            others = [
-                one
-                for one in await incidents.live(tx)
-                if one.part_of is None and one.id not in {incident, case.incident.part_of}
-            ]
-        return page(
-            operator,
-            "incident",
-            "/incidents",
-            case=case,
-            offers=_offers(case),
-            names=names,
-            most=_most(case),
-            others=others,
-        )
+        return await shown(running, operator, cases, incident)
 
     @get("/{incident:str}/report", media_type=MediaType.HTML, opt=_SEE)
     async def report(self, running: Running, operator: Operator, incident: str) -> Response[str]:
@@ -160,65 +121,28 @@ class Incidents(Controller):
 
     @post("/{incident:str}/actions/{name:str}", opt=_ACT)
     async def act(
-        self, running: Running, operator: Operator, incident: str, name: str
+        self, request: Incoming, running: Running, operator: Operator, incident: str, name: str
     ) -> Response[Any]:
-        action = _find(name)
-        step, sure = operator.form.get("step"), operator.form.get("sure") == "yes"
-        if step not in {"apply", "undo", "stop"}:
-            raise Invalid("say apply, undo or stop", field="step")
-        if action.dangerous and step != "stop" and not sure:
-            return await _action_page(running, operator, incident, name, asked=step)
-        if step != "apply":
-            do = running.response.undo if step == "undo" else running.response.stop
-            done = await running.database.retrying(
-                lambda tx: do(tx, incident, name, by=operator.actor)
-            )
-            return _to(incident, done)
-        seen = operator.form.get("seen", "")
-        try:
-            done = await running.response.apply(incident, name, by=operator.actor, seen=seen)
-        except NotShown as error:
-            # What it would do has changed since the page was made: show that, and ask again.
-            return await _action_page(running, operator, incident, name, error=error)
-        return _to(incident, done)
+        async def again(now: Operator) -> Template:
+            return await _action_page(running, now, incident, name)
 
-    @post("/{incident:str}/notes", opt=_WORK)
-    async def note(self, running: Running, operator: Operator, incident: str) -> Redirect:
-        text = operator.form.get("text", "")
-        await running.database.retrying(
-            lambda tx: running.incidents.note(tx, incident, text, by=operator.actor)
+        return await or_again(
+            request, operator, lambda: _act(running, operator, incident, name), again
         )
-        return _to(incident)
 
     @post("/{incident:str}/take", opt=_WORK)
-    async def take(self, running: Running, operator: Operator, incident: str) -> Redirect:
-        await running.database.retrying(
-            lambda tx: running.incidents.take(tx, incident, by=operator.actor)
-        )
-        return _to(incident)
+    async def take(
+        self, request: Incoming, running: Running, operator: Operator, cases: Cases, incident: str
+    ) -> Response[Any]:
+        async def work() -> Response[Any]:
+            await running.database.retrying(
+                lambda tx: running.incidents.take(tx, incident, by=operator.actor)
+            )
+            return to(incident)
 
-    @post("/{incident:str}/window", opt=_WORK)
-    async def window(self, running: Running, operator: Operator, incident: str) -> Redirect:
-        form = operator.form
-        since, until = _window(form)
-        set_it = running.incidents.by_hand.window
-        await running.database.retrying(
-            lambda tx: set_it(tx, incident, since, until, form.get("reason", ""), by=operator.actor)
+        return await or_again(
+            request, operator, work, lambda now: shown(running, now, cases, incident)
         )
-        return _to(incident)
-
-    @post("/{incident:str}/regulator", opt=_WORK)
-    async def regulator(self, running: Running, operator: Operator, incident: str) -> Redirect:
-        form = operator.form
-        known = {one.value: one for one in Duty}
-        duty = form.get("duty", "")
-        if duty not in known:
-            raise Invalid("say what it is", field="duty")
-        said = (known[duty], instant(form.get("at", ""), "at"), form.get("reference", ""))
-        await running.database.retrying(
-            lambda tx: duties.say(tx, running.incidents, incident, *said, by=operator.actor)
-        )
-        return _to(incident)
 
     @post("/{incident:str}/evidence", status_code=200, opt=needs(Permission.EVIDENCE_TAKE))
     async def evidence(
@@ -226,36 +150,6 @@ class Incidents(Controller):
     ) -> Response[bytes]:
         """Signed, as one file; that it was taken is in the audit log."""
         return await bundle(running, incident, operator.actor)
-
-    @post("/{incident:str}/merge", opt=_WORK)
-    async def merge(self, running: Running, operator: Operator, incident: str) -> Redirect:
-        """Into the one that was chosen; into none: it is split off."""
-        into = operator.form.get("into", "")
-
-        async def work(tx: Tx) -> None:
-            if into:
-                await running.incidents.merge(tx, incident, into, by=operator.actor)
-            else:
-                await running.incidents.split(tx, incident, by=operator.actor)
-
-        await running.database.retrying(work)
-        return _to(incident)
-
-    @post("/{incident:str}/close", opt=_WORK)
-    async def close(
-        self, running: Running, operator: Operator, cases: Cases, incident: str
-    ) -> Response[Any]:
-        if operator.form.get("sure") != "yes":
-            case = await cases.look(incident)
-            left = owed(
-                (*case.mail, *case.security, *(case.deadline.items if case.deadline else ()))
-            )
-            return page(operator, "close", "/incidents", case=case, owed=left)
-        why = operator.form.get("text", "")
-        await running.database.retrying(
-            lambda tx: running.incidents.close(tx, incident, why, by=operator.actor)
-        )
-        return _to(incident)
 
 
 class Approvals(Controller):
@@ -265,21 +159,66 @@ class Approvals(Controller):
     include_in_schema = False
 
     @post("/{asked:str}/approve", opt=needs(Permission.ACTIONS_APPROVE))
-    async def approve(self, running: Running, operator: Operator, asked: str) -> Redirect:
+    async def approve(
+        self, request: Incoming, running: Running, operator: Operator, cases: Cases, asked: str
+    ) -> Response[Any]:
         """The action's page has shown what it would do; another one asked for it."""
         async with running.database.read() as tx:
             found = await approval.one(tx, asked)
-        await running.response.approve(asked, by=operator.actor)
-        return _to(found.incident)
+
+        async def work() -> Response[Any]:
+            await running.response.approve(asked, by=operator.actor)
+            return to(found.incident)
+
+        return await or_again(
+            request, operator, work, lambda now: shown(running, now, cases, found.incident)
+        )
 
     @post("/{asked:str}/refuse", opt=_WORK)
-    async def refuse(self, running: Running, operator: Operator, asked: str) -> Redirect:
+    async def refuse(
+        self, request: Incoming, running: Running, operator: Operator, cases: Cases, asked: str
+    ) -> Response[Any]:
         refuse = running.response.refuse
-        found = await running.database.retrying(lambda tx: refuse(tx, asked, by=operator.actor))
-        return _to(found.incident)
+        async with running.database.read() as tx:
+            found = await approval.one(tx, asked)
+
+        async def work() -> Response[Any]:
+            await running.database.retrying(lambda tx: refuse(tx, asked, by=operator.actor))
+            return to(found.incident)
+
+        return await or_again(
+            request, operator, work, lambda now: shown(running, now, cases, found.incident)
+        )
 
 
-def _to(incident: str, done: ActionView | None = None) -> Redirect:
+async def shown(running: Running, operator: Operator, cases: Cases, incident: str) -> Template:
+    """The page of an incident. Raises ``NotFound``."""
+    case = await cases.look(incident)
+    async with running.database.read() as tx:
+        names = await operators.names(tx)
+        others = [
+            one
+            for one in await incidents.live(tx)
+            if one.part_of is None and one.id not in {incident, case.incident.part_of}
+        ]
+    offers = _offers(case)
+    items = (*case.mail, *case.security, *(case.deadline.items if case.deadline else ()))
+    return page(
+        operator,
+        "incident",
+        "/incidents",
+        case=case,
+        offers=offers,
+        following=_following(offers, operator),
+        proposed=sum(_waits(one) for one in offers),
+        left=len(owed(items)),
+        names=names,
+        most=_most(case),
+        others=others,
+    )
+
+
+def to(incident: str, done: ActionView | None = None) -> Redirect:
     """The incident; of an action that waits for a second person, or had nothing to do, its own
     page, which says so."""
     its = "" if done is None or not (done.waits or done.unchanged) else f"/actions/{done.name}"
@@ -287,16 +226,31 @@ def _to(incident: str, done: ActionView | None = None) -> Redirect:
     return Redirect(f"/console/incidents/{incident}{its}{stood}", status_code=303)
 
 
-def _window(form: Mapping[str, str]) -> tuple[Instant | None, Instant | None]:
-    """From when to when, as a form says it."""
-    since, until = form.get("since", ""), form.get("until", "")
-    return instant(since, "since"), instant(until, "until", end=True)
-
-
 def _find(name: str) -> Action:
     if name not in ACTIONS:
         raise NotFound(f"no action {name!r}; there are {', '.join(ACTIONS)}")
     return ACTIONS[name]
+
+
+async def _act(running: Running, operator: Operator, incident: str, name: str) -> Response[Any]:
+    """Do what a page of an action asks for; what is dangerous is asked once more."""
+    action = _find(name)
+    step, sure = operator.form.get("step"), operator.form.get("sure") == "yes"
+    if step not in {"apply", "undo", "stop"}:
+        raise Invalid("say apply, undo or stop", field="step")
+    if action.dangerous and step != "stop" and not sure:
+        return await _action_page(running, operator, incident, name, asked=step)
+    if step != "apply":
+        do = running.response.undo if step == "undo" else running.response.stop
+        done = await running.database.retrying(lambda tx: do(tx, incident, name, by=operator.actor))
+        return to(incident, done)
+    seen = operator.form.get("seen", "")
+    try:
+        done = await running.response.apply(incident, name, by=operator.actor, seen=seen)
+    except NotShown as error:
+        # What it would do has changed since the page was made: show that, and ask again.
+        return await _action_page(running, operator, incident, name, error=error)
+    return to(incident, done)
 
 
 async def _action_page(
@@ -343,6 +297,28 @@ def _offers(case: CaseView) -> list[Offer]:
         if one.fits(case.incident.subject)
     ]
     return sorted(offers, key=lambda one: one.kept is None)
+
+
+def _waits(offer: Offer) -> bool:
+    """Whether it waits for a person: proposed with something to do, or asked for by another."""
+    kept = offer.kept
+    if kept is None:
+        return False
+    return kept.waits is not None or (kept.state is ActionState.PROPOSED and not kept.preview.idle)
+
+
+def _following(offers: list[Offer], operator: Operator) -> Offer | None:
+    """The one next press (pure): what another person asked for, else the first that is proposed."""
+
+    def rank(offer: Offer) -> int:
+        waits = None if offer.kept is None else offer.kept.waits
+        if waits is None:
+            return 1
+        return 2 if waits.asked_by == operator.actor else 0
+
+    waiting = [one for one in offers if _waits(one)]
+    first = min(waiting, key=rank, default=None)
+    return None if first is None or rank(first) == 2 else first
 
 
 def _most(case: CaseView) -> float:

@@ -5,8 +5,9 @@ An address to search for is posted and becomes a pseudonym at once: none appears
 """
 
 from collections.abc import Collection
+from typing import Any
 
-from litestar import Controller, get, post
+from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 from yarl import URL
 
@@ -20,6 +21,7 @@ from mailkeep.mail.types import Status
 from mailkeep.operators.permissions import Permission
 
 from .operator import Operator, needs
+from .refusing import or_again
 from .showing import page
 
 FILTERS = ("stream", "status", "tag", "recipient", "cursor")
@@ -36,34 +38,45 @@ class MessagePages(Controller):
     @get("/", opt=_SEE)
     async def index(self, request: Incoming, running: Running, operator: Operator) -> Template:
         given = {name: request.query_params.get(name, "").strip()[:200] for name in FILTERS}
-        wanted = _wanted(given, running.streams)
-        async with running.database.read() as tx:
-            found, following = await lives.messages(tx, wanted)
-        kept = {name: one for name, one in given.items() if one and name != "cursor"}
-        after = "" if following is None else str(URL.build(query=kept | {"cursor": following}))
-        return page(
-            operator,
-            "messages",
-            "/messages",
-            found=[told.listed(one) for one in found],
-            given=given,
-            filtered=bool(kept),
-            after=after,
-            streams=list(running.streams),
-            statuses=[one.value for one in Status],
-        )
+        return await _shown(running, operator, given)
 
     @post("/search", opt=_SEE)
-    async def search(self, running: Running, operator: Operator) -> Redirect:
-        address = addresses.parse(operator.form.get("address", ""), field="address")
-        recipient = running.keys.pseudonym("address", addresses.key(address))
-        return Redirect(f"/console/messages?recipient={recipient}", status_code=303)
+    async def search(
+        self, request: Incoming, running: Running, operator: Operator
+    ) -> Response[Any]:
+        async def work() -> Response[Any]:
+            address = addresses.parse(operator.form.get("address", ""), field="address")
+            recipient = running.keys.pseudonym("address", addresses.key(address))
+            return Redirect(f"/console/messages?recipient={recipient}", status_code=303)
+
+        empty = dict.fromkeys(FILTERS, "")
+        return await or_again(request, operator, work, lambda now: _shown(running, now, empty))
 
     @get("/{message:str}", opt=_SEE)
     async def show(self, running: Running, operator: Operator, message: str) -> Template:
         async with running.database.read() as tx:
             found = await life(tx, running, message)
         return page(operator, "message", "/messages", found=found)
+
+
+async def _shown(running: Running, operator: Operator, given: dict[str, str]) -> Template:
+    """The list, as the filters have it. Raises ``Invalid``."""
+    wanted = _wanted(given, running.streams)
+    async with running.database.read() as tx:
+        found, following = await lives.messages(tx, wanted)
+    kept = {name: one for name, one in given.items() if one and name != "cursor"}
+    after = "" if following is None else str(URL.build(query=kept | {"cursor": following}))
+    return page(
+        operator,
+        "messages",
+        "/messages",
+        found=[told.listed(one) for one in found],
+        given=given,
+        filtered=bool(kept),
+        after=after,
+        streams=list(running.streams),
+        statuses=[one.value for one in Status],
+    )
 
 
 def _wanted(given: dict[str, str], streams: Collection[str]) -> Wanted:

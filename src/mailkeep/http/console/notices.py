@@ -1,7 +1,9 @@
 """Console page of the owners of an incident's accounts: who was told, and who was not. Opening it
 shows numbers: the list is asked for by a POST, which is in the audit log."""
 
-from litestar import Controller, get, post
+from typing import Any
+
+from litestar import Controller, Response, get, post
 from litestar.response import Template
 
 from mailkeep.http.port import Incoming, Running
@@ -12,6 +14,7 @@ from mailkeep.response import looking, queries, telling
 from mailkeep.response.telling import Counts, Page
 
 from .operator import Operator, needs
+from .refusing import or_again
 from .showing import page
 
 
@@ -25,26 +28,42 @@ class NoticesPages(Controller):
     async def form(
         self, request: Incoming, running: Running, operator: Operator, incident: str
     ) -> Template:
-        means = running.response.means
-        async with running.database.read() as tx:
-            one = await incidents.one(tx, incident)
-            counted = await telling.counts(tx, means, queries.case_of(tx, means, one))
         unreached = request.query_params.get("who", "") == "unreached"
-        return _page(operator, one, counted, None, unreached=unreached)
+        return await _counted(running, operator, incident, unreached=unreached)
 
     @post("/{incident:str}/notices", status_code=200, opt=needs(Permission.ACCOUNTS_SEE))
-    async def show(self, running: Running, operator: Operator, incident: str) -> Template:
+    async def show(
+        self, request: Incoming, running: Running, operator: Operator, incident: str
+    ) -> Response[Any]:
         unreached = operator.form.get("who", "") == "unreached"
         after = operator.form.get("after", "")[:40]
-        counted, found = await looking.owners(
-            *(running.response.means, incident),
-            by=operator.actor,
-            unreached=unreached,
-            after=after,
-        )
-        async with running.database.read() as tx:
-            one = await incidents.one(tx, incident)
-        return _page(operator, one, counted, found, unreached=unreached, after=after)
+
+        async def work() -> Response[Any]:
+            counted, found = await looking.owners(
+                *(running.response.means, incident),
+                by=operator.actor,
+                unreached=unreached,
+                after=after,
+            )
+            async with running.database.read() as tx:
+                one = await incidents.one(tx, incident)
+            return _page(operator, one, counted, found, unreached=unreached, after=after)
+
+        async def again(now: Operator) -> Template:
+            return await _counted(running, now, incident, unreached=unreached)
+
+        return await or_again(request, operator, work, again)
+
+
+async def _counted(
+    running: Running, operator: Operator, incident: str, *, unreached: bool
+) -> Template:
+    """The numbers without the list. Raises ``NotFound``."""
+    means = running.response.means
+    async with running.database.read() as tx:
+        one = await incidents.one(tx, incident)
+        counted = await telling.counts(tx, means, queries.case_of(tx, means, one))
+    return _page(operator, one, counted, None, unreached=unreached)
 
 
 def _page(

@@ -58,13 +58,22 @@ class Waiting(msgspec.Struct, frozen=True):
     until: Instant
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """A form that was refused: where it was posted to, what was typed, and why."""
+
+    path: str
+    typed: dict[str, str]
+    error: MailkeepError
+
+
 class Operator(msgspec.Struct, frozen=True):
-    """Who is at the console, and what they posted."""
+    """Who is at the console, and what they posted. ``refused``: that it was refused just now."""
 
     signed: Signed
     present: Present
     form: dict[str, str]
     network: str
+    refused: Refused | None = None
 
     @property
     def actor(self) -> str:

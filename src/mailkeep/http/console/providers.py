@@ -7,20 +7,22 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
-from mailkeep.base.errors import Invalid, NotFound
-from mailkeep.http.api.posture import shown
+from mailkeep.base.errors import NotFound
+from mailkeep.http.api.posture import shown as told
 from mailkeep.http.health import former, providers
-from mailkeep.http.port import Running, Services
+from mailkeep.http.port import Incoming, Running, Services
 from mailkeep.incidents import queries as incidents
 from mailkeep.mail import queries as mail
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import hands
+from mailkeep.store.database import Tx
 from mailkeep.watch import console_lines, posture
 from mailkeep.watch.console_types import Act
 from mailkeep.watch.types import provider_subject
 
 from .operator import Operator, needs
+from .refusing import or_again
 from .showing import page
 
 _SEE = needs(Permission.PROVIDERS_SEE)
@@ -62,42 +64,7 @@ class ProviderPages(Controller):
     async def show(self, running: Running, operator: Operator, name: str) -> Template | Redirect:
         if name not in running.providers and await _was_left(running, name):
             return Redirect("/console/providers#left", status_code=303)  # old mail leads here
-        config = _provider(running, name)
-        account = running.accounts_read.get(name)
-        kind = account.kind if account is not None else config.kind
-        async with running.database.read() as tx:
-            (one,) = [one for one in await providers(tx, running) if one.name == name]
-            view = await posture.view(tx, running.keys, name)
-            exposed = await mail.exposed(tx, name, tx.now)
-            lines = await console_lines.view(tx, running.keys, name, MOST_LINES)
-            incident = await hands.about(tx, name)
-            case = await incidents.about(tx, provider_subject(name))
-            cut = (await hands.current(tx)).get(name)
-            names = await operators.names(tx)
-        breakers = {
-            stream: breaker
-            for (stream, provider), breaker in running.dispatcher.breakers().items()
-            if provider == name
-        }
-        return page(
-            operator,
-            "provider",
-            "/providers",
-            one=one,
-            party=config.party,
-            streams=_streams(running, name),
-            breakers=breakers,
-            posture=shown(view, kind),
-            read=account is not None,
-            consoles=lines,
-            acts=ACTS,
-            told=running.consoles.tells_of(name, config.party),
-            exposed=exposed,
-            incident=incident,
-            case=case,
-            cut=cut,
-            names=names,
-        )
+        return await shown(running, operator, name)
 
     @get("/{name:str}/{step:str}", opt=_CHANGE)
     async def preview(self, running: Running, operator: Operator, name: str, step: str) -> Template:
@@ -105,64 +72,116 @@ class ProviderPages(Controller):
         return await _ask(running, operator, name, step)
 
     @post("/{name:str}/confirm", opt=needs(Permission.ACTIONS_APPROVE))
-    async def confirm(self, running: Running, operator: Operator, name: str) -> Redirect:
+    async def confirm(
+        self, request: Incoming, running: Running, operator: Operator, name: str
+    ) -> Response[Any]:
         """A second person's word on a cut by hand, as the page showed it."""
         means, form = running.response.means, operator.form
         cut, state = form.get("cut", ""), form.get("state", "")
-        await running.database.retrying(
-            lambda tx: hands.confirm(tx, means, name, by=operator.actor, cut=cut, state=state)
-        )
-        return _to(name)
+
+        async def work() -> Response[Any]:
+            await running.database.retrying(
+                lambda tx: hands.confirm(tx, means, name, by=operator.actor, cut=cut, state=state)
+            )
+            return _to(name)
+
+        return await or_again(request, operator, work, lambda now: shown(running, now, name))
 
     @post("/{name:str}/give-back", opt=needs(Permission.ACTIONS_APPROVE))
-    async def give_back(self, running: Running, operator: Operator, name: str) -> Redirect:
+    async def give_back(
+        self, request: Incoming, running: Running, operator: Operator, name: str
+    ) -> Response[Any]:
         """A second person's word on a provider that another one wants back."""
         means, form = running.response.means, operator.form
         cut, asked_by = form.get("cut", ""), form.get("back_by", "")
-        await running.database.retrying(
-            lambda tx: hands.give_back(
-                tx, means, name, by=operator.actor, cut=cut, asked_by=asked_by
+
+        async def work() -> Response[Any]:
+            await running.database.retrying(
+                lambda tx: hands.give_back(
+                    tx, means, name, by=operator.actor, cut=cut, asked_by=asked_by
+                )
             )
-        )
-        return _to(name)
+            return _to(name)
+
+        return await or_again(request, operator, work, lambda now: shown(running, now, name))
 
     @post("/{name:str}/{step:str}", opt=_CHANGE)
     async def act(
-        self, running: Running, operator: Operator, name: str, step: str
+        self, request: Incoming, running: Running, operator: Operator, name: str, step: str
     ) -> Response[Any]:
         _provider(running, name)
-        means, reason = running.response.means, operator.form.get("reason", "")
-        if step == "accepted":
-            changes = [one for one in [operator.form.get("change", "")] if one]
-            await running.database.retrying(
-                lambda tx: posture.accept(
-                    running.database, tx, name, changes, by=operator.actor, reason=reason
-                )
-            )
+        done = _step(running, operator, name, step)
+
+        async def work() -> Response[Any]:
+            await running.database.retrying(done)
             return _to(name)
-        if step == "vouched":
-            line = operator.form.get("line", "")
-            await running.database.retrying(
-                lambda tx: console_lines.accept(
-                    running.database, tx, [line], by=operator.actor, reason=reason
-                )
-            )
-            return _to(name)
-        if step not in STEPS:
-            raise NotFound("no such page")
-        do: Callable[..., Awaitable[object]] = hands.cut if step == "cut" else hands.restore
-        try:
-            await running.database.retrying(
-                lambda tx: do(tx, means, name, by=operator.actor, reason=reason)
-            )
-        except Invalid as error:
-            return await _ask(running, operator, name, step, error)
-        return _to(name)
+
+        async def again(now: Operator) -> Template:
+            asks = step in STEPS
+            return await (_ask(running, now, name, step) if asks else shown(running, now, name))
+
+        return await or_again(request, operator, work, again)
 
 
-async def _ask(
-    running: Services, operator: Operator, name: str, step: str, error: Invalid | None = None
-) -> Template:
+def _step(
+    running: Services, operator: Operator, name: str, step: str
+) -> Callable[[Tx], Awaitable[object]]:
+    """What a form asks for. Raises ``NotFound``."""
+    means, form, by = running.response.means, operator.form, operator.actor
+    reason = form.get("reason", "")
+    if step == "accepted":
+        changes = [one for one in [form.get("change", "")] if one]
+        return lambda tx: posture.accept(running.database, tx, name, changes, by=by, reason=reason)
+    if step == "vouched":
+        line = form.get("line", "")
+        return lambda tx: console_lines.accept(running.database, tx, [line], by=by, reason=reason)
+    if step not in STEPS:
+        raise NotFound("no such page")
+    do: Callable[..., Awaitable[object]] = hands.cut if step == "cut" else hands.restore
+    return lambda tx: do(tx, means, name, by=by, reason=reason)
+
+
+async def shown(running: Services, operator: Operator, name: str) -> Template:
+    """The page of one provider. Raises ``NotFound``."""
+    config = _provider(running, name)
+    account = running.accounts_read.get(name)
+    kind = account.kind if account is not None else config.kind
+    async with running.database.read() as tx:
+        (one,) = [one for one in await providers(tx, running) if one.name == name]
+        view = await posture.view(tx, running.keys, name)
+        exposed = await mail.exposed(tx, name, tx.now)
+        lines = await console_lines.view(tx, running.keys, name, MOST_LINES)
+        incident = await hands.about(tx, name)
+        case = await incidents.about(tx, provider_subject(name))
+        cut = (await hands.current(tx)).get(name)
+        names = await operators.names(tx)
+    breakers = {
+        stream: breaker
+        for (stream, provider), breaker in running.dispatcher.breakers().items()
+        if provider == name
+    }
+    return page(
+        operator,
+        "provider",
+        "/providers",
+        one=one,
+        party=config.party,
+        streams=_streams(running, name),
+        breakers=breakers,
+        posture=told(view, kind),
+        read=account is not None,
+        consoles=lines,
+        acts=ACTS,
+        told=running.consoles.tells_of(name, config.party),
+        exposed=exposed,
+        incident=incident,
+        case=case,
+        cut=cut,
+        names=names,
+    )
+
+
+async def _ask(running: Services, operator: Operator, name: str, step: str) -> Template:
     _provider(running, name)
     if step not in STEPS:
         raise NotFound("no such page")
@@ -175,14 +194,12 @@ async def _ask(
         operator,
         "provider_step",
         "/providers",
-        status=200 if error is None else error.status,
         name=name,
         step=step,
         would=would,
         incident=incident,
         is_cut=is_cut,
         cut=cut,
-        error=error,
     )
 
 

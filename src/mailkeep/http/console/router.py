@@ -12,6 +12,7 @@ from .claims import ClaimPages
 from .cutover import CutoverPages
 from .exposed import ExposedPages
 from .factors import FactorPages
+from .incident_forms import IncidentForms
 from .incidents import Approvals, Incidents
 from .messages import MessagePages
 from .notices import NoticesPages
@@ -28,7 +29,8 @@ from .trust import TrustPages
 
 #: The pages of who is signed in.
 PAGES = (
-    *(Overview, Incidents, ExposedPages, NoticesPages, TouchedPages, Approvals),
+    *(Overview, Incidents, IncidentForms, Approvals),
+    *(ExposedPages, NoticesPages, TouchedPages),
     *(SuspicionPages, MessagePages, ProviderPages, CutoverPages, ClaimPages),
     *(TrustPages, RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
 )

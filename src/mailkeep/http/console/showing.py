@@ -8,6 +8,7 @@ from mailkeep.incidents import words
 from mailkeep.operators.permissions import Permission
 
 from .operator import Operator
+from .refusing import forms
 
 #: Where one may go from every page: the path, its name, and what it takes to open it.
 PLACES = (
@@ -33,6 +34,11 @@ def page(
 
     Args:
         here: which of ``PLACES`` it belongs to.
+        status: of the answer; of a form that was refused that of the error.
     """
+    refused = operator.refused
     more = {"words": words, "operator": operator, "places": PLACES, "here": here}
+    more |= {"refused": refused, "form_at": forms(refused)}
+    if refused is not None:
+        status = refused.error.status
     return Template(f"console/{template}.html", context=more | context, status_code=status)

@@ -1,17 +1,20 @@
 """Console page of the accounts behind the counts of an incident. Opening it shows nothing: a list
 is asked for by a POST, which is in the audit log."""
 
-from litestar import Controller, get, post
+from typing import Any
+
+from litestar import Controller, Response, get, post
 from litestar.response import Template
 
 from mailkeep.base.errors import Invalid
-from mailkeep.http.port import Running
+from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.touched import Asked, Page
 from mailkeep.operators.permissions import Permission
 from mailkeep.response import looking
 
 from .operator import Operator, needs
+from .refusing import or_again
 from .showing import page
 
 #: As the page calls them, the worst first.
@@ -38,14 +41,22 @@ class TouchedPages(Controller):
         return await _page(running, operator, incident, None, Asked.LOST)
 
     @post("/{incident:str}/accounts", status_code=200, opt=needs(Permission.ACCOUNTS_SEE))
-    async def show(self, running: Running, operator: Operator, incident: str) -> Template:
+    async def show(
+        self, request: Incoming, running: Running, operator: Operator, incident: str
+    ) -> Response[Any]:
         form = operator.form
-        if form.get("outcome", "") not in list(Asked):
-            raise Invalid("say which accounts", field="outcome")
-        asked, after = Asked(form["outcome"]), form.get("after", "")[:40]
-        means = running.response.means
-        found = await looking.look(means, incident, asked, by=operator.actor, after=after)
-        return await _page(running, operator, incident, found, asked)
+
+        async def work() -> Response[Any]:
+            if form.get("outcome", "") not in list(Asked):
+                raise Invalid("say which accounts", field="outcome")
+            asked, after = Asked(form["outcome"]), form.get("after", "")[:40]
+            means = running.response.means
+            found = await looking.look(means, incident, asked, by=operator.actor, after=after)
+            return await _page(running, operator, incident, found, asked)
+
+        return await or_again(
+            request, operator, work, lambda now: _page(running, now, incident, None, Asked.LOST)
+        )
 
 
 async def _page(

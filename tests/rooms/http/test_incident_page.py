@@ -1,0 +1,63 @@
+"""The page of an incident begins with what a person needs who was woken for it."""
+
+import re
+from contextlib import aclosing
+
+import pytest
+
+from .test_all_by_api import hidden, house
+from .test_approvals import House, sign_in
+
+__all__ = ["house"]
+
+pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+
+PLACES = ("do", "who", "why", "tracks", "regulator", "line")
+
+
+def _press(text: str) -> str:
+    return text.split('<div class="press">')[1].split("</div>", maxsplit=1)[0]
+
+
+async def test_the_first_screen_says_what_how_sure_who_and_the_next_press(house: House) -> None:
+    incident = await house.incident()
+    page = f"/console/incidents/{incident}"
+    await house.ask(
+        "ada", "POST", f"/v1/incidents/{incident}/actions/cut_provider", {"step": "preview"}
+    )
+    async with (
+        aclosing(await sign_in(house, "ada")) as ada,
+        aclosing(await sign_in(house, "bob")) as bob,
+    ):
+        text = (await ada.get(page)).text
+        top = text.split('id="top"')[1].split("</nav>")[0]
+        assert re.search(r"<h1>.*probably.*\d\d %", top)
+        assert " exposed</li>" in top
+        assert "I see to it" in _press(text)
+        assert f'href="{page}/actions/cut_provider">Next: ' in _press(text)
+        # Actions before who, who before why, the timeline last; each place is led to from the top.
+        ids = re.findall(r'<h2 id="(\w+)"', text)
+        assert [one for one in ids if one in PLACES] == [
+            *("do", "tracks", "regulator", "who", "why", "line")
+        ]
+        assert {f'href="#{one}"' for one in PLACES} <= set(re.findall(r'href="#\w+"', top))
+        assert await ada.post(f"{page}/take") is not None
+        assert "I see to it" not in (await bob.get(page)).text
+        # What one person asked for is the next press of another, and not of their own.
+        form = hidden((await ada.get(f"{page}/actions/cut_provider")).text) | {"step": "apply"}
+        asked = await ada.post(f"{page}/actions/cut_provider", data=form | {"sure": "yes"})
+        assert asked.status_code == 303
+        assert "Approve or refuse: " in _press((await bob.get(page)).text)
+        assert "Approve or refuse" not in _press((await ada.get(page)).text)
+
+
+async def test_what_is_folded_says_how_much_is_in_it(house: House) -> None:
+    incident = await house.incident()
+    async with aclosing(await sign_in(house, "ada")) as ada:
+        text = (await ada.get(f"/console/incidents/{incident}")).text
+    for fold in re.findall(r"<details[^>]*>\s*<summary>(.*?)</summary>", text, re.DOTALL):
+        said = re.sub(r"<[^>]+>", "", fold)
+        if "Say from when" not in fold and "need not be" not in fold and "Severity" not in fold:
+            assert re.search(r"\d|nothing is left|being counted", said), said
+    assert re.search(r"\d+ actions that nobody proposed", text)
+    assert re.search(r"Mail goes out</strong>: \d of \d still to do", text)
