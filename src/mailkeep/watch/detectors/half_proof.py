@@ -38,6 +38,7 @@ from collections.abc import Iterable
 import msgspec
 
 from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import (
     ProofRedeemed,
@@ -61,8 +62,7 @@ from mailkeep.watch.types import (
 
 NAME = "half_proof"
 MOST_WAITING, MOST_PROVIDERS = 512, 64
-MOST_BEHIND = 3  #: that queue behind one that waits
-MOST_CASES = 128  #: of each provider
+MOST_BEHIND, MOST_CASES = 3, 128  #: that queue behind one that waits; of each provider
 FIRST, MORE, HIGHEST = 2.5, 1.5, 6.0
 CAMPAIGN, CAMPAIGN_EARLY = 1.5, 0.5
 ASKED, EARLY, CHANGED = 0.8, 0.4, 0.25  #: nats
@@ -386,7 +386,7 @@ def _signal(state: State, provider: str, now: Instant) -> Signal:
         evidence=evidence,
         at=at,
         reason=f"browsers that the accounts do not know had one proof sent through {provider} and "
-        f"not the other; {len(accounts)} account(s), {full} of them for long",
+        f"not the other; {counted(len(accounts), 'account')}, {full} of them for long",
         events=tuple(one.id for one in cases)[-MOST_EVENTS:],
         own_observation=True,
         forger=Forger.CUSTOMERS,
