@@ -56,6 +56,7 @@ REFUSED: Mapping[str, tuple[str, str]] = {
 }
 #: What makes blind detectors see, the cheapest first: where the reason says so, and what to do.
 STEPS = (
+    ("was brought in", "look at what brings reports in (POST /v1/reports), and at its key"),
     ("[reports]", "have reports and notices sent to an address, and name it in [reports]"),
     ("[posture]", "make a key at a provider that only reads, and name it in [[posture.account]]"),
     ("[lookalikes]", "add the table [lookalikes]"),
@@ -93,7 +94,8 @@ def detectors(scene: Scene) -> list[Said]:
     if scene.settings is None:
         return [not_checked(NO_SETTINGS)]
     level = observing.level(scene.settings)
-    off, able, heard = blind.reasons(scene.settings), at(level), blind.hooked(scene.settings)
+    off = blind.reasons(scene.settings, scene.database.reports)
+    able, heard = at(level), blind.hooked(scene.settings)
     dark = {name: off[name] for name in able if off[name]}
     # One provider that is heard lets a detector see; of the others it sees nothing all the same.
     deaf = [name for name, hears in heard.items() if not hears]
