@@ -43,6 +43,7 @@ from mailkeep.watch.runner import Watch
 
 from . import (
     beside,
+    canary_signatures,
     copying,
     defence,
     observing,
@@ -170,7 +171,10 @@ class Application:
         """What betrays a fallen provider."""
         settings = self.settings
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
-        self.canaries = watching.canaries(self)
+        # In development no key lies in DNS.
+        ask = None if self.dev else partial(telling.txt, None)
+        signed = ask and canary_signatures.signatures(settings, self.providers, ask)
+        self.canaries = watching.canaries(self, signed)
         self.honey = watching.honey_mail(self)
         self.accounts_read = posture.accounts(settings, environ)
         self.posture = posture.collector(

@@ -79,6 +79,8 @@ def _danger(incident: Incident, blast: BlastRadius, seen: Seen) -> list[tuple[Le
             )
     if Hypothesis.LEAKED_HERE in held:
         out.append((Level.HIGH, "it may have leaked from our own house"))
+    if Hypothesis.INTERCEPTED in held:
+        out.append((Level.HIGH, "mail was altered on its way, or by a provider that hides it"))
     if Hypothesis.CAMPAIGN in held:
         many = blast.requested >= MANY
         words = f"recoveries were asked for of {counted(blast.requested, 'account')}"
