@@ -171,9 +171,10 @@ class Application:
         """What betrays a fallen provider."""
         settings = self.settings
         self.watch = Watch(self.database, watching.detectors(settings, self.keys))
-        # In development no key lies in DNS.
-        ask = None if self.dev else partial(telling.txt, None)
-        signed = ask and canary_signatures.signatures(settings, self.providers, ask)
+        signed = None
+        if not self.dev:  # in development no key lies in DNS
+            ask = partial(telling.txt, None)
+            signed = canary_signatures.signatures(settings, self.providers, ask)
         self.canaries = watching.canaries(self, signed)
         self.honey = watching.honey_mail(self)
         self.accounts_read = posture.accounts(settings, environ)

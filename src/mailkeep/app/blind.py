@@ -170,7 +170,8 @@ def reasons(settings: Settings, last: Mapping[str, float] = _NONE) -> dict[str, 
     out = {}
     for name, sees in SEES.items():
         why = RULES[name](settings) if name in RULES else ""
-        if why and (kind := BROUGHT.get(name)) in last:
+        kind = BROUGHT.get(name, "")
+        if why and kind in last:
             days = counted(int(last[kind]), "day")
             why = "" if kind in are_brought(last) else f"no report of it was brought in for {days}"
         early = ORDER.index(sees.level) > ORDER.index(level)

@@ -57,7 +57,8 @@ def _harm(incident: Incident, blast: BlastRadius) -> list[tuple[Level, str]]:
         (Level.HIGH, blast.half_proven, "had", "had", "half a proof come back"),
         (Level.HIGH, blast.stopped_by_factor, "was", "were", "stopped by the second factor alone"),
     )
-    held = bool(incident.held)
+    # Of what was altered on its way, recoveries are counted through everybody: most are honest.
+    held = bool(incident.held - {Hypothesis.INTERCEPTED})
     return [
         (level, f"{counted(count, f'account {verb}', f'accounts {plural}')} {words}")
         for level, count, verb, plural, words in counts
