@@ -1,5 +1,6 @@
 """The map is the territory: every room, setting, provider and command stands on its page."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -53,6 +54,26 @@ def test_files_stay_under_four_hundred_lines() -> None:
         if (count := len(path.read_text().splitlines())) > 400
     }
     assert not long
+
+
+def test_what_people_read_says_one_and_many_as_people_do() -> None:
+    """No "3 mail(s)": ``base.wording.counted`` knows both."""
+    found = re.compile(r"(?<!http)(?<!smtp)(?<=[A-Za-z])\(e?s\)(?!:)")
+    lazy = [
+        f"{path.relative_to(ROOT)}: {said}"
+        for path in (*SOURCE.rglob("*.py"), *SOURCE.rglob("*.html"))
+        for said in _said(path)
+        if found.search(said)
+    ]
+    assert not lazy
+
+
+def _said(path: Path) -> list[str]:
+    """What a file says to people: of code its strings, those with places in them too."""
+    if path.suffix != ".py":
+        return re.sub(r"{[{%].*?[%}]}", "", path.read_text(), flags=re.DOTALL).splitlines()
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return [one.value for one in nodes if isinstance(one, ast.Constant) and type(one.value) is str]
 
 
 #: Where a table stands that has no paragraph of its own name: under a heading, or in a row.

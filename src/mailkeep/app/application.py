@@ -42,6 +42,7 @@ from mailkeep.watch.levels import Level
 from mailkeep.watch.runner import Watch
 
 from . import (
+    canary_signatures,
     housekeeping,
     settings_copies,
     startup_warnings,
@@ -171,7 +172,11 @@ class Application:
         """What betrays a fallen provider."""
         settings = self.settings
         self.watch = Watch(self.database, wiring_watch.detectors(settings, self.keys))
-        self.canaries = wiring_watch.canaries(self)
+        signed = None
+        if not self.dev:  # in development no key lies in DNS
+            ask = partial(wiring_reports.txt, None)
+            signed = canary_signatures.signatures(settings, self.providers, ask)
+        self.canaries = wiring_watch.canaries(self, signed)
         self.honey = wiring_watch.honey_mail(self)
         self.accounts_read = wiring_posture.accounts(settings, environ)
         self.posture = wiring_posture.collector(

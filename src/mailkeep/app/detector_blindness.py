@@ -1,14 +1,17 @@
 """Which detectors see nothing here, and why: one rule each, by the settings (pure).
 
 The doctor, the threat model and the pages of the chain of trust count on it: a detector that is
-taken for seeing while nothing reaches it is worse than none.
+taken for seeing while nothing reaches it is worse than none. So what somebody brings by API counts
+as seen while it keeps coming (``watch.report_types.LATE``), and no setting says that it does.
 """
 
 from collections.abc import Callable, Mapping
 
+from mailkeep.base.wording import counted
 from mailkeep.providers import registry
 from mailkeep.providers.volume import Counts
 from mailkeep.watch.levels import ORDER, SEES, Level
+from mailkeep.watch.report_types import are_brought
 
 from . import wiring_observation
 from .settings import Settings
@@ -26,6 +29,10 @@ ACCOUNTS = "Mailkeep keeps no accounts here"
 HOOKS = "no provider's webhooks are read"
 JOURNAL = "no [journal] is kept"
 TOTALS = "no provider tells a key of ours how much it sent"
+
+#: Of detectors of reports that may be brought by API, without a setting: the kind that is to come.
+BROUGHT = {"dmarc_stranger": "dmarc", "tls_report": "tls", "abuse_report": "abuse"}
+_NONE: Mapping[str, float] = {}
 
 #: Whether somebody of whom it is said so is missing; "": it sees.
 Rule = Callable[[Settings], str]
@@ -152,12 +159,21 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def reasons(settings: Settings) -> dict[str, str]:
-    """Why each detector sees nothing here; "": it sees."""
+def reasons(settings: Settings, last: Mapping[str, float] = _NONE) -> dict[str, str]:
+    """Why each detector sees nothing here; "": it sees.
+
+    Args:
+        last: the days since what the newest report of each kind is about, where some came
+            (``watch.queries.last_brought``).
+    """
     level = wiring_observation.level(settings)
     out = {}
     for name, sees in SEES.items():
         why = RULES[name](settings) if name in RULES else ""
+        kind = BROUGHT.get(name, "")
+        if why and kind in last:
+            days = counted(int(last[kind]), "day")
+            why = "" if kind in are_brought(last) else f"no report of it was brought in for {days}"
         early = ORDER.index(sees.level) > ORDER.index(level)
         out[name] = why or (f"it sees nothing before the level {sees.level}" if early else "")
     return out

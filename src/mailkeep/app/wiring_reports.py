@@ -47,7 +47,7 @@ class ReportIntake:
         copies: Copies | None = None,
     ) -> None:
         told, self._database = settings.reports, database
-        received = Received(database, partial(_txt, where), told.per_day)
+        received = Received(database, partial(txt, where), told.per_day)
         self.reports = Reports(
             database,
             told,
@@ -108,11 +108,12 @@ def copies(
         wiring_observation.places(settings, keys, streams),
         senders=frozenset(one.lower() for one in told.senders),
         streams=frozenset(streams),
-        ask=partial(_txt, where),
+        ask=partial(txt, where),
     )
 
 
-async def _txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+async def txt(where: str | None, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
+    """TXT records of names, by the resolver ``where``; what DNS does not answer is missing."""
     from .doctor import resolver  # DNS, once somebody writes to us
 
     try:

@@ -157,7 +157,9 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
     places = detector_coverage.places(settings)
     for one in DETECTORS:
         module = importlib.import_module(f"mailkeep.watch.detectors.{one.name}")
-        found = Watcher(one.name, words.delay(module.__doc__ or ""), off[one.name])
+        why = off[one.name]
+        brought = blind.BROUGHT.get(one.name, "") if why in {blind.REPORTS, blind.ABUSE} else ""
+        found = Watcher(one.name, words.delay(module.__doc__ or ""), why, brought)
         if (there := places.get(one.name)) is not None:
             found = msgspec.structs.replace(found, at=there.at, elsewhere=there.elsewhere)
         out[one.name] = found

@@ -23,7 +23,7 @@ from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Database
-from mailkeep.watch import letters, marks
+from mailkeep.watch import letters, marks, signatures
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.collectors import Collector
 from mailkeep.watch.collectors.volume import Volume
@@ -176,9 +176,8 @@ def _stranger(settings: Watched) -> DmarcStrangerSettings:
     )
 
 
-def canaries(app: Watching) -> Canaries | None:
-    """The sender of canaries, where the settings have them; of decoys, where accounts are
-    recovered."""
+def canaries(app: Watching, signed: signatures.Signatures | None = None) -> Canaries | None:
+    """The sender of canaries, where they are set; of decoys, where accounts are recovered."""
     settings, recovery = app.settings, app.recovery
     if settings.canary is None:
         return None
@@ -195,6 +194,7 @@ def canaries(app: Watching) -> Canaries | None:
         public_url=settings.public_url,
         providers={name: one for name, one in app.providers.items() if name in carry},
         decoys=decoys,
+        signatures=signed,
     )
 
 

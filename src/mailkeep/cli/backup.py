@@ -86,12 +86,14 @@ def restore(
         keys = escrow.unpack(with_keys.read_bytes(), _passphrase(passphrase_file, twice=False))
     progress = Progress("checking the backup", quiet=as_json)
     found = work.restore(home, file, path, progress.at, by=operator(), keys=keys, force=force)
+    sessions = counted(found.sessions_ended, "session")
+    recoveries = counted(found.recoveries_voided, "recovery", "recoveries")
     lines = [f"Restored as of {readable_of(found.made_at)}."]
     if found.replaced is not None:
         lines.append(f"The database that was there is {found.replaced}.")
     lines += [
         f"Cut off, as before: {', '.join(found.cut_off) or 'nobody'}.",
-        f"{found.sessions_ended} sessions ended, {found.recoveries_voided} recoveries void.",
+        f"{sessions} ended, {recoveries} void.",
     ]
     result({"restored": found, "warnings": _warnings(found)}, "\n".join(lines), as_json=as_json)
     if not as_json:

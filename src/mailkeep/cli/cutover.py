@@ -225,9 +225,11 @@ def now(
 
     done = write(home, work)
     said = msgspec.structs.asdict(done)
+    retries = counted(said["retries"], "retry", "retries")
+    again = counted(said["again"], "mail is", "mails are")
     lines = [
         f"{target} carries {', '.join(said['streams'])} now; {source} rests.",
-        f"{said['retries']} retries moved; {said['again']} mails are sent again.",
+        f"{retries} moved; {again} sent again.",
     ]
     lines += [f"warning: {one}" for one in said["warnings"]]
     result(said, "\n".join(map(plain, lines)), as_json=as_json)

@@ -15,7 +15,7 @@ from mailkeep.app.settings import Settings
 from mailkeep.base.clock import iso, readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
-from mailkeep.base.wording import nearest
+from mailkeep.base.wording import counted, nearest
 from mailkeep.providers.posture import registry
 from mailkeep.providers.posture.types import Kind
 from mailkeep.store.database import Database, Tx
@@ -61,9 +61,9 @@ def expect(
         )
 
     made = write(home, work)
-    text = (
-        f"{made.left} change(s) of {name}, {made.kind}, are expected until {readable(made.until)}."
-    )
+    of = f"of {name}, {made.kind},"
+    many = counted(made.left, f"change {of} is", f"changes {of} are")
+    text = f"{many} expected until {readable(made.until)}."
     result({"provider": name, **_expected(made)}, text, as_json=as_json)
 
 
@@ -83,7 +83,8 @@ def accept(
         return await posture.accept(database, tx, name, change or (), by=operator(), reason=reason)
 
     done = write(home, work)
-    text = f"{len(done)} change(s) of {name} are taken for ours." if done else "None was open."
+    many = counted(len(done), f"change of {name} is", f"changes of {name} are")
+    text = f"{many} taken for ours." if done else "None was open."
     result({"provider": name, "accepted": list(done)}, text, as_json=as_json)
 
 

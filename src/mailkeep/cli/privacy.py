@@ -15,6 +15,7 @@ from mailkeep.base.clock import iso, readable, when
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.files import write_new
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.wording import counted
 from mailkeep.privacy import holds, people, restoring
 from mailkeep.privacy.services import Privacy
 from mailkeep.privacy.types import Erasure, LegalHold, Preview
@@ -218,10 +219,11 @@ def _seen(one: Preview) -> dict[str, object]:
 
 
 def _words(one: Preview) -> str:
-    lines = [f"{len(one.person.accounts)} accounts, {len(one.person.addresses)} addresses."]
+    accounts = counted(len(one.person.accounts), "account")
+    lines = [f"{accounts}, {counted(len(one.person.addresses), 'address', 'addresses')}."]
     for what, rows in (("Removed", one.removed), ("Blanked", one.blanked), ("Kept", one.kept)):
-        counted = ", ".join(f"{count} of {name}" for name, count in rows.items())
-        lines.append(f"{what}: {counted or 'nothing'}.")
+        each = ", ".join(f"{count} of {name}" for name, count in rows.items())
+        lines.append(f"{what}: {each or 'nothing'}.")
     lines.append(f"Refused now: {one.refused}." if one.refused else "Ask for it with --apply.")
     return "\n".join(lines)
 

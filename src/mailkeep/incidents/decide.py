@@ -29,6 +29,7 @@ _HELD = {
     Hypothesis.PROVIDER_SILENT: "{} may not carry our mail",
     Hypothesis.CAMPAIGN: "somebody may be attacking many accounts",
     Hypothesis.LEAKED_HERE: "something may have leaked from our own house",
+    Hypothesis.INTERCEPTED: "mail may be altered between a provider and us, or by one that hides",
     Hypothesis.ACCOUNT_TARGETED: "somebody may be after the account {}",
     Hypothesis.DOMAIN_ABUSED: "somebody may be sending as {}",
     Hypothesis.MAILBOX_COMPROMISED: "somebody may be reading mailboxes at {}",

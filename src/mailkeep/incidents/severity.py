@@ -57,7 +57,8 @@ def _harm(incident: Incident, blast: BlastRadius) -> list[tuple[Level, str]]:
         (Level.HIGH, blast.half_proven, "had", "had", "half a proof come back"),
         (Level.HIGH, blast.stopped_by_factor, "was", "were", "stopped by the second factor alone"),
     )
-    held = bool(incident.held)
+    # Of what was altered on its way, recoveries are counted through everybody: most are honest.
+    held = bool(incident.held - {Hypothesis.INTERCEPTED})
     return [
         (level, f"{counted(count, f'account {verb}', f'accounts {plural}')} {words}")
         for level, count, verb, plural, words in counts
@@ -79,6 +80,8 @@ def _danger(incident: Incident, blast: BlastRadius, seen: Seen) -> list[tuple[Le
             )
     if Hypothesis.LEAKED_HERE in held:
         out.append((Level.HIGH, "it may have leaked from our own house"))
+    if Hypothesis.INTERCEPTED in held:
+        out.append((Level.HIGH, "mail was altered on its way, or by a provider that hides it"))
     if Hypothesis.CAMPAIGN in held:
         many = blast.requested >= MANY
         words = f"recoveries were asked for of {counted(blast.requested, 'account')}"

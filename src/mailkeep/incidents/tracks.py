@@ -161,6 +161,9 @@ def _provider(incident: Incident, seen: Seen, blast: BlastRadius) -> list[Item]:
 
 
 def _house(incident: Incident, seen: Seen) -> list[Item]:
+    ever = incident.held | {one.hypothesis for one in incident.opinions if one.highest is not None}
+    if Hypothesis.INTERCEPTED in ever and Hypothesis.LEAKED_HERE not in ever:
+        return [_quiet(incident), _explained(seen), _written(_ON_THE_WAY, seen)]
     return [
         _quiet(incident),
         Item(
@@ -177,6 +180,13 @@ def _house(incident: Incident, seen: Seen) -> list[Item]:
         _explained(seen),
         _written("What leaked, and from where, is written down", seen),
     ]
+
+
+#: A person looks: the signature that would tell is not there.
+_ON_THE_WAY = (
+    "Whether it was the provider or somebody on the way (our DNS, our listener's MX and "
+    "certificate, what lies before it) is written down"
+)
 
 
 def _domain(incident: Incident, seen: Seen) -> tuple[Item, ...]:

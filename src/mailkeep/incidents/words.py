@@ -19,6 +19,8 @@ _SAYS = {
     Hypothesis.PROVIDER_SILENT: "our mail {sure} does not go out through {name}",
     Hypothesis.CAMPAIGN: "somebody {sure} attacks many accounts through their recovery",
     Hypothesis.LEAKED_HERE: "something {sure} leaked from our own house",
+    Hypothesis.INTERCEPTED: "mail {sure} is altered between a provider and us, or by a provider"
+    " that hides it",
     Hypothesis.ACCOUNT_TARGETED: "somebody {sure} is after the account {name}",
     Hypothesis.DOMAIN_ABUSED: "somebody {sure} sends as {name}, or as a name like it",
     Hypothesis.MAILBOX_COMPROMISED: "somebody {sure} reads mailboxes at {name}",
@@ -29,6 +31,7 @@ TITLES = {
     Hypothesis.PROVIDER_SILENT: "Silent",
     Hypothesis.CAMPAIGN: "Campaign against accounts",
     Hypothesis.LEAKED_HERE: "Leaked here",
+    Hypothesis.INTERCEPTED: "Altered on the way",
     Hypothesis.ACCOUNT_TARGETED: "One account targeted",
     Hypothesis.DOMAIN_ABUSED: "Our domain abused",
     Hypothesis.MAILBOX_COMPROMISED: "Mailboxes read",

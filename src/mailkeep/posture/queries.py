@@ -8,6 +8,8 @@ from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import ROLES, Permission
 from mailkeep.store.database import Tx
 from mailkeep.trust.world import Group, Key
+from mailkeep.watch import queries as watch
+from mailkeep.watch.report_types import are_brought
 
 from . import counts, scene
 from .counts import Counts
@@ -50,6 +52,7 @@ async def live(tx: Tx, house: TrustConfiguration, counted: Counts) -> Live:
         ),
         counted_at=counted.at,
         resting=frozenset(await mail.resting(tx)) - frozenset(await mail.cut(tx)),
+        brought=await _brought(tx, house),
     )
 
 
@@ -57,3 +60,9 @@ async def model(tx: Tx, house: TrustConfiguration) -> Model:
     """Everything that the questions of this room are asked of; accounts are counted now."""
     found = await live(tx, house, await counts.at_once(tx, house))
     return Model(house, found, scene.world(house, found))
+
+
+async def _brought(tx: Tx, house: TrustConfiguration) -> frozenset[str]:
+    """Asked only where a detector depends on it."""
+    wanted = {one.brought for one in house.watchers.values()} - {""}
+    return are_brought(await watch.last_brought(tx)) & wanted if wanted else frozenset()

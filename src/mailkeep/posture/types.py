@@ -99,6 +99,8 @@ class Watcher(msgspec.Struct, frozen=True):
 
     Attributes:
         off: why it sees nothing here; "": it does.
+        brought: of a detector that is ``off``, the kind of report with which it sees, while
+            somebody brings such.
         at: our accounts at providers, or the parties, at which it looks; None: it looks at none of
             them in particular.
         elsewhere: why it sees nothing of another one, ``{0}``; in an answer, of which it does not.
@@ -107,6 +109,7 @@ class Watcher(msgspec.Struct, frozen=True):
     name: str
     delay: str
     off: str = ""
+    brought: str = ""
     at: tuple[str, ...] | None = None
     elsewhere: str = ""
 
@@ -161,6 +164,7 @@ class Live(msgspec.Struct, frozen=True):
     Attributes:
         standing: providers that are neither cut off nor at rest.
         resting: those that rest, and are not cut off.
+        brought: the kinds of report that somebody brings and that still come.
         given: addresses that providers were ever given: (provider, which others had them before,
             how many).
         operators: the parties that are people who may act at the console.
@@ -176,6 +180,7 @@ class Live(msgspec.Struct, frozen=True):
     operators: tuple[str, ...] = ()
     counted_at: Instant = 0
     resting: frozenset[str] = frozenset()
+    brought: frozenset[str] = frozenset()
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -39,6 +39,16 @@ _Acts = Mapping[str, Sequence[str]]  #: by verb, what each capability is about
 MOST_NAMED, BY_ANY = 6, "any of them"  #: accounts of which a sentence names each
 
 
+def _seeing(house: TrustConfiguration, live: Live) -> TrustConfiguration:
+    """With the detectors that see because somebody brings reports, which no setting says."""
+    seen = {
+        name: msgspec.structs.replace(one, off="")
+        for name, one in house.watchers.items()
+        if one.brought in live.brought
+    }
+    return msgspec.structs.replace(house, watchers={**house.watchers, **seen}) if seen else house
+
+
 class Model:
     """The rules of one world, prepared once and asked many times.
 
@@ -47,7 +57,7 @@ class Model:
     """
 
     def __init__(self, house: TrustConfiguration, live: Live, world: World) -> None:
-        self.house, self.live, self.world = house, live, world
+        self.house, self.live, self.world = _seeing(house, live), live, world
         self.rules = rules.ground(world)
         self.engine = reach.Engine(self.rules)
         self.names = {one.id: one.called for one in world.parties.values()}

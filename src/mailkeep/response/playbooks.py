@@ -35,6 +35,7 @@ DEFAULTS = (
     ),
     # What helps here is done by people, outside of Mailkeep: the security track says what is owed.
     PlaybookSettings(Hypothesis.LEAKED_HERE, ()),
+    PlaybookSettings(Hypothesis.INTERCEPTED, ()),
     PlaybookSettings(Hypothesis.DOMAIN_ABUSED, ()),
     PlaybookSettings(Hypothesis.MAILBOX_COMPROMISED, ()),
 )

@@ -39,12 +39,14 @@ from mailkeep.mail.types import Content, NewMessage
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.store.database import Database, Tx
 
-from . import authentication, letters, marks, reading
+from . import authentication, letters, reading
 from .decoys import Decoys
 from .events import CanaryArrived, CanaryRefused, CanarySent
 from .mailbox_types import CanaryMailbox
+from .marks import Marks, covered
+from .signatures import Arrival, Signatures, Vouched
 from .tables import canaries
-from .types import DECOY_MAILBOX, OWN_MAILBOX, CanarySettings, HoneyAddress
+from .types import DECOY_MAILBOX, OURS, OWN_MAILBOX, CanarySettings, HoneyAddress
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +71,7 @@ class Canaries:
         public_url: our own pages, to which the canaries link.
         providers: those through which the stream's mail may go, by name.
         decoys: where people recover their accounts by mail.
+        signatures: verifies who signed one; None: nobody looks.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Canaries:
         public_url: str,
         providers: Mapping[str, ProviderConfig],
         decoys: Decoys | None = None,
+        signatures: Signatures | None = None,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -95,22 +99,22 @@ class Canaries:
         self._chance = random.SystemRandom()
         self._reading = asyncio.Lock()
         self._since = database.clock.now()
-        self._allowed = {
-            name: marks.of_provider(settings, self._url, config)
-            for name, config in providers.items()
-        }
+        self._providers = frozenset(providers)
+        hosts = () if self._decoys is None else self._decoys.hosts
+        self._marks = Marks(settings, self._url, providers, hosts)
+        self._signatures = signatures
 
     async def run(self) -> None:
         """Send for ever, each provider at its own pace."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._seed_loop())
-            for provider in self._allowed:
+            for provider in sorted(self._providers):
                 for mailbox in (None, *self._settings.mailbox):
                     interval = self._settings.interval if mailbox is None else mailbox.interval
                     send = partial(self.send, provider, mailbox, every=interval)
                     group.create_task(self._loop(provider, interval, send))
             for provider in () if self._decoys is None else self._decoys.providers:
-                if provider not in self._allowed:
+                if provider not in self._providers:
                     continue  # what it adds to a mail is not known here
                 every = self._settings.decoys
                 send = partial(self.plant, provider, every=every)
@@ -190,7 +194,7 @@ class Canaries:
         """
         trust = "" if mailbox.imap is None else mailbox.imap.trust
         failed = authentication.failed(raw, trust) if trust else ()
-        return await self._take({self._hash(_comes_in(mailbox))}, raw, at, failed)
+        return await self._take({self._hash(_comes_in(mailbox))}, raw, at, failed, read=True)
 
     async def _take(
         self,
@@ -198,23 +202,28 @@ class Canaries:
         raw: bytes,
         at: Instant | None = None,
         failed: tuple[str, ...] = (),
+        *,
+        read: bool = False,
     ) -> int:
         if not wanted:
             return 0
+        came = self._database.clock.now()
         async with self._database.read() as tx:
             sent = await tx.all(
-                select(_c.c.id, _c.c.marker_hash).where(_c.c.address_hash.in_(wanted), ~_c.c.honey)
+                select(_c.c.id, _c.c.provider, _c.c.mailbox, _c.c.marker_hash).where(
+                    _c.c.address_hash.in_(wanted), ~_c.c.honey
+                )
             )
         if not sent:
             return 0
 
-        def known_by(markers: tuple[str, ...]) -> list[str]:
+        def known_by(markers: tuple[str, ...]) -> set[str]:
             hashes = [self._keys.lookup_hash("canary marker", one) for one in markers]
-            return [
+            return {
                 row["id"]
                 for row in sent
                 if any(hmac.compare_digest(row["marker_hash"], one) for one in hashes)
-            ]
+            }
 
         async with self._reading:  # one at a time: whatever comes, one thread is busy with it
             found = await asyncio.to_thread(reading.read, raw, lambda them: bool(known_by(them)))
@@ -222,8 +231,15 @@ class Canaries:
         if not known:
             log.warning("canary.unknown_mail")
             return 0
+        signed: dict[str, tuple[Vouched, ...]] = {}
+        for row in sent:
+            if self._signatures is not None and row["id"] in known and row["mailbox"] in OURS:
+                held = await self._signatures.of(row["provider"], raw, came)
+                its = (one for one in held if row["id"] in known_by(one.part.markers))
+                signed[row["id"]] = tuple(its)
+        arrival = Arrival(found, came if at is None else at, failed, signed, read)
         async with self._database.write() as tx:
-            return sum([await self._arrived(tx, one, found, at, failed) for one in known])
+            return sum([await self._arrived(tx, one, arrival) for one in sorted(known)])
 
     def ours(self, address: str) -> bool:
         """Whether an address is at the canaries' domain."""
@@ -346,26 +362,14 @@ class Canaries:
             sent = CanarySent(row["provider"], message, row["mailbox"])
             await record(self._database, tx, sent)
 
-    async def _arrived(
-        self,
-        tx: Tx,
-        canary: str,
-        found: reading.Reading,
-        at: Instant | None,
-        failed: tuple[str, ...],
-    ) -> bool:
+    async def _arrived(self, tx: Tx, canary: str, arrival: Arrival) -> bool:
         """Record the first arrival; of later copies one that has strangers in it: whoever sends an
         unaltered one ahead could else alter all mail unseen."""
         row = await tx.one(select(_c).where(_c.c.id == canary).with_for_update())
         if row is None:
             return False
         message, provider, mailbox = row["message_id"], row["provider"], row["mailbox"]
-        allowed = self._allowed.get(provider) or marks.of_provider(self._settings, self._url, None)
-        more, secret = self._added_by(mailbox), mailbox == DECOY_MAILBOX
-        strangers = marks.strangers(found, allowed, more, secret=secret)
-        # What was sent before this process began may be of other settings.
-        known = row["created_at"] >= self._since
-        planted = marks.planted(found, allowed, more, secret=secret) if known else ()
+        strangers, planted = self._marks.judged(arrival.found, provider, mailbox)
         first = row["arrived_at"] is None
         if not first and not strangers:
             return False
@@ -373,26 +377,22 @@ class Canaries:
         await self._taken(tx, message)
         if strangers:  # that is said once
             await tx.run(delete(_c).where(_c.c.id == canary))
+        # It may be of other settings; or others forward it, past whoever is in our listener's way.
+        if row["created_at"] < self._since or not (arrival.read or mailbox in OURS):
+            planted = ()
         since = row["created_at"] if row["sent_at"] is None else row["sent_at"]
-        taken = max(0, (tx.now if at is None else min(at, tx.now)) - since) / SECOND
-        told = (strangers[:MOST_STRANGERS], mailbox, failed, planted[:MOST_STRANGERS])
-        await record(self._database, tx, CanaryArrived(provider, message, taken, *told))
+        taken = max(0, min(arrival.at, tx.now) - since) / SECOND
+        signed = tuple(
+            one.key
+            for one in arrival.signed.get(canary, ())
+            if covered(strangers, planted, *self._marks.judged(one.part, provider, mailbox))
+        )
+        told = (strangers[:MOST_STRANGERS], mailbox, arrival.failed, planted[:MOST_STRANGERS])
+        await record(self._database, tx, CanaryArrived(provider, message, taken, *told, signed))
         return first
 
     def _hash(self, address: str) -> str:
         return self._keys.lookup_hash("canary address", addresses.key(address))
-
-    def _added_by(self, mailbox: str) -> frozenset[str]:
-        """Hosts that a mailbox of others, and its forwarding, write into a mail; or decoys have."""
-        if mailbox == DECOY_MAILBOX:
-            return frozenset() if self._decoys is None else frozenset(self._decoys.hosts)
-        return frozenset(
-            host
-            for one in self._settings.mailbox
-            if one.name == mailbox
-            # A local part with a dot in it reads like a host.
-            for host in (*one.address.lower().rsplit("@", 1), *one.allow)
-        )
 
 
 def _comes_in(mailbox: CanaryMailbox) -> str:

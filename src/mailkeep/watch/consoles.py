@@ -23,6 +23,7 @@ from sqlalchemy import func, select
 from mailkeep.base.clock import DAY, HOUR
 from mailkeep.base.errors import Invalid, NotFound, TooMany
 from mailkeep.base.keys import KeyRing, digest
+from mailkeep.base.wording import counted
 from mailkeep.events.log import record
 from mailkeep.providers.posture.types import Kind
 from mailkeep.store.database import Database, Tx
@@ -149,7 +150,8 @@ class Consoles:
         if over:
             logger.warning("console_log.over", log=name, lines=over)
             raise TooMany(
-                f"{over} line(s) are too many of their sort for a day", retry_after=3600.0
+                counted(over, "line is", "lines are") + " too many of their sort for a day",
+                retry_after=3600.0,
             )
         return taken
 

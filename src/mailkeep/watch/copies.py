@@ -12,13 +12,12 @@ counted in memory and written down once in a while: a flood writes no rows.
 """
 
 import asyncio
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Mapping
 
 import structlog
 
 from mailkeep.base import addresses
-from mailkeep.base.clock import MINUTE, SECOND, Instant
 from mailkeep.base.errors import Unavailable
 from mailkeep.mail import copies as ledger
 from mailkeep.mail.claims import LANE
@@ -27,6 +26,7 @@ from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
 
 from . import copied, dkim
+from .dkim_keys import Keys
 from .received import Ask
 
 log = structlog.get_logger(__name__)
@@ -34,9 +34,6 @@ log = structlog.get_logger(__name__)
 UNKNOWN = "unknown-address"
 PREFIX = "copy-"
 WAITING = 64  #: copies that wait to be looked at; the next one is to be brought again
-KEY_SECONDS = 300.0  #: for which a key is believed
-KEYS = 64  #: that are remembered
-ASKED_A_MINUTE = 30  #: names of keys that are asked for and never were good
 
 
 class Copies:
@@ -147,43 +144,3 @@ class Copies:
         if isinstance(found, copied.Read):
             self._keys.good(wanted & keys.keys())
         return found
-
-
-class Keys:
-    """The keys of our domains, looked up seldom."""
-
-    def __init__(self, ask: Ask) -> None:
-        self._ask = ask
-        self._known: OrderedDict[str, tuple[Instant, tuple[str, ...]]] = OrderedDict()
-        self._good: set[str] = set()
-        self._minute: tuple[Instant, int] = (0, 0)
-
-    async def look_up(self, names: set[str], now: Instant) -> dict[str, tuple[str, ...]]:
-        """TXT records by name; names that have none, or are not asked for now, are missing."""
-        missing = [one for one in sorted(names) if not self._is_fresh(one, now)]
-        asked = tuple(one for one in missing if one in self._good or self._may_ask(now))
-        if asked:
-            found = await self._ask(asked)
-            for name in asked:
-                if name in found:
-                    self._known[name] = (now, found[name])
-                    self._known.move_to_end(name)
-        while len(self._known) > KEYS:
-            self._good.discard(self._known.popitem(last=False)[0])
-        return {one: self._known[one][1] for one in names if self._is_fresh(one, now)}
-
-    def good(self, names: set[str]) -> None:
-        """These signed a copy: strangers' guesses do not keep them from being asked for."""
-        self._good |= names
-        for name in names & self._known.keys():
-            self._known.move_to_end(name)
-
-    def _is_fresh(self, name: str, now: Instant) -> bool:
-        found = self._known.get(name)
-        return found is not None and now - found[0] < KEY_SECONDS * SECOND
-
-    def _may_ask(self, now: Instant) -> bool:
-        begun, count = self._minute
-        begun, count = (now, 0) if now - begun >= MINUTE else (begun, count)
-        self._minute = (begun, count + 1)
-        return count < ASKED_A_MINUTE

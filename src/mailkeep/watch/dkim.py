@@ -1,7 +1,8 @@
 """Verifies DKIM signatures of received mail (pure): RFC 6376, RFC 8301, RFC 8463.
 
-It answers one question: did the domain in a mail's From sign the whole of it? So it is stricter
-than a receiver has to be: a signature over a part of the body (``l=``), by SHA-1, with a short key,
+It answers one question: did the domain in a mail's From sign the whole of it? (Of canaries: did a
+domain of ours, whoever it is from?) So it is stricter than a receiver has to be: a signature over a
+part of the body (``l=``), by SHA-1, with a short key,
 or of a mail with two From fields does not count. Whatever is unclear counts as not signed.
 
 Security: reads hostile input. Fields, signatures and lengths are bounded before anything is
@@ -12,7 +13,8 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from email.errors import MessageError
 from email.utils import getaddresses
 
@@ -42,6 +44,8 @@ _SIGNED_VALUE = re.compile(rb"((?:^|;)[ \t\r\n]*b[ \t\r\n]*=)[^;]*")
 _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9][a-z0-9-]{0,62}){0,8}")
 _WSP = re.compile(rb"[ \t]+")
 _ALGORITHMS = {"rsa-sha256": "rsa", "ed25519-sha256": "ed25519"}
+#: How a body is read hangs on these: where one is not signed, the same octets say something else.
+_READ_BY = frozenset({"content-type", "content-transfer-encoding"})
 
 
 class Signature(msgspec.Struct, frozen=True):
@@ -63,7 +67,7 @@ class Mail(msgspec.Struct, frozen=True):
 
     Attributes:
         sender: the domain of its one From address; "": there is none, or more than one.
-        signatures: those of the sender's domain, or of one above it.
+        signatures: those of the sender's domain or of one above it, or of those asked for.
     """
 
     sender: str
@@ -72,8 +76,12 @@ class Mail(msgspec.Struct, frozen=True):
     body: bytes
 
 
-def take_apart(raw: bytes) -> Mail:
-    """Which signatures could make a mail authentic. Never raises."""
+def take_apart(raw: bytes, signers: Collection[str] = ()) -> Mail:
+    """Which signatures could make a mail authentic. Never raises.
+
+    Args:
+        signers: domains whose signatures, or those of one above, are looked at; none: From's.
+    """
     raw = raw.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     head, _, body = raw.partition(b"\r\n\r\n")
     nothing = Mail("", (), (), b"")
@@ -97,7 +105,7 @@ def take_apart(raw: bytes) -> Mail:
     for name, value in fields:
         if name.strip().lower() == b"dkim-signature":
             one = _signature(value)
-            if one is not None and below(sender, one.domain):
+            if one is not None and any(below(by, one.domain) for by in signers or (sender,)):
                 found.append(one)
     return Mail(sender, tuple(found[:MAX_SIGNATURES]), tuple(fields), body)
 
@@ -129,6 +137,32 @@ def holding(
         if len(records) == 1 and _verify(mail, one, records[0], now, digests):
             return one
     return None
+
+
+def all_holding(mail: Mail, keys: Mapping[str, tuple[str, ...]], now: int) -> tuple[Signature, ...]:
+    """Every signature that holds. Args: as of ``holding``."""
+    alone = (msgspec.structs.replace(mail, signatures=(one,)) for one in mail.signatures)
+    return tuple(one for each in alone if (one := holding(each, keys, now)) is not None)
+
+
+def signed_part(mail: Mail, one: Signature) -> bytes:
+    """A mail without the fields that a signature does not cover: whoever it passes through may
+    have added those. Empty where it does not cover how the body is to be read."""
+    left, lines = Counter(signed_fields(one.tags)), list[bytes]()
+    for name, value in reversed(mail.fields):
+        key = name.strip().lower().decode()
+        if left[key]:
+            left[key] -= 1
+            lines.append(name + b":" + value)
+        elif key in _READ_BY:
+            return b""
+    return b"\r\n".join(reversed(lines)) + b"\r\n\r\n" + mail.body
+
+
+def fingerprint(domain: str, record: str) -> str:
+    """A name of a domain's key, by its TXT record: the same under whatever selector it lies."""
+    key = (_tags(record) or {}).get("p", "")
+    return hashlib.sha256(f"{domain}\0{key}".encode()).hexdigest()[:16]
 
 
 def octets(one: Signature) -> bytes:

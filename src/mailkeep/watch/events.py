@@ -44,7 +44,9 @@ class CanaryArrived(Fact, frozen=True):
         mailbox: who keeps the mailbox that it came to.
         failed: of ``spf``, ``dkim``, ``dmarc``: what failed, as the mailbox's host wrote.
         planted: of the strangers those that stand where no honest provider writes: whom it is from,
-            whom an answer goes to, what people read of a decoy.
+            whom an answer goes to, what people read of a decoy. None of what was forwarded to us.
+        signed: names of the keys of our domain by which it was signed, and what was planted (or
+            else all the strangers) with it. Of canaries to our own listener only.
     """
 
     provider: str
@@ -54,6 +56,7 @@ class CanaryArrived(Fact, frozen=True):
     mailbox: str = OWN_MAILBOX
     failed: tuple[str, ...] = ()
     planted: tuple[str, ...] = ()
+    signed: tuple[str, ...] = ()
 
 
 class FieldDigest(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import func, literal_column, select
 from sqlalchemy.engine import RowMapping
 
-from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.ids import earliest
 from mailkeep.events.log import head
 from mailkeep.events.tables import events
@@ -16,6 +16,7 @@ from mailkeep.store.database import Tx
 from .correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
 from .events import SignalRaised
 from .logs import Line
+from .report_types import LATE
 from .reports import Taken
 from .tables import canaries, reports_refused
 from .tables import reports as reports_table
@@ -124,3 +125,16 @@ async def place_at(tx: Tx, since: Instant) -> int:
         .limit(1)
     )
     return int(first) - 1 if first is not None else await head(tx)
+
+
+async def last_brought(tx: Tx) -> dict[str, float]:
+    """By kind of ``LATE``, the days since what the newest report is about; without those of which
+    none came for two months. What is brought late is about a time long ago: it shows nothing of
+    now."""
+    r = reports_table.c
+    rows = await tx.all(
+        select(r.kind, func.max(r.ends).label("last"))
+        .where(r.received_at >= tx.now - 60 * DAY, r.kind.in_(LATE))
+        .group_by(r.kind)
+    )
+    return {row["kind"]: max(0, tx.now - row["last"] * SECOND) / DAY for row in rows}

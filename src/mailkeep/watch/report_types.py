@@ -1,5 +1,7 @@
 """Types and settings of outside reports: DMARC, TLS, notices, claims, lookalike domains."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from mailkeep.base.errors import Invalid
@@ -37,6 +39,20 @@ class Source(msgspec.Struct, frozen=True):
     selector: str = ""
     disposition: str = "none"
     excused: bool = False
+
+
+#: Days after which reports that somebody brings count as no longer brought, by kind. Receivers send
+#: theirs daily, each about a day; people complain as it happens, and for weeks nobody does.
+LATE = {"dmarc": 7.0, "tls": 7.0, "abuse": 30.0}
+
+
+def are_brought(last: Mapping[str, float]) -> frozenset[str]:
+    """The kinds of report that still come.
+
+    Args:
+        last: days since what the newest of each kind is about.
+    """
+    return frozenset(kind for kind, days in last.items() if days <= LATE[kind])
 
 
 class ReportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -36,6 +36,7 @@ class Hypothesis(enum.StrEnum):
 
     PROVIDER_COMPROMISED = "provider_compromised"  #: somebody reads or alters our mail there
     LEAKED_HERE = "leaked_here"  #: what is known outside, or done in our name, came from our house
+    INTERCEPTED = "intercepted"  #: our mail is altered between a provider and us, or it hides that
     PROVIDER_SILENT = "provider_silent"  #: an outage or a suspension: our mail does not go out
     CAMPAIGN = "campaign"  #: somebody attacks many accounts through their recovery
     ACCOUNT_TARGETED = "account_targeted"  #: somebody is after this one account
@@ -81,6 +82,7 @@ ABOUT = {
     Hypothesis.PROVIDER_SILENT: "provider",
     Hypothesis.CAMPAIGN: "campaign",
     Hypothesis.LEAKED_HERE: "house",
+    Hypothesis.INTERCEPTED: "house",
     Hypothesis.ACCOUNT_TARGETED: "account",
     Hypothesis.DOMAIN_ABUSED: "domain",
     Hypothesis.MAILBOX_COMPROMISED: "mailbox",
@@ -220,6 +222,7 @@ def _prior() -> dict[Hypothesis, float]:
         Hypothesis.PROVIDER_SILENT: -5.0,
         Hypothesis.CAMPAIGN: -4.0,
         Hypothesis.LEAKED_HERE: -8.0,
+        Hypothesis.INTERCEPTED: -7.0,
         Hypothesis.ACCOUNT_TARGETED: -6.0,
         Hypothesis.DOMAIN_ABUSED: -4.0,
         Hypothesis.MAILBOX_COMPROMISED: -8.0,
@@ -259,6 +262,10 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     family_cap: dict[Family, float] = msgspec.field(default_factory=_caps)
     staged_cap: float = 6.0
     backing: float = 0.75
+
+    def __post_init__(self) -> None:
+        # A table of the settings may name some only, or be older than a hypothesis.
+        msgspec.structs.force_setattr(self, "prior", {**_prior(), **self.prior})
 
 
 class CanaryLetter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """What the database says of the chain of trust, on both engines; and the models that were kept."""
 
+import msgspec
 import pytest
 from sqlalchemy import insert
 
@@ -14,10 +15,11 @@ from mailkeep.mail import tables as mail_tables
 from mailkeep.mail.types import RouteSettings, StreamSettings
 from mailkeep.posture import counts, queries, services
 from mailkeep.posture.model import difference
-from mailkeep.posture.types import Provider, TrustConfiguration
+from mailkeep.posture.types import Provider, TrustConfiguration, Watcher
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust import register
+from mailkeep.watch.received import once
 
 ROUTES = (RouteSettings("main"), RouteSettings("second"))
 
@@ -81,6 +83,21 @@ async def account(
                 revoked_at=revoked_at,
             )
         )
+
+
+async def test_reports_that_are_brought_are_asked_for_where_a_detector_hangs_on_them(
+    database: Database,
+) -> None:
+    async with database.write() as tx:
+        row = {"reporter": "them.example", "believed": True, "domain": "example.com", "begins": 0}
+        for kind, days in (("dmarc", 1), ("tls", 8)):
+            ends = tx.now // SECOND - days * 86_400
+            await once(tx, id=kind, kind=kind, ends=ends, **row)
+        counted_now = await counts.at_once(tx, house())
+        for brought, expected in (("dmarc", {"dmarc"}), ("tls", set()), ("", set())):
+            watchers = {"x": Watcher("x", "a day", "no setting", brought)}
+            seen = msgspec.structs.replace(house(), watchers=watchers)
+            assert (await queries.live(tx, seen, counted_now)).brought == expected
 
 
 async def test_accounts_are_counted_by_class_factor_and_domain(database: Database) -> None:

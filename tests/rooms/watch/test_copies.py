@@ -32,7 +32,7 @@ from mailkeep.mail.types import (
 from mailkeep.providers.types import Claim, ClaimKind
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
-from mailkeep.watch import copies as door
+from mailkeep.watch import dkim_keys
 from mailkeep.watch.copies import Copies
 
 COPIES = CopySettings("in.example.com", ("example.com",), editions=(1, 2), per_day=9)
@@ -209,7 +209,7 @@ async def test_noise_does_not_keep_a_copy_out(house: House) -> None:
             await house.take(fake)
         except Unavailable:
             continue
-    assert sum(map(len, house.asked)) <= door.ASKED_A_MINUTE
+    assert sum(map(len, house.asked)) <= dkim_keys.ASKED_A_MINUTE
     house.clock.advance(61)
     await house.come()
     house.clock.advance(400)  # its key is asked for anew, whatever is asked for besides
@@ -402,7 +402,7 @@ async def test_keys_that_cannot_be_had_are_waited_for(house: House) -> None:
     await house.come()
     house.keyless = True
     await house.come()  # known for a while
-    house.clock.advance(door.KEY_SECONDS + 1)
+    house.clock.advance(dkim_keys.KEY_SECONDS + 1)
     with pytest.raises(Unavailable):
         await house.come()
     assert len(await house.statuses()) == 2

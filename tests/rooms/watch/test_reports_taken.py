@@ -11,7 +11,7 @@ from dkim_signing import record, sign
 from reports_made import report, row, tls
 from sqlalchemy import select
 
-from mailkeep.base.clock import ManualClock
+from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import TooMany
 from mailkeep.events.tables import events
 from mailkeep.events.types import Fact, decode
@@ -19,7 +19,7 @@ from mailkeep.store.database import Database
 from mailkeep.watch import dmarc, queries
 from mailkeep.watch.events import DmarcReported, ReportRefused, TlsReported
 from mailkeep.watch.received import Received
-from mailkeep.watch.report_types import ReportSettings, Unreadable
+from mailkeep.watch.report_types import ReportSettings, Unreadable, are_brought
 from mailkeep.watch.reports import Reports, forget_reports
 
 SETTINGS = ReportSettings(
@@ -173,6 +173,24 @@ async def test_a_flood_of_strangers_keeps_no_believed_report_out(house: House) -
     assert await house.reports.receive(mail(report(of="b9"))) == 0
     house.clock.advance(86_400)
     assert await house.reports.receive(report(of="r9")) == 1
+
+
+async def test_what_was_brought_counts_by_the_time_that_it_is_about(house: House) -> None:
+    """Reports of last month, brought today, show nobody who watches now."""
+    async with house.database.read() as tx:
+        assert await queries.last_brought(tx) == {}
+    (taken,) = await house.reports.take(report(), via="api")
+    async with house.database.read() as tx:
+        about = (tx.now - taken.end * SECOND) / DAY
+        assert await queries.last_brought(tx) == {"dmarc": pytest.approx(max(0.0, about))}
+    house.clock.advance(20 * 86_400)
+    async with house.database.read() as tx:
+        last = await queries.last_brought(tx)
+    assert last["dmarc"] > 19
+    assert are_brought(last) == frozenset()
+    house.clock.advance(60 * 86_400)
+    async with house.database.read() as tx:
+        assert await queries.last_brought(tx) == {}
 
 
 async def test_reports_are_forgotten(house: House) -> None:

@@ -20,6 +20,7 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.base.secret import Secret
 from mailkeep.mail.events import FailedOver
 from mailkeep.posture import visibility
+from mailkeep.posture.whatif import Model
 from mailkeep.providers.posture.types import AccountConfig
 from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery import events as recovery
@@ -28,6 +29,7 @@ from mailkeep.trust import register
 from mailkeep.watch.detectors.catalogue import DETECTORS
 from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.levels import ORDER, PROMISES, SEES, Level, at
+from mailkeep.watch.report_types import LATE
 
 PROVIDER = {"name": "a", "kind": "postmark", "party": "p", "webhook_secret": "env:W"}
 SENDS = PROVIDER | {"secret": "env:A"}
@@ -255,6 +257,49 @@ def test_what_is_blind_says_why(
     lacking = {name: value for name, value in (base | lacks).items() if value is not None}
     assert _off({}, lacking)[detector]
     assert _off(has, base)[detector] == ""
+
+
+def test_reports_that_somebody_brings_by_api_are_seen_while_they_keep_coming() -> None:
+    """No setting says that they are brought, so what came says it; one kind not for another."""
+    settings = parse(OBSERVES)
+    for detector, kind in blind.BROUGHT.items():
+        assert detector_blindness.reasons(settings)[detector] in {blind.REPORTS, blind.ABUSE}
+        assert detector_blindness.reasons(settings, {kind: LATE[kind]})[detector] == ""
+        late = detector_blindness.reasons(settings, {kind: LATE[kind] + 1})[detector]
+        assert late == f"no report of it was brought in for {LATE[kind] + 1:.0f} days"
+        others = {one: 0.0 for one in LATE if one != kind}
+        assert detector_blindness.reasons(settings, others)[detector]
+    # Where they come by mail the settings say so, and a provider's own word nobody can bring.
+    by_mail = parse(OBSERVES | {"reports": {"address": "dmarc@in.example"}})
+    assert detector_blindness.reasons(by_mail, {"dmarc": 90.0})["dmarc_stranger"] == ""
+    assert (
+        detector_blindness.reasons(settings, dict.fromkeys(LATE, 0.0))["provider_notice"]
+        == blind.REPORTS
+    )
+
+
+def test_the_doctor_says_when_nobody_brings_reports_any_more() -> None:
+    def said(**last: float) -> tuple[str, str]:
+        facts = DatabaseFacts(reports=last)
+        (found,) = detectors(Scene(Path("/"), parse(OBSERVES), database=facts))
+        return found.meaning, found.next
+
+    assert "dmarc_stranger" not in said(dmarc=1.5)[0]
+    meaning, step = said(dmarc=9.3)
+    assert "dmarc_stranger: no report of it was brought in for 9 days" in meaning
+    assert "POST /v1/reports" in step
+
+
+def test_the_chain_of_trust_counts_on_reports_that_are_brought() -> None:
+    house = wiring_trust.house(parse(OBSERVES))
+    there = wiring_trust.supposed(house, "2026-11-29")
+    assert there.house.watchers["dmarc_stranger"].off
+    live = msgspec.structs.replace(there.live, brought=frozenset({"dmarc"}))
+    seeing = Model(house, live, there.world).house.watchers
+    assert not seeing["dmarc_stranger"].off
+    assert seeing["tls_report"].off
+    by_mail = parse(OBSERVES | {"reports": {"address": "dmarc@in.example"}})
+    assert not wiring_trust.watchers(by_mail)["dmarc_stranger"].brought
 
 
 def test_a_house_without_accounts_sees_none_taken_over() -> None:

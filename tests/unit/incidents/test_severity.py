@@ -11,6 +11,7 @@ from mailkeep.incidents.types import BlastRadius, Incident, State, View
 from mailkeep.watch.types import Hypothesis, provider_subject
 
 NOBODY = BlastRadius(0, 1, 5, 0, 0, 0, 0, 0)
+RECOVERED = BlastRadius(0, 1, 5, 9, 2, 1, 3, 0)
 STANDS = Seen(standing=("b",))
 
 
@@ -42,6 +43,7 @@ def _incident(*held: Hypothesis, state: State = State.OPEN) -> Incident:
             Level.CRITICAL,
         ),
         ((Hypothesis.LEAKED_HERE,), STANDS, NOBODY, Level.HIGH),
+        ((Hypothesis.INTERCEPTED,), STANDS, RECOVERED, Level.HIGH),
     ],
 )
 def test_each_by_itself(

@@ -73,6 +73,15 @@ def test_what_is_not_about_a_provider_has_a_checklist_of_its_own() -> None:
     assert items[1].detail == "2 keys of before it still work"
     quiet = msgspec.structs.replace(house, opinions=())
     assert _done(security_track(quiet, Seen(notes=1), NOBODY)) == [*(True,) * 5, None]
+    way = (View(Hypothesis.INTERCEPTED, 1.4, True, True, (), highest=1.4, highest_at=1),)
+    altered = msgspec.structs.replace(house, opinions=way)
+    assert _done(security_track(altered, Seen(notes=1), NOBODY)) == [False, True, True, None]
+    # No key of ours leaked by that; both lists, where both were held.
+    let_go = msgspec.structs.replace(way[0], open=False)
+    gone = msgspec.structs.replace(house, opinions=(let_go,))
+    assert _done(security_track(gone, Seen(), NOBODY)) == [True, True, False, None]
+    both = msgspec.structs.replace(house, opinions=(*held, *way))
+    assert len(security_track(both, Seen(), NOBODY)) == len(items)
     domain = msgspec.structs.replace(OPEN, subject=domain_subject("example.com"))
     assert _done(security_track(domain, Seen(watched=9, alike=1), NOBODY)) == [
         *(False, False, True, False)

@@ -94,7 +94,7 @@ def test_an_owner_who_recovers_later_takes_back_only_his_own() -> None:
     ]
     signals = run(half_proof.DETECTOR, log(*SENT, *thief, *owner), through=2000)
     assert _last(signals) == 2.5
-    assert "1 account(s), 1 of them for long" in signals[-1].reason
+    assert "1 account, 1 of them for long" in signals[-1].reason
 
 
 def test_a_full_case_outweighs_a_later_early_one_of_the_account() -> None:

@@ -317,7 +317,7 @@ def test_half_proofs_of_several_accounts_weigh_more() -> None:
     signals = run(half_proof.DETECTOR, log(*((n, half(f"r{n}")) for n in range(3))), through=700)
     weights = [_compromised(one) for one in signals]
     assert weights == [1.0, 2.0, 2.8, 3.7, 4.6, 5.5]
-    assert "3 account(s), 3 of them for long" in signals[-1].reason
+    assert "3 accounts, 3 of them for long" in signals[-1].reason
 
 
 def test_a_denied_half_proof_is_said_at_once() -> None:

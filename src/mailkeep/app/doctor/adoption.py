@@ -56,6 +56,7 @@ REFUSED: Mapping[str, tuple[str, str]] = {
 }
 #: What makes blind detectors see, the cheapest first: where the reason says so, and what to do.
 STEPS = (
+    ("was brought in", "look at what brings reports in (POST /v1/reports), and at its key"),
     ("[reports]", "have reports and notices sent to an address, and name it in [reports]"),
     ("[posture]", "make a key at a provider that only reads, and name it in [[posture.account]]"),
     ("[lookalikes]", "add the table [lookalikes]"),
@@ -94,7 +95,7 @@ def detectors(scene: Scene) -> list[Said]:
         return [not_checked(NO_SETTINGS)]
     level = wiring_observation.level(scene.settings)
     off, able, heard = (
-        detector_blindness.reasons(scene.settings),
+        detector_blindness.reasons(scene.settings, scene.database.reports),
         at(level),
         detector_blindness.hooked(scene.settings),
     )

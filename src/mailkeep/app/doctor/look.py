@@ -39,6 +39,7 @@ from mailkeep.recovery import rehearsed
 from mailkeep.store import migrate
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch import console_lines, consoles, mailboxes, posture
+from mailkeep.watch import queries as watching
 
 from . import (
     accounts_read,
@@ -225,6 +226,7 @@ async def _ask(tx: Tx, settings: Settings) -> DatabaseFacts:
         resets_full=await _full(tx, inside, settings),
         copies={name: (tx.now - at) / DAY for name, at in (await copies.heard(tx)).items()},
         copies_refused=await copies.refused(tx),
+        reports=await watching.last_brought(tx),
         leaving=await _leaving(tx, settings),
         ahead=max(0, await placed_through(tx) - tx.now) / SECOND,
     )

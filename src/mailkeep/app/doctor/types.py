@@ -103,6 +103,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
             are kept.
         copies: by provider of whose mail a copy ever came, the days since one did;
             ``copies_refused``: how many were refused today and yesterday, by reason.
+        reports: by kind of report that anybody brings, the days since what the newest is about.
         leaving: DNS records of providers that are being left, or were and did not come back.
         ahead: seconds by which the log's time is ahead of our clock.
         journal, synchronous: SQLite's settings, as our own connections have them.
@@ -136,6 +137,7 @@ class DatabaseFacts(msgspec.Struct, frozen=True):
     resets_full: tuple[str, ...] = ()
     copies: Mapping[str, float] = {}
     copies_refused: Mapping[str, int] = {}
+    reports: Mapping[str, float] = {}
     leaving: tuple[LeavingRecord, ...] = ()
     ahead: float = 0.0
 

@@ -19,6 +19,7 @@ import math
 import msgspec
 
 from mailkeep.base.clock import Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import AbuseReported
@@ -95,7 +96,7 @@ def _signal(
         subject=subject,
         evidence=evidence,
         at=now,
-        reason=f"people reported {count} mail(s) {about} that we did not sign",
+        reason=f"people reported {counted(count, 'mail')} {about} that we did not sign",
         events=tuple(one[1] for one in entries)[-MOST_EVENTS:],
         own_observation=False,
         forger=Forger.ANYONE,

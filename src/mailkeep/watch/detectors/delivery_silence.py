@@ -43,6 +43,7 @@ import math
 import msgspec
 
 from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished, DeliveryReported
 from mailkeep.watch.detector import Detector
@@ -245,8 +246,8 @@ def _reports_silent(state: State, provider: str, now: Instant) -> tuple[State, l
         provider,
         weight,
         now,
-        f"{provider} took {flow.accepted} mail(s) and reported none delivered for {quiet:.0f} s"
-        + ("" if of_mail else "; canaries do arrive"),
+        f"{provider} took {counted(flow.accepted, 'mail')} and reported none delivered for "
+        f"{quiet:.0f} s" + ("" if of_mail else "; canaries do arrive"),
         flow.ids,
         own=False,
     )

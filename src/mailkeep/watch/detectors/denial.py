@@ -23,6 +23,7 @@ import msgspec
 
 from mailkeep.accounts.events import ChangeDenied, SessionDenied
 from mailkeep.base.clock import Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import RecoveryDenied
 from mailkeep.watch.detector import Detector
@@ -115,7 +116,7 @@ def _said(
             subject=RESETS,
             evidence={Hypothesis.CAMPAIGN: campaign, **more},
             at=now,
-            reason=f"{count} account(s) denied {what}",
+            reason=f"{counted(count, 'account')} denied {what}",
             events=tuple(entry[1] for entry in denied.values())[-MOST_EVENTS:],
             own_observation=False,
             forger=Forger.ANYONE,

@@ -31,6 +31,7 @@ from collections.abc import Collection
 import msgspec
 
 from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.watch.detector import Detector
@@ -139,7 +140,8 @@ def _another_key(
         return state, []
     largest = max(strange, key=lambda one: one.count)
     reason = (
-        f"{count} mails as {fact.domain} were signed under a selector that we never published "
+        counted(count, f"mail as {fact.domain} was", f"mails as {fact.domain} were")
+        + " signed under a selector that we never published "
         f"({largest.selector}), most from {largest.network}"
     )
     return _say(
@@ -176,8 +178,9 @@ def _no_signature(
     most = next(iter(day.networks), "many networks")
     through = sum(one.count for one in _failing(fact) if one.disposition in {"none", "pass"})
     reason = (
-        f"{day.count} mails of a day as {fact.domain} passed neither way, {domain.usual:.0f} are "
-        f"usual; most from {most}; of the newest report {through} were let through"
+        f"{counted(day.count, 'mail')} of a day as {fact.domain} passed neither way, "
+        f"{domain.usual:.0f} are usual; most from {most}; of the newest report {through} were let "
+        "through"
     )
     return _say(
         state,
@@ -243,8 +246,8 @@ def _too_many(state: State, fact: DmarcReported, recorded: Recorded) -> tuple[St
         if signed.get(first, 0) <= TIMES * sent + BEYOND:
             continue
         reason = (
-            f"receivers report {signed[first]} mails as {fact.domain} signed with the key of "
-            f"{provider}, which was handed {sent}"
+            f"receivers report {counted(signed[first], 'mail')} as {fact.domain} signed with the "
+            f"key of {provider}, which was handed {sent}"
         )
         evidence = {Hypothesis.PROVIDER_COMPROMISED: PROVIDER}
         state, said = _say(

@@ -17,6 +17,7 @@ import math
 import msgspec
 
 from mailkeep.base.clock import Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.providers.posture.types import Kind
 from mailkeep.watch.detector import Detector
@@ -90,7 +91,7 @@ def _signal(provider: str, of: dict[str, Seen], recorded: Recorded) -> Signal:
     now = recorded.placed_at
     count = sum(not one.expected for one in of.values())
     weight = min(HIGHEST, FIRST + DOUBLING * math.log2(count)) if count else ANNOUNCED
-    reason = f"{len(of)} export(s) or reads of our mail at {provider}"
+    reason = counted(len(of), "export or read", "exports or reads") + f" of our mail at {provider}"
     if not count:
         reason = reason + ", as announced" if of else f"exports at {provider} were ours"
     return Signal(

@@ -13,9 +13,10 @@ Against what the others show: routes are drawn at random, so what is innocent fa
 provider by its share s of the proofs sent, while a reader has half proofs of one only. So of a
 provider E cases are expected, at the rate that the others show over a week, and k are weighed at
 the likelihood ratio of Poisson counts at most (``rates.surprise``): where people often give up, one
-case says little. All providers' cases together are weighed for a campaign in the same way. And the evidence is multiplied by (k/n - s)/(1 - s), of n cases in all: 1
+case says little. And the evidence is multiplied by (k/n - s)/(1 - s), of n cases in all: 1
 when all are this provider's, 0 when they are spread as drawn, as in a rush. Both are asked over an
-hour and over a day, and the stronger answer is taken. A provider's own cases raise its E never;
+hour and over a day, and the stronger answer is taken. For a campaign all providers' cases together
+are weighed in the same way. A provider's own cases raise its E never;
 whoever would raise it for a reader must stage cases of the others, which shows (simulated: 30 days
 of 200 honest recoveries a day, in the tests).
 Taken back: when the same browser shows the partner, or the recovery is completed, the case no
@@ -38,6 +39,7 @@ from collections.abc import Iterable
 import msgspec
 
 from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import (
     ProofRedeemed,
@@ -62,8 +64,7 @@ from mailkeep.watch.types import (
 
 NAME = "half_proof"
 MOST_WAITING, MOST_PROVIDERS = 512, 64
-MOST_BEHIND = 3  #: that queue behind one that waits
-MOST_CASES = 128  #: of each provider
+MOST_BEHIND, MOST_CASES = 3, 128  #: that queue behind one that waits; of each provider
 FIRST, MORE, HIGHEST = 2.5, 1.5, 6.0
 CAMPAIGN, CAMPAIGN_EARLY = 1.5, 0.5
 ASKED, EARLY, CHANGED = 0.8, 0.4, 0.25  #: nats
@@ -399,7 +400,7 @@ def _signal(state: State, provider: str, now: Instant) -> Signal:
         evidence=evidence,
         at=at,
         reason=f"browsers that the accounts do not know had one proof sent through {provider} and "
-        f"not the other; {len(accounts)} account(s), {full} of them for long",
+        f"not the other; {counted(len(accounts), 'account')}, {full} of them for long",
         events=tuple(one.id for one in cases)[-MOST_EVENTS:],
         own_observation=True,
         forger=Forger.CUSTOMERS,

@@ -18,6 +18,7 @@ nobody comes to by guessing. State: 256 addresses.
 import msgspec
 
 from mailkeep.base.clock import Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import HoneyMailArrived
@@ -100,8 +101,8 @@ def _signal(provider: str, hits: dict[str, Hit], weight: float, now: Instant) ->
         subject=provider_subject(provider),
         evidence={Hypothesis.PROVIDER_COMPROMISED: weight},
         at=now,
-        reason=f"mail of others came to {len(mine)} address(es) that only {provider} was given"
-        + beside,
+        reason=f"mail of others came to {counted(len(mine), 'address', 'addresses')} that only "
+        f"{provider} was given{beside}",
         events=tuple(one.id for one in mine)[-MOST_EVENTS:],
         own_observation=True,
         # Somebody who guesses names finds an address without knowing whose it is.

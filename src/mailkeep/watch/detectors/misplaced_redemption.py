@@ -28,6 +28,7 @@ import math
 import msgspec
 
 from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import RecoveryCompleted, RecoveryHeld
 from mailkeep.recovery.risk import RAISED
@@ -121,7 +122,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         signal,
         subject=RESETS,
         evidence=evidence,
-        reason=f"{count} account(s) were recovered in visits that do not fit their history",
+        reason=counted(count, "account was", "accounts were")
+        + " recovered in visits that do not fit their history",
         events=tuple(one[1] for one in seen.values())[-MOST_EVENTS:],
         own_observation=False,
         forger=Forger.ANYONE,

@@ -23,6 +23,7 @@ State: 512 proofs followed, at most 4 of an account; 64 cases of each of 64 prov
 import msgspec
 
 from mailkeep.base.clock import HOUR, SECOND, Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import DeliveryReported
 from mailkeep.recovery.events import ProofRedeemed, ProofSent
@@ -247,7 +248,7 @@ def _signal(provider: str, usual: Usual, now: Instant) -> Signal:
         evidence={Hypothesis.PROVIDER_COMPROMISED: min(HIGHEST, judged) / (1 + len(usual.owners))},
         at=now,
         reason=f"proofs sent through {provider} were shown by strange browsers before, or without, "
-        f"their delivery; {len(usual.cases)} account(s)",
+        f"their delivery; {counted(len(usual.cases), 'account')}",
         events=tuple(one.id for one in usual.cases)[-MOST_EVENTS:],
         own_observation=True,
         forger=Forger.CUSTOMERS,

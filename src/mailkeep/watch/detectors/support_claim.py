@@ -17,6 +17,7 @@ import math
 import msgspec
 
 from mailkeep.base.clock import Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import SupportClaimed
@@ -76,7 +77,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
             Hypothesis.CAMPAIGN: min(HIGHEST, FIRST + DOUBLING * math.log2(count)),
             Hypothesis.PROVIDER_COMPROMISED: PROVIDER,
         }
-        reason = f"support was told of {count} account(s) that something was not the owner's doing"
+        told = counted(count, "account")
+        reason = f"support was told of {told} that something was not the owner's doing"
         events = tuple(entry[1] for entry in claimed.values())[-MOST_EVENTS:]
         signals.append(_signal(RESETS, evidence, reason, events, now))
     return msgspec.structs.replace(state, claimed=claimed), signals

@@ -23,6 +23,7 @@ import math
 import msgspec
 
 from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import TlsReported
@@ -128,7 +129,8 @@ def _signal(
         subject=domain_subject(name),
         evidence={Hypothesis.DOMAIN_ABUSED: ONE if len(told) < 2 else TWO},
         at=now,
-        reason=f"{len(told)} reporter(s) say that {part:.0%} of sessions to {name} fail: {what}",
+        reason=counted(len(told), "reporter says", "reporters say")
+        + f" that {part:.0%} of sessions to {name} fail: {what}",
         events=tuple(event for _, event in told.values())[-MOST_EVENTS:],
         own_observation=False,
         forger=Forger.NOBODY,

@@ -29,6 +29,7 @@ import math
 import msgspec
 
 from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import ForeignMailReported
 from mailkeep.watch.detector import Detector
@@ -119,7 +120,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     account = Account(seen=seen, weight=weight, said=now, **bases)
     state = _with(state, fact.provider, account)
     mails = sum(one.count for one in seen)
-    reason = f"{fact.provider} told of {mails:.0f} mail(s) in our account that we never sent"
+    told = counted(round(mails), "mail")
+    reason = f"{fact.provider} told of {told} in our account that we never sent"
     if any(one.marked for one in seen):
         reason += ", with ids that are not of its mail"
     signals = [

@@ -24,6 +24,7 @@ falls begins anew. State: a few numbers for each of 64 providers.
 import msgspec
 
 from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished, ForeignMailReported
 from mailkeep.watch.detector import Detector
@@ -126,8 +127,8 @@ def _told(state: State, fact: VolumeTold, recorded: Recorded) -> tuple[State, li
         subject=provider_subject(fact.provider),
         evidence={Hypothesis.PROVIDER_COMPROMISED: weight},
         at=now,
-        reason=f"{fact.provider} counts {excess:.0f} mail(s) in our account that we did not give it"
-        f" in the last {window / 60:.0f} minutes",
+        reason=f"{fact.provider} counts {counted(round(excess), 'mail')} in our account that we "
+        f"did not give it in the last {counted(round(window / 60), 'minute')}",
         events=(recorded.id,),
         own_observation=False,
         forger=Forger.NOBODY,

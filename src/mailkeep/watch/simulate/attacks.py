@@ -23,6 +23,7 @@ from mailkeep.recovery.events import (
 from mailkeep.watch.events import CanaryArrived, CanarySent
 from mailkeep.watch.types import (
     DECOY_MAILBOX,
+    OUR_HOUSE,
     OWN_MAILBOX,
     RESETS,
     HoneyAccount,
@@ -33,6 +34,7 @@ from mailkeep.watch.types import (
 
 from .company import START, SimulatedCompany, Timed, Trouble
 from .life import Life
+from .mishaps import key_of
 
 WARM = 8 * DAY  #: ordinary days before
 AT = START + WARM + 10 * HOUR  #: a Tuesday morning
@@ -108,6 +110,12 @@ def scenarios() -> tuple[Scenario, ...]:
             "a stranger's link stands in recovery mail, and nothing else is seen",
             (_COMPROMISED, A),
             _attacked(_planted(DECOY_MAILBOX)),
+        ),
+        Scenario(
+            "altered_on_the_way",
+            "on the way to our listener a stranger's address is put into Reply-To",
+            (Hypothesis.INTERCEPTED, OUR_HOUSE),
+            _attacked(_planted(OWN_MAILBOX, signed=False)),
         ),
         Scenario(
             "new_tracking_host",
@@ -225,16 +233,17 @@ def _reader_and_link(chance: Random) -> list[Timed]:
     for number in range(12):
         at = AT + number * 300 * SECOND
         name = f"cx{number}"
-        arrived = CanaryArrived("a", name, 1.0, ("arxxwalls.example",))
+        arrived = CanaryArrived("a", name, 1.0, ("arxxwalls.example",), signed=(key_of("a"),))
         out += [(at, CanarySent("a", name)), (at + SECOND, arrived)]
     return out
 
 
-def _planted(mailbox: str) -> Attack:
-    """In each canary of the hour, beside those that came as they were written."""
+def _planted(mailbox: str, *, signed: bool = True) -> Attack:
+    """In each canary of the hour, beside those that came as they were written. ``signed``: whoever
+    altered them has the provider's key."""
 
     def attack(_chance: Random) -> list[Timed]:
-        return _altered(mailbox, planted=True)
+        return _altered(mailbox, planted=True, signed=signed)
 
     return attack
 
@@ -243,13 +252,13 @@ def _redirected(_chance: Random) -> list[Timed]:
     return _altered(OWN_MAILBOX, planted=False)
 
 
-def _altered(mailbox: str, *, planted: bool) -> list[Timed]:
+def _altered(mailbox: str, *, planted: bool, signed: bool = True) -> list[Timed]:
     out: list[Timed] = []
-    strangers = ("arxxwalls.example",)
+    strangers, keys = ("arxxwalls.example",), (key_of("a"),) if signed else ()
     for number in range(12):
         at, name = AT + number * 300 * SECOND, f"cp{number}"
         there = strangers if planted else ()
-        arrived = CanaryArrived("a", name, 1.0, strangers, mailbox, planted=there)
+        arrived = CanaryArrived("a", name, 1.0, strangers, mailbox, (), there, keys)
         out += [(at, CanarySent("a", name, mailbox)), (at + SECOND, arrived)]
     return out
 

@@ -21,7 +21,7 @@ from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, FailedOver
 from mailkeep.mail.families import OTHER
 from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent
-from mailkeep.watch.types import DECOY_MAILBOX, OWN_MAILBOX, Hypothesis, provider_subject
+from mailkeep.watch.types import DECOY_MAILBOX, OURS, OWN_MAILBOX, Hypothesis, provider_subject
 
 from .beside import Beside
 from .company import START, SimulatedCompany, Timed, Trouble, Truth, hash_of
@@ -333,8 +333,9 @@ class Life:
                 if not lost:
                     strangers = self._strangers() if own else ()
                     failed = () if sort.family == OTHER else mishaps.failed(provider, at)
+                    signed = mishaps.signed(provider, at) if sort.mailbox in OURS else ()
                     arrived = CanaryArrived(
-                        provider, name, seconds, strangers, sort.mailbox, failed
+                        *(provider, name, seconds, strangers, sort.mailbox, failed), signed=signed
                     )
                     out.append((at + round(seconds * SECOND), arrived))
                     self._reported(out, provider, at, name, seconds, sort.stream)

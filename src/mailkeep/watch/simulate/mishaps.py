@@ -23,6 +23,11 @@ REFUSED, UNREACHABLE, SPAM = 1 / 150, 1 / 30, 1 / 10_000
 _FAILS = (("dkim",), ("dkim",), ("dkim",), ("dkim", "dmarc"), ("spf",))
 
 
+def key_of(provider: str) -> str:
+    """A name for the key with which a provider signs for us."""
+    return f"key_at_{provider}"
+
+
 class Mishaps:
     """The days of our own mistakes. Its chances are its own: nothing else changes with them."""
 
@@ -58,6 +63,11 @@ class Mishaps:
         if start <= at < until:
             return what
         return ("dkim",) if self._chance.random() < STRAY else ()
+
+    def signed(self, provider: str, at: Instant) -> tuple[str, ...]:
+        """The keys of ours that a canary to our own listener comes signed with now."""
+        start, until, what = self._fails.get(provider, (0, 0, ()))
+        return () if start <= at < until and "dkim" in what else (key_of(provider),)
 
     def refused(self) -> bool:
         """Whether a canary is taken for spam."""

@@ -1,0 +1,205 @@
+"""Whoever is in the way of our listener frames no provider whose canaries are signed; a provider
+that breaks its signatures to weigh less is told of all the same."""
+
+import pytest
+from watch_logs import START, half, log
+
+from mailkeep.base.clock import SECOND
+from mailkeep.events.types import Fact
+from mailkeep.watch import signers
+from mailkeep.watch.correlation import Beliefs, Opinion, hear, weigh
+from mailkeep.watch.engine import Engine, replay
+from mailkeep.watch.events import CanaryArrived
+from mailkeep.watch.types import (
+    DECOY_MAILBOX,
+    OUR_HOUSE,
+    OWN_MAILBOX,
+    CorrelationSettings,
+    Hypothesis,
+    WatchSettings,
+)
+
+COMPROMISED, INTERCEPTED = Hypothesis.PROVIDER_COMPROMISED, Hypothesis.INTERCEPTED
+Timed = list[tuple[float, Fact]]
+EVIL = ("arxxwalls.example",)
+HOUR, DAY = 3600.0, 86_400.0
+KEY = ("key_of_ours_at_a",)
+
+
+def _came(
+    provider: str,
+    signed: tuple[str, ...] = (),
+    *,
+    mailbox: str = OWN_MAILBOX,
+    failed: tuple[str, ...] = (),
+) -> CanaryArrived:
+    return CanaryArrived(provider, "m", 1.0, (), mailbox, failed, (), signed)
+
+
+def _altered(
+    signed: tuple[str, ...] = (),
+    *,
+    provider: str = "a",
+    mailbox: str = OWN_MAILBOX,
+    planted: bool = True,
+) -> CanaryArrived:
+    there = EVIL if planted else ()
+    return CanaryArrived(provider, "m", 1.0, EVIL, mailbox, (), there, signed)
+
+
+def _usual(signed: tuple[str, ...] = KEY, *, mailbox: str = OWN_MAILBOX, days: int = 2) -> Timed:
+    """Both providers' canaries as we wrote them, once an hour."""
+    out: Timed = []
+    for number in range(24 * days):
+        at = number * HOUR
+        out += [(at, _came("a", signed, mailbox=mailbox)), (at + 1, _came("b", mailbox=mailbox))]
+    return out
+
+
+LATER = 2 * DAY + 60
+CLEAN = (LATER + 5, _came("b"))
+
+
+def _held(*timed: tuple[float, Fact]) -> dict[tuple[Hypothesis, str], Opinion]:
+    beliefs, facts = Beliefs(), sorted(timed, key=lambda one: one[0])
+    for signal in replay(log(*facts)):
+        beliefs = hear(beliefs, signal)
+    now = START + round(facts[-1][0] * SECOND)
+    opinions = weigh(beliefs, now, CorrelationSettings())[1]
+    return {(one.hypothesis, one.subject.id): one for one in opinions if one.open}
+
+
+WAY, PROVIDER = (INTERCEPTED, OUR_HOUSE.id), (COMPROMISED, "a")
+
+
+def test_who_is_in_the_way_of_our_listener_frames_no_provider_that_signs() -> None:
+    """They alter one provider's canaries and pass the others' on: no signature holds any more."""
+    held = _held(*_usual(), (LATER, _altered()), CLEAN)
+    assert set(held) == {WAY}
+    assert not held[WAY].may_cut_automatically
+    (term,) = held[WAY].terms
+    assert "put there between a and us, or by a, which hides it" in term.reason
+
+
+def test_who_signs_what_stands_in_it_is_who_has_the_key() -> None:
+    held = _held(*_usual(), (LATER, _altered(KEY)), CLEAN)
+    assert set(held) == {PROVIDER}
+    assert not held[PROVIDER].may_cut_automatically
+    assert held[PROVIDER].log_odds == pytest.approx(1.4, abs=0.01)
+
+
+def test_a_decoy_counts_by_the_same_key_and_is_missed_where_decoys_are_signed() -> None:
+    decoys = _usual(mailbox=DECOY_MAILBOX)
+    clean = (LATER + 5, _came("b", mailbox=DECOY_MAILBOX))
+    signed = (LATER, _altered(KEY, mailbox=DECOY_MAILBOX))
+    broken = (LATER, _altered(mailbox=DECOY_MAILBOX))
+    assert set(_held(*decoys, signed, clean)) == {PROVIDER}
+    assert set(_held(*decoys, broken, clean)) == {WAY}
+    # Where decoys were never signed, that one is not says nothing.
+    assert set(_held(*_usual(()), *_usual((), mailbox=DECOY_MAILBOX), broken, clean)) == {PROVIDER}
+
+
+def test_where_nothing_is_signed_a_stranger_counts_as_it_did() -> None:
+    """As in development, and in the drill."""
+    assert set(_held(*_usual(()), (LATER, _altered()), CLEAN)) == {PROVIDER}
+    few: Timed = [(n * 5.0, _came("a", KEY)) for n in range(30)]
+    assert set(_held(*few, (200.0, _altered()), (201.0, _came("b")))) == {PROVIDER}
+
+
+def test_who_answers_for_our_dns_and_signs_with_a_key_of_their_own_frames_nobody_at_once() -> None:
+    forged = ("key_of_theirs",)
+    assert set(_held(*_usual(), (LATER, _altered(forged)), CLEAN)) == {WAY}
+    # Nor after a night of signing what they pass on.
+    taught: Timed = [(2 * DAY + n * 900.0, _came("a", forged)) for n in range(1, 60)]
+    at = 2 * DAY + 60 * 900.0
+    assert set(_held(*_usual(), *taught, (at, _altered(forged)), (at + 5, _came("b")))) == {WAY}
+
+
+def test_stripping_signatures_for_weeks_or_showing_many_keys_makes_nothing_forgotten() -> None:
+    stripped: Timed = [(2 * DAY + n * HOUR, _came("a")) for n in range(1, 24 * 20)]
+    at = 22 * DAY
+    altered = [(at, _altered()), (at + 5, _came("b"))]
+    assert set(_held(*_usual(), *stripped, *altered)) == {WAY}
+    many: Timed = [(2 * DAY + n * 60.0, _came("a", (f"k{n}",))) for n in range(1, 500)]
+    at = 3 * DAY
+    altered = [(at, _altered()), (at + 5, _came("b"))]
+    assert set(_held(*_usual(), *many, *altered)) == {WAY}
+
+
+def test_a_new_key_is_known_after_a_day_and_the_old_one_stays() -> None:
+    new = ("key_that_was_changed",)
+    later: Timed = [(2 * DAY + n * HOUR, _came("a", new)) for n in range(30)]
+    at = 2 * DAY + 30 * HOUR
+    for signed in (KEY, new):
+        altered: Timed = [(at, _altered(signed)), (at + 5, _came("b"))]
+        assert set(_held(*_usual(), *later, *altered)) == {PROVIDER}
+
+
+def test_accounts_of_ones_own_and_the_way_to_our_listener_still_name_no_provider() -> None:
+    """Half proofs anybody with accounts can stage; a canary's stranger was our own sign beside."""
+    halves: Timed = [(LATER + 10 + n, half(f"r{n}", "a")) for n in range(40)]
+    for planted in (True, False):
+        altered = (LATER, _altered(planted=planted))
+        held = _held(*_usual(), altered, CLEAN, *halves, (LATER + 900, _came("b")))
+        assert PROVIDER not in held
+
+
+def test_a_new_host_without_a_signature_opens_nothing() -> None:
+    assert _held(*_usual(), (LATER, _altered(planted=False)), CLEAN) == {}
+
+
+def test_what_alters_all_alike_is_our_own_gateway() -> None:
+    """A mail gateway before our listener breaks every signature."""
+    both: Timed = [*_usual(), *((at + 2, _came("b", ("key_at_b",))) for at, _ in _usual()[::2])]
+    altered = [(LATER, _altered()), (LATER + 5, _altered(provider="b"))]
+    assert _held(*both, *altered) == {}
+
+
+def test_a_provider_that_breaks_signatures_is_named_once_mailboxes_elsewhere_see_it() -> None:
+    """It alters everybody's mail: within one interval of those mailboxes."""
+    gmail: Timed = [(n * HOUR + 3, _came("b", mailbox="gmail")) for n in range(49)]
+    hidden: Timed = [*_usual(), *gmail, (LATER, _altered()), CLEAN]
+    assert set(_held(*hidden)) == {WAY}
+    seen = _held(*hidden, (LATER + 900, _altered(mailbox="gmail")))
+    assert set(seen) == {PROVIDER}
+    assert seen[PROVIDER].log_odds == pytest.approx(1.4, abs=0.1)
+    # Who keeps that mailbox alone could have altered both; of a host that alters all, nothing is
+    # known.
+    keeper = [(LATER + 900, _altered(mailbox="gmail", provider=one)) for one in ("a", "b")]
+    assert set(_held(*hidden, *keeper)) == {WAY}
+
+
+def test_lost_authentication_elsewhere_alone_does_not_name_it() -> None:
+    """Whoever keeps that mailbox could say so; it stands beside, for people to see."""
+    gmail: Timed = [(n * HOUR + 3, _came("a", mailbox="gmail")) for n in range(48)]
+    fails: Timed = [
+        (LATER + 900.0 * n, _came("a", mailbox="gmail", failed=("dkim",))) for n in range(1, 4)
+    ]
+    held = _held(*_usual(), *gmail, (LATER, _altered()), CLEAN, *fails)
+    assert set(held) == {WAY}
+
+
+def test_what_came_signed_after_all_names_the_provider_and_takes_the_other_back() -> None:
+    facts: Timed = [*_usual(), (LATER, _altered()), CLEAN]
+    signed: Timed = [(LATER + 10, _altered(KEY)), (LATER + 15, _came("b"))]
+    assert set(_held(*facts, *signed)) == {PROVIDER}
+
+
+def test_it_goes_on_where_it_was_stopped() -> None:
+    facts = log(*_usual(), (LATER, _altered()), CLEAN)
+    engine = Engine(WatchSettings())
+    for one in facts[:-2]:
+        engine.step(one)
+    engine = Engine(WatchSettings(), engine.save())
+    said = [signal for one in facts[-2:] for signal in engine.step(one)]
+    assert {INTERCEPTED: 8.4} in [one.evidence for one in said]
+
+
+def test_of_a_providers_keys_the_bound_drops_those_that_are_not_known_first() -> None:
+    keys: signers.Keys = {}
+    for number in range(signers.ENOUGH):
+        keys = signers.learned(keys, KEY, number)
+    for number in range(100):
+        keys = signers.learned(keys, (f"k{number}",), signers.AGE + number)
+    assert len(keys) == signers.MOST_KEYS
+    assert signers.known(keys, 2 * signers.AGE) == {*KEY}
