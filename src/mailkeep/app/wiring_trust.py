@@ -158,7 +158,11 @@ def watchers(settings: Settings) -> dict[str, Watcher]:
     for one in DETECTORS:
         module = importlib.import_module(f"mailkeep.watch.detectors.{one.name}")
         why = off[one.name]
-        brought = blind.BROUGHT.get(one.name, "") if why in {blind.REPORTS, blind.ABUSE} else ""
+        brought = (
+            detector_blindness.BROUGHT.get(one.name, "")
+            if why in {detector_blindness.REPORTS, detector_blindness.ABUSE}
+            else ""
+        )
         found = Watcher(one.name, words.delay(module.__doc__ or ""), why, brought)
         if (there := places.get(one.name)) is not None:
             found = msgspec.structs.replace(found, at=there.at, elsewhere=there.elsewhere)

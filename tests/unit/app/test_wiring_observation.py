@@ -262,8 +262,11 @@ def test_what_is_blind_says_why(
 def test_reports_that_somebody_brings_by_api_are_seen_while_they_keep_coming() -> None:
     """No setting says that they are brought, so what came says it; one kind not for another."""
     settings = parse(OBSERVES)
-    for detector, kind in blind.BROUGHT.items():
-        assert detector_blindness.reasons(settings)[detector] in {blind.REPORTS, blind.ABUSE}
+    for detector, kind in detector_blindness.BROUGHT.items():
+        assert detector_blindness.reasons(settings)[detector] in {
+            detector_blindness.REPORTS,
+            detector_blindness.ABUSE,
+        }
         assert detector_blindness.reasons(settings, {kind: LATE[kind]})[detector] == ""
         late = detector_blindness.reasons(settings, {kind: LATE[kind] + 1})[detector]
         assert late == f"no report of it was brought in for {LATE[kind] + 1:.0f} days"
@@ -274,7 +277,7 @@ def test_reports_that_somebody_brings_by_api_are_seen_while_they_keep_coming() -
     assert detector_blindness.reasons(by_mail, {"dmarc": 90.0})["dmarc_stranger"] == ""
     assert (
         detector_blindness.reasons(settings, dict.fromkeys(LATE, 0.0))["provider_notice"]
-        == blind.REPORTS
+        == detector_blindness.REPORTS
     )
 
 

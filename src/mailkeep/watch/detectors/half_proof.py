@@ -31,10 +31,8 @@ nothing until both are in hand. Who could forge it: anyone with accounts can sta
 provider; so alone it never makes one compromised.
 """
 
-import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable
 
 import msgspec
 
@@ -48,6 +46,7 @@ from mailkeep.recovery.events import (
     RecoveryVoided,
 )
 from mailkeep.watch.detector import Detector
+from mailkeep.watch.half_proofs import Case, bounded, drawn, sum_of
 from mailkeep.watch.rates import surprise
 from mailkeep.watch.types import (
     MOST_EVENTS,
@@ -90,17 +89,6 @@ class Half(msgspec.Struct, frozen=True):
     id: str
     said: bool = False
     behind: tuple["Half", ...] = ()
-
-
-class Case(msgspec.Struct, frozen=True):
-    """A half proof through one provider, and what it counts (1: a full one)."""
-
-    account: str
-    way: str
-    at: Instant
-    id: str
-    counts: float
-    full: bool
 
 
 class State(msgspec.Struct, frozen=True):
@@ -226,7 +214,7 @@ def _wait(state: State, new: Half) -> State:
     waiting[new.way] = new
     if len(waiting) > MOST_WAITING:
         of = Counter(one.account for one in waiting.values())
-        over = max(waiting.values(), key=lambda one: (of[one.account], _drawn(one.way)))
+        over = max(waiting.values(), key=lambda one: (of[one.account], drawn(one.way)))
         del waiting[over.way]
     return msgspec.structs.replace(state, waiting=waiting)
 
@@ -280,7 +268,7 @@ def _say(state: State, half: Half, now: Instant, *, full: bool) -> tuple[State, 
             one for one in state.cases.get(provider, ()) if one.at > since and one.way != half.way
         ]
         new = Case(half.account, half.way, now, half.id, counts, full)
-        cases = _bounded([*others, new])
+        cases = bounded([*others, new])
         state = msgspec.structs.replace(state, cases={**state.cases, provider: cases})
         # Several redemptions for one account count once.
         if full and not any(one.full and one.account == half.account for one in others):
@@ -289,33 +277,6 @@ def _say(state: State, half: Half, now: Instant, *, full: bool) -> tuple[State, 
     # A case of one provider changes what the cases of the others weigh.
     named = [name for name, cases in state.cases.items() if any(one.at > since for one in cases)]
     return _restate(state, named, now)
-
-
-def _bounded(cases: list[Case]) -> tuple[Case, ...]:
-    """The cases without one, if there are too many. The newest must not push the others out:
-    they could be staged, and taken back afterwards."""
-    if len(cases) > MOST_CASES:
-        of = Counter(one.account for one in cases)
-        cases.remove(max(cases, key=lambda one: _dispensable(one, of[one.account])))
-    return tuple(cases)
-
-
-def _dispensable(case: Case, alike: int) -> tuple[int, float, bytes]:
-    less = -case.counts if alike > 1 else 0.0
-    return alike, less, _drawn(case.way)
-
-
-def _drawn(way: str) -> bytes:
-    return hashlib.sha256(way.encode()).digest()
-
-
-def _counted(cases: Iterable[Case], since: Instant) -> float:
-    """What cases count together: of each account its largest."""
-    largest: dict[str, float] = {}
-    for one in cases:
-        if one.at > since:
-            largest[one.account] = max(one.counts, largest.get(one.account, 0.0))
-    return sum(largest.values())
 
 
 def _restate(state: State, named: list[str], now: Instant) -> tuple[State, list[Signal]]:
@@ -355,7 +316,7 @@ def expected(state: State, provider: str, window: float) -> float:
 def weigh(state: State, provider: str, now: Instant, window: float) -> float:
     """The nats of a provider's cases in the last ``window`` seconds."""
     since = now - seconds(window)
-    counted = {name: _counted(cases, since) for name, cases in state.cases.items()}
+    counted = {name: sum_of(cases, since) for name, cases in state.cases.items()}
     count, total = counted.get(provider, 0.0), sum(counted.values())
     usual = max(expected(state, provider, window), 1e-6)
     if count <= usual:
@@ -371,7 +332,7 @@ def weigh(state: State, provider: str, now: Instant, window: float) -> float:
 def _more_than_usual(state: State, now: Instant, window: float) -> float:
     """The nats of all providers' cases, against how many there are in other weeks."""
     since, settings = now - seconds(window), state.settings
-    count = sum(_counted(cases, since) for cases in state.cases.values())
+    count = sum(sum_of(cases, since) for cases in state.cases.values())
     guessed = settings.base_per_day * settings.base_known_for * SECOND / DAY
     # Those of the window must not be their own excuse.
     before = max(0.0, sum(state.full.values()) - count)
