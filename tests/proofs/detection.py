@@ -40,12 +40,12 @@ def main(years: int, runs: int = 20, seed: int = 1, at_once: int = 1) -> int:
         cwd=ROOT,
     ).stdout.strip()
     with ProcessPoolExecutor(at_once) as pool:
+        measured = pool.submit(measuring.measure, 1, seed, runs, settings)
         work = [pool.submit(_year, seed * 1000 + number) for number in range(years)]
         untold = [
             pool.submit(_year, seed * 1000 + number, unannounced=True)
             for number in range(max(1, years // SOME))
         ]
-        found = measuring.measure(1, seed, runs, settings)
         lives = []
         for one in as_completed(work):
             lives.append(one.result())
@@ -54,6 +54,7 @@ def main(years: int, runs: int = 20, seed: int = 1, at_once: int = 1) -> int:
             for said in lives[-1].false:
                 print(f"  {said}", file=sys.stderr)
         life = measuring.together(lives)
+        found = measured.result()
         told = measuring.together([one.result() for one in untold])
     picture = ROOT / "docs/pictures/detection.svg"
     picture.write_text(figure.picture(found.silence), encoding="utf-8")
