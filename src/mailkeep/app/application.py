@@ -192,6 +192,8 @@ class Application:
         self.doubts = Doubts(self.incidents.house)
         self.anchors = beside.anchors(self, environ)
         self.cutover = beside.cutover(self)
+        self.leaving = beside.leaving(self)
+        self.ticking = beside.ticking(self, environ)
         self.signals = defence.signals(self)
         self.privacy = beside.privacy(self)
         self.feeds = defence.feeds(settings, self.database, environ)

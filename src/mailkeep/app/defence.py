@@ -26,7 +26,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.levels import Level
 
 from . import environment, leaving, observing, trusting
-from .publishing import published
+from .publishing import houses, published
 from .rekeying import keyrings
 from .settings import Settings
 
@@ -131,7 +131,7 @@ def response(rooms: Rooms) -> Response:
         NoticeSettings(mails.sender, mails.sender_name, mails.notices, settings.public_url),
         settings.response,
         rooms.signals,
-        published=published(settings.provider, senders),
+        published=published(settings.provider, senders, houses(settings.party)),
         keyrings=keyrings(settings.provider),
         acts=observing.level(settings) is not Level.OBSERVE,
     )

@@ -2,15 +2,16 @@
 
 An entry ties whoever registers one of these companies as a party, so that two brands of one owner
 never look like two parties. It was true by the source beside it on the day on which that was last
-opened; where there is no source, it is commonly held, and nobody checked. A source vouches for the
-owner, and for the ``signs`` where it shows records; other signs are what customers' records
-commonly show. Ownership changes: whoever knows better says so in the register, with a reason and a
-day (``independent``).
+read. Whose words those are is said (``Word``): what neither a house nor its owner says of itself is
+not confirmed, ties all the same, and is shown as such. A source vouches for the owner, and for the
+``signs`` where it shows records; other signs are what customers' records commonly show. Ownership
+changes: whoever knows better says so in the register, with a reason and a day (``independent``).
 
 ``signs`` are endings of names: of MX hosts, of what an SPF record includes, of the targets of CNAME
 records of DKIM selectors and of tracking and return-path names, and of name servers.
 """
 
+import enum
 import re
 from collections.abc import Mapping
 
@@ -23,12 +24,21 @@ from .types import Party, PartyKind
 _LAST = "2026-11-28"  #: when the sources were last gone through
 
 
+class Word(enum.StrEnum):
+    """Whose words a source is."""
+
+    OWN = "own"  #: the house's, or its owner's: terms, a list of subprocessors, documentation
+    FILED = "filed"  #: filed by one of them with an authority
+    OTHERS = "others"  #: somebody else's, and so not confirmed
+
+
 class Known(msgspec.Struct, frozen=True):
     """A company of the catalogue; fields as in ``Party``.
 
     Attributes:
-        source: where it says so; "": nobody looked.
-        seen: the day on which the source was opened.
+        source: where it says so; "": an owner, of which nothing is said but whom it owns.
+        seen: the day on which the source was read.
+        word: whose words the source is.
         provider_kinds: kinds of ``[[provider]]`` that are this house.
     """
 
@@ -37,6 +47,7 @@ class Known(msgspec.Struct, frozen=True):
     kind: PartyKind
     source: str = ""
     seen: str = ""
+    word: Word = Word.OWN
     owned_by: tuple[str, ...] = ()
     relays_via: tuple[str, ...] = ()
     runs_on: tuple[str, ...] = ()
@@ -54,7 +65,13 @@ class Known(msgspec.Struct, frozen=True):
             kind=self.kind,
             known=self.id,
             source=f"{self.source} ({self.seen})" if self.source else "",
+            confirmed=self.is_confirmed,
         )
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the house, or its owner, says so itself."""
+        return bool(self.source) and self.word is not Word.OTHERS
 
 
 def _owner(name: str, called: str) -> Known:
@@ -90,8 +107,8 @@ _HOUSES = (
         "twilio-sms",
         "Twilio Messaging",
         PartyKind.SMS,
-        "https://scuttleblurb.substack.com/p/twlo-twilio",
-        _LAST,
+        "https://www.twilio.com/docs/messaging/",
+        "2026-11-29",
         owned_by=("twilio",),
         provider_kinds=("twilio",),
     ),
@@ -99,9 +116,8 @@ _HOUSES = (
         "mailchimp-transactional",
         "Mailchimp Transactional (Mandrill)",
         PartyKind.MAIL,
-        "https://www.isipp.com/blog/will-the-intuit-acquisition-of-mailchimp-help-or-hurt-"
-        "mailchimps-brand/",
-        _LAST,
+        "https://mailchimp.com/legal/terms",
+        "2026-11-29",
         owned_by=("intuit",),
         signs=("mandrillapp.com", "mcsv.net", "mcdlv.net", "rsgsv.net", "mailchimpapp.net"),
         provider_kinds=("mandrill",),
@@ -110,9 +126,8 @@ _HOUSES = (
         "postmark",
         "Postmark",
         PartyKind.MAIL,
-        "https://sota.io/blog/postmark-eu-alternative-2026-cloud-act-gdpr-activecampaign-"
-        "transactional-email",
-        _LAST,
+        "https://www.activecampaign.com/legal/privacy-policy",
+        "2026-11-29",
         owned_by=("activecampaign",),
         signs=("mtasv.net", "postmarkapp.com"),
         provider_kinds=("postmark",),
@@ -152,16 +167,16 @@ _HOUSES = (
         "sinch-sms",
         "Sinch Messaging",
         PartyKind.SMS,
-        "https://cursor.com/marketplace/skills/sinch-mailgun-optimize",
-        _LAST,
+        "https://developers.sinch.com/docs/sms/overview/",
+        "2026-11-29",
         owned_by=("sinch",),
     ),
     Known(
         "resend",
         "Resend",
         PartyKind.MAIL,
-        "public zone files: it asks for an MX at feedback-smtp.<region>.amazonses.com",
-        _LAST,
+        "https://resend.com/docs/api-reference/domains",
+        "2026-11-29",
         relays_via=("amazon-ses",),
         runs_on=("aws",),
         signs=("resend.com", "resend.dev"),
@@ -171,9 +186,8 @@ _HOUSES = (
         "sparkpost",
         "SparkPost (Bird)",
         PartyKind.MAIL,
-        "https://sota.io/blog/sparkpost-eu-alternative-2026-cloud-act-gdpr-messagebird-bird-"
-        "transactional-email",
-        _LAST,
+        "https://bird.com/zh-sg/legal/privacy-previous-2022-04-15",
+        "2026-11-29",
         owned_by=("bird",),
         signs=("sparkpostmail.com", "e.sparkpost.com"),
         provider_kinds=("sparkpost",),
@@ -185,14 +199,16 @@ _HOUSES = (
         "https://websitehostingreview.org/cloud-saas/ericsson-completes-6-2-billion-vonage-"
         "acquisition/",
         _LAST,
+        word=Word.OTHERS,
         owned_by=("ericsson",),
     ),
     Known(
         "bird-sms",
         "Bird (MessageBird) SMS",
         PartyKind.SMS,
-        "https://norq.sh/docs/providers/bird",
-        _LAST,
+        "https://docs.bird.com/applications/help-and-reference/data-protection/"
+        "approved-subprocessors",
+        "2026-11-29",
         owned_by=("bird",),
     ),
     # Machines, names, pages.
@@ -200,8 +216,8 @@ _HOUSES = (
         "aws",
         "Amazon Web Services",
         PartyKind.CLOUD,
-        "https://www.getclauseapp.com/third-party-services/amazonses",
-        _LAST,
+        "https://docs.aws.amazon.com/ja_jp/ses/latest/dg/Welcome.md",
+        "2026-11-29",
         owned_by=("amazon",),
         signs=("amazonaws.com",),
     ),
@@ -247,16 +263,17 @@ _HOUSES = (
         "azure",
         "Microsoft Azure",
         PartyKind.CLOUD,
-        "https://coredns.io/plugins/azure",
-        _LAST,
+        "https://learn.microsoft.com/ko-kr/archive/technet-wiki/4373.microsoft-azure",
+        "2026-11-29",
         owned_by=("microsoft",),
     ),
     Known(
         "azure-dns",
         "Azure DNS",
         PartyKind.DNS,
-        "https://github.com/shibayan/keyvault-acmebot/discussions/629",
-        _LAST,
+        "https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/dns/"
+        "dns-delegate-domain-azure-dns.md",
+        "2026-11-29",
         owned_by=("microsoft",),
         runs_on=("azure",),
         signs=("azure-dns.com", "azure-dns.net", "azure-dns.org", "azure-dns.info"),
@@ -284,6 +301,7 @@ _HOUSES = (
         PartyKind.REGISTRAR,
         "https://grokipedia.com/page/Default_nameservers",
         _LAST,
+        word=Word.OTHERS,
         signs=("domaincontrol.com",),
     ),
     Known(
@@ -292,6 +310,7 @@ _HOUSES = (
         PartyKind.REGISTRAR,
         "https://grokipedia.com/page/Default_nameservers",
         _LAST,
+        word=Word.OTHERS,
         signs=("registrar-servers.com",),
     ),
     Known(
@@ -315,8 +334,8 @@ _HOUSES = (
         "google-workspace",
         "Google Workspace",
         PartyKind.MAILBOX,
-        "https://kb.raramuridesign.com/google-workspace-mx-and-cname-records",
-        _LAST,
+        "https://developers.google.com/workspace/gmail/postmaster/guides/domain",
+        "2026-11-29",
         owned_by=("google",),
         signs=("google.com", "googlemail.com"),
     ),
@@ -324,8 +343,9 @@ _HOUSES = (
         "microsoft-365",
         "Microsoft 365",
         PartyKind.MAILBOX,
-        "https://gist.github.com/rnrbarbosa/ecba5236f7b7c190a6d58a34afb350bb",
-        _LAST,
+        "https://github.com/MicrosoftDocs/microsoft-365-docs/blob/public/microsoft-365/"
+        "enterprise/external-domain-name-system-records.md",
+        "2026-11-29",
         owned_by=("microsoft",),
         signs=("mail.protection.outlook.com", "spf.protection.outlook.com", "microsoftonline.com"),
     ),
@@ -344,14 +364,17 @@ _HOUSES = (
         "https://raw.githubusercontent.com/blackmatrix7/ios_rule_script/master/rule/Loon/"
         "Protonmail/Protonmail.list",
         _LAST,
+        word=Word.OTHERS,
         signs=("protonmail.ch",),
     ),
     Known(
         "okta",
         "Okta",
         PartyKind.IDENTITY,
-        "https://auth0.com/docs/ja-jp/authenticate/identity-providers/okta.md",
-        _LAST,
+        "https://www.sec.gov/Archives/edgar/data/1660134/000119312522109427/"
+        "0001193125-22-109427.txt",
+        "2026-11-29",
+        word=Word.FILED,
         owned_by=("okta-inc",),
         signs=("okta.com",),
     ),
@@ -359,9 +382,10 @@ _HOUSES = (
         "auth0",
         "Auth0",
         PartyKind.IDENTITY,
-        "https://docs.amazonaws.cn/en_us/AmazonCloudWatch/latest/monitoring/auth0-pipeline-"
-        "setup.md",
-        _LAST,
+        "https://ih.advfn.com/stock-market/NASDAQ/okta-OKTA/stock-news/85058450/"
+        "securities-registration-employee-benefit-plan-s-8",
+        "2026-11-29",
+        word=Word.FILED,
         owned_by=("okta-inc",),
         signs=("auth0.com",),
     ),
