@@ -6,8 +6,9 @@ import pytest
 
 from mailkeep.base.errors import BadSettings
 from mailkeep.trust import register
-from mailkeep.trust.catalogue import HOUSES, Word, shown_by
+from mailkeep.trust.catalogue import HOUSES, shown_by
 from mailkeep.trust.graph import TrustGraph, overridden
+from mailkeep.trust.known import Word
 from mailkeep.trust.types import PartyKind
 
 
