@@ -102,6 +102,17 @@ DOORS: Mapping[str, Door] = {
         P.PROVIDERS_CHANGE, "ours", "holds one up; none is begun or taken back by a key"
     ),
     "GET /v1/offboardings": _of(P.PROVIDERS_SEE, "ours", "every provider that is left"),
+    "GET /v1/offboardings/{provider}": _of(P.PROVIDERS_SEE, "ours", "every provider that is left"),
+    "GET /v1/offboardings/{provider}/plan": _of(P.PROVIDERS_SEE, "ours", "what a start would list"),
+    "POST /v1/offboardings": _of(
+        P.PROVIDERS_CHANGE, "ours", "a hostile one is cut off as by hand; told to everybody"
+    ),
+    "POST /v1/offboardings/{provider}/items/{item}/done": _of(
+        P.PROVIDERS_CHANGE, "ours", "what is seen not to be done is refused"
+    ),
+    "POST /v1/offboardings/{provider}/stop": _of(
+        P.PROVIDERS_CHANGE, "ours", "one whose word still counts"
+    ),
     "GET /v1/approvals": _SIGNS,
     "POST /v1/approvals/{request_id}/approve": _of(
         P.ACTIONS_APPROVE, "ours", "what another key asked for"

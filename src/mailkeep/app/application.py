@@ -198,6 +198,8 @@ class Application:
         self.doubts = ProviderDoubts(self.incidents.house)
         self.anchors = wiring_background.anchors(self, environ)
         self.cutover = wiring_background.cutover(self)
+        self.leaving = wiring_background.leaving(self)
+        self.ticking = wiring_background.ticking(self, environ)
         self.signals = wiring_feeds.signals(self)
         self.privacy = wiring_background.privacy(self)
         self.feeds = wiring_feeds.feeds(settings, self.database, environ)

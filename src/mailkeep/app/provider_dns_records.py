@@ -9,6 +9,9 @@ import msgspec
 
 from mailkeep.base import addresses
 from mailkeep.providers import registry
+from mailkeep.trust.catalogue import HOUSES, OF_PROVIDER
+
+EMPTY: Mapping[str, str] = {}
 
 
 class Named(Protocol):
@@ -21,20 +24,31 @@ class Named(Protocol):
     def kind(self) -> str: ...
 
     @property
+    def party(self) -> str: ...
+
+    @property
     def options(self) -> dict[str, str]: ...
 
 
-def published(providers: Iterable[Named], senders: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
+def houses(parties: Iterable[Mapping[str, object]]) -> dict[str, str]:
+    """The house of the catalogue that each ``[[party]]`` table says it is, by the party's id."""
+    return {str(one.get("id")): str(one["known"]) for one in parties if one.get("known")}
+
+
+def published(
+    providers: Iterable[Named], senders: Iterable[str], known: Mapping[str, str] = EMPTY
+) -> Mapping[str, tuple[str, ...]]:
     """The records by provider. Unknown ones are named as well: they may exist all the same.
 
     Args:
         providers: all of them: what another one needs as well is said of a record.
         senders: addresses that we send from.
+        known: as ``houses`` gives it: whose servers a relay's are.
     """
     every = tuple(providers)
     domains = sorted({addresses.domain(one).lower() for one in senders if "@" in one})
     return {
-        one.name: tuple(_records(one, [by for by in every if by.name != one.name], domains))
+        one.name: tuple(_records(one, [by for by in every if by.name != one.name], domains, known))
         for one in every
     }
 
@@ -96,8 +110,14 @@ def _signed(one: Named, domains: list[str]) -> list[str]:
     return [f"{selector}._domainkey.{name}" for name in signing] if selector else []
 
 
-def _marks(one: Named) -> list[str]:
-    return sorted({mark.lstrip(".") for mark in registry.get(one.kind).capabilities.marks})
+def _marks(one: Named, known: Mapping[str, str]) -> list[str]:
+    """Names of its servers, as SPF records have them: of its house, and of whom that relays via."""
+    found = {mark.lstrip(".") for mark in registry.get(one.kind).capabilities.marks}
+    its = HOUSES.get(OF_PROVIDER.get(one.kind, known.get(one.party, one.party)))
+    for house in [] if its is None else [its, *(HOUSES[other] for other in its.relays_via)]:
+        found |= set(house.signs)
+    # One that is under another one of them says nothing more.
+    return sorted(one for one in found if not any(one.endswith(f".{other}") for other in found))
 
 
 def _needed(by: Iterable[str]) -> str:
@@ -106,8 +126,10 @@ def _needed(by: Iterable[str]) -> str:
     return f"; {names} {_TOO}, and is given another one first" if names else ""
 
 
-def _records(one: Named, others: list[Named], domains: list[str]) -> list[str]:
-    options, marks = _options(one), _marks(one)
+def _records(
+    one: Named, others: list[Named], domains: list[str], known: Mapping[str, str]
+) -> list[str]:
+    options, marks = _options(one), _marks(one, known)
 
     def shared(name: str) -> str:
         return _needed(by.name for by in others if _options(by).get(name) == options[name])
@@ -130,7 +152,7 @@ def _records(one: Named, others: list[Named], domains: list[str]) -> list[str]:
         also = shared("tracking_domain")
         out.append(f"withdraw {tracking} {_LINKS}{also}")
     named = f" ({', '.join(marks)})" if marks else ""
-    named += _needed(by.name for by in others if {*marks} & {*_marks(by)})
+    named += _needed(by.name for by in others if {*marks} & {*_marks(by, known)})
     out += [
         f"take it out of the SPF record of {name}, where it is included{named}" for name in domains
     ]

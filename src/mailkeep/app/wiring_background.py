@@ -16,8 +16,11 @@ from mailkeep.response.crying import Crier
 from . import audit_anchors, wiring_cutover
 from .audit_anchors import Anchors
 from .loops import Keep
+from .offboarding_looks import Ticking
 
 if TYPE_CHECKING:
+    from dns.asyncresolver import Resolver
+
     from .application import Application
 
 ERASE_SECONDS = 20.0
@@ -49,14 +52,30 @@ def cutover(app: "Application") -> Cutover:
     return Cutover(app.database, wiring_cutover.house(app.settings, app.clock))
 
 
+def leaving(app: "Application") -> Offboarding:
+    """The providers that are left."""
+    return Offboarding(app.database, app.cutover.house)
+
+
+def ticking(app: "Application", environ: Mapping[str, str]) -> Ticking:
+    """The looks whether an item of a leave is done."""
+
+    def ask() -> "Resolver":
+        from .doctor.resolver import resolver  # DNS takes a while to import
+
+        return resolver(None)
+
+    offline = "in development nobody outside is asked" if app.dev else ""
+    return Ticking(app.settings, app.database, app.keys, ask=ask, offline=offline, environ=environ)
+
+
 def loops(app: "Application", keep: Keep) -> Iterator[tuple[str, Any]]:
     """The background loops, by name."""
     yield "erasures", keep("erasures", app.privacy.erasing.step, ERASE_SECONDS)
     if app.journal is not None:
         yield "journal", keep("journal", app.claims.release, JOURNAL_SECONDS)
     yield "cutover", keep("cutover", app.cutover.step, MOVE_SECONDS)
-    leaving = Offboarding(app.database, app.cutover.house)
-    yield "offboarding", keep("offboarding", leaving.step, LEAVE_SECONDS)
+    yield "offboarding", keep("offboarding", app.leaving.step, LEAVE_SECONDS)
     yield "anchors", keep("anchors", app.anchors.step, ANCHOR_SECONDS, app.anchors.awake)
     means = app.response.means
     crier = Crier(app.database, means.house, app.pagers, app.settings.public_url)

@@ -22,7 +22,7 @@ from . import provider_limits, wiring_trust, wiring_watch
 from . import wiring_posture as posture_settings
 from .doctor.types import Finding
 from .left_providers import tables
-from .provider_dns_records import published
+from .provider_dns_records import houses, published
 from .settings import Settings, provider_configs
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ async def leaving(tx: Tx, settings: Settings, keys: KeyRing, provider: str) -> L
             holds[_HELD[kind]] = holds.get(_HELD[kind], 0) + len(items)
     return Leaving(
         provider,
-        published(settings.provider, senders)[provider],
+        published(settings.provider, senders, houses(settings.party))[provider],
         f"revoke every key of ours at {provider}, SMTP passwords too; {how}",
         holds,
         sum(one.provider == provider for one in settings.honey),

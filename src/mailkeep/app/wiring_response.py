@@ -19,7 +19,7 @@ from mailkeep.trust.graph import TrustGraph
 from mailkeep.watch.levels import Level
 
 from . import left_providers, wiring_observation, wiring_trust
-from .provider_dns_records import published
+from .provider_dns_records import houses, published
 from .provider_keys import keyrings
 from .settings import Settings
 
@@ -65,7 +65,7 @@ def response(rooms: Rooms) -> Response:
         NoticeSettings(mails.sender, mails.sender_name, mails.notices, settings.public_url),
         settings.response,
         rooms.signals,
-        published=published(settings.provider, senders),
+        published=published(settings.provider, senders, houses(settings.party)),
         keyrings=keyrings(settings.provider),
         acts=wiring_observation.level(settings) is not Level.OBSERVE,
     )

@@ -3,17 +3,15 @@ log."""
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 import typer
 
 from mailkeep.app import provider_data_deletion, wiring_cutover, wiring_trust
-from mailkeep.app.doctor.records import Records
-from mailkeep.app.doctor.resolver import fill, resolver
-from mailkeep.app.doctor.withdrawn import standing
+from mailkeep.app.doctor.resolver import resolver
 from mailkeep.app.left_providers import suspects as suspected
-from mailkeep.app.provider_dns_records import asked
+from mailkeep.app.offboarding_looks import Ticking
 from mailkeep.app.provider_keys import keyrings
 from mailkeep.app.settings import Settings
 from mailkeep.base.clock import SystemClock, iso, when
@@ -22,6 +20,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.base.wording import counted
 from mailkeep.cutover import offboarding
 from mailkeep.cutover.checklist import How, Leaving, checklist
+from mailkeep.cutover.looks import Seen, noted
 from mailkeep.cutover.offboarding import Offboarding, OffboardingView
 from mailkeep.mail import queries as mail
 from mailkeep.providers.posture.types import AccountConfig
@@ -43,10 +42,6 @@ from .house import (
     write,
 )
 from .output import Json, Progress, group, plain, result, table
-from .output import note as tell
-
-if TYPE_CHECKING:
-    from dns.asyncresolver import Resolver
 
 app = group("Leave a provider for good: what is to be done, and when.", also={"list": "status"})
 
@@ -66,14 +61,7 @@ def plan(
 
     house = wiring_cutover.house(known, SystemClock())
 
-    async def against(tx: Tx) -> list[str]:
-        gate = await offboarding.against(tx, house, name)
-        streams = [] if hostile else await offboarding.carries(tx, house, name)
-        moved = f"It still carries {', '.join(streams)}. Next: move its mail (mailkeep cutover)."
-        routes = [] if gate is None else [f"{gate.meaning} Next: {gate.next}."]
-        return [*([moved] if streams else []), *routes]
-
-    warnings = read(home, against)
+    warnings = read(home, lambda tx: offboarding.warnings(tx, house, name, hostile=hostile))
     rows = [("due", "by", "item", "what")]
     rows += [(iso(one.due_at)[:10], one.how.value, one.name, one.text) for one in items]
     documents = [
@@ -156,23 +144,37 @@ def done(
         str | None, typer.Option("--resolver", help="Ask the DNS server at ADDRESS:PORT.")
     ] = None,
     anyway: Annotated[
-        bool, typer.Option("--anyway", help="Though DNS still has the record.")
+        bool, typer.Option("--anyway", help="Though it is seen that it is not done.")
     ] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Ask nobody outside.")] = False,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Say that an item is done that a person does. Of a DNS record it is looked whether it is
-    gone."""
+    """Say that an item is done that a person does. It is looked whether it is, where that can be
+    seen: DNS, the settings, our account there, our key."""
     known = settings(home)
-    if item.startswith("dns.") and not offline and not in_development(home):
-        note = _seen(home, name, item, note, resolver(ask), anyway=anyway)
+    why = "you said --offline" if offline else ""
+    if in_development(home):
+        why = "in development nobody outside is asked"
 
-    async def work(database: Database, tx: Tx) -> OffboardingView:
+    async def work(database: Database) -> OffboardingView:
+        looks = Ticking(known, database, KeyRing(home), ask=lambda: resolver(ask), offline=why)
         rooms = Offboarding(database, wiring_cutover.house(known, database.clock))
-        return await rooms.done(tx, name, item, by=operator(), note=note)
+        async with database.read() as tx:
+            found = await offboarding.view(tx, name)
+        seen = Seen() if found is None else await looks.look(found, item)
+        if seen.stands and not anyway:
+            raise Conflict(
+                f"{seen.stands}: see to it, and wait until that is seen; or say so all the same"
+                " with --anyway"
+            )
 
-    _say(write(home, work), as_json=as_json)
+        async def tick(tx: Tx) -> OffboardingView:
+            return await rooms.done(tx, name, item, by=operator(), note=noted(seen, note))
+
+        return await database.retrying(tick)
+
+    _say(at_length(home, work), as_json=as_json)
 
 
 @app.command()
@@ -344,28 +346,6 @@ def _document(view: OffboardingView) -> dict[str, object]:
             for one in view.items
         ],
     }
-
-
-def _seen(home: Path, name: str, item: str, note: str, ask: "Resolver", *, anyway: bool) -> str:
-    """The note, with what DNS still has where somebody goes past that. Raises ``Conflict``."""
-    found = read(home, lambda tx: offboarding.view(tx, name))
-    texts = {one.name: one.text for one in (() if found is None else found.items)}
-    record, records = asked(texts.get(item, "")), Records()
-    if record is None:
-        return note
-    asyncio.run(fill(records, lambda: standing(record, records), ask))
-    there = standing(record, records)
-    words = f"{record.name} ({', '.join(there.kinds)}) still stands in DNS"
-    if there.kinds and not anyway:
-        raise Conflict(
-            f"{words}: withdraw it, and wait until resolvers have forgotten it; or say so all the "
-            "same with --anyway"
-        )
-    if there.kinds:
-        return f"{words}; {note}" if note else words
-    if there.unknown:
-        tell(f"DNS did not answer about {record.name}: whether it is gone is not known.")
-    return note
 
 
 def _addresses(count: int) -> str:

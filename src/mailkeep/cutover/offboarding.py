@@ -280,6 +280,24 @@ async def against(tx: Tx, house: CutoverConfiguration, provider: str) -> Gate | 
     return two_routes(house, house.streams, provider, await without_proofs(tx))
 
 
+async def warnings(
+    tx: Tx, house: CutoverConfiguration, provider: str, *, hostile: bool
+) -> list[str]:
+    """What stands against a start, each with the next step."""
+    gate = await against(tx, house, provider)
+    streams = [] if hostile else await carries(tx, house, provider)
+    moved = f"It still carries {', '.join(streams)}. Next: move its mail (mailkeep cutover)."
+    routes = [] if gate is None else [f"{gate.meaning} Next: {gate.next}."]
+    return [*([moved] if streams else []), *routes]
+
+
+def is_ticked(view: OffboardingView, item: str) -> bool:
+    """Whether an item that a person does is done."""
+    return any(
+        one.name == item and one.how is How.HAND and one.done_at is not None for one in view.items
+    )
+
+
 def _is_due(item: ItemView, now: Instant) -> bool:
     return item.how is How.HERE and item.done_at is None and item.due_at <= now
 

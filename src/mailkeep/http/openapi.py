@@ -11,7 +11,8 @@ import msgspec
 from litestar import MediaType, Request
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 
-from .operations import ALWAYS, EXTENDED, OPERATIONS, PROBLEMS, Operation, Types
+from .operation import ALWAYS, PROBLEMS, Operation, Types
+from .operations import EXTENDED, OPERATIONS
 from .problems import MEDIA_TYPE, Problem
 
 REFERENCE = "#/components/schemas/{name}"

@@ -10,6 +10,9 @@ from litestar.params import SkipValidation
 from mailkeep.accounts.services import Accounts
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.signing import SigningKeys
+from mailkeep.cutover.checklist import Leaving
+from mailkeep.cutover.looks import Seen
+from mailkeep.cutover.offboarding import Offboarding, OffboardingView
 from mailkeep.cutover.services import Cutover
 from mailkeep.events.anchors import Anchor
 from mailkeep.incidents.services import Incidents
@@ -28,7 +31,7 @@ from mailkeep.providers.types import ProviderConfig
 from mailkeep.recovery.services import Recovery
 from mailkeep.response.services import Response
 from mailkeep.signals.services import Signals
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 from mailkeep.store.shared import SharedCommit
 from mailkeep.watch.abuse import Abuse
 from mailkeep.watch.consoles import Consoles
@@ -58,6 +61,14 @@ class Anchored(Protocol):
     def named(self) -> tuple[str, ...]: ...
 
     async def kept(self) -> list[Anchor] | None: ...
+
+
+class Ticks(Protocol):
+    """What is known of a provider that is left, and what is seen of the items of its list."""
+
+    async def known(self, tx: Tx, provider: str) -> Leaving: ...
+
+    async def look(self, view: OffboardingView, item: str) -> Seen: ...
 
 
 #: A request as the framework hands it in; no user or session of the framework's own is used.
@@ -95,6 +106,7 @@ class Services(Protocol):
     recovery: Recovery | None
     incidents: Incidents
     cutover: Cutover
+    leaving: Offboarding
     response: Response
     reports: Reports
     abuse: Abuse
@@ -110,6 +122,9 @@ class Services(Protocol):
 
     @property
     def anchors(self) -> Anchored: ...
+
+    @property
+    def ticking(self) -> Ticks: ...
 
     @property
     def telemetry(self) -> Telemetry: ...

@@ -107,8 +107,13 @@ def page(one: ThreatModel) -> str:
 
 
 def sources(one: ThreatModel) -> list[str]:
-    """Where what the catalogue says of houses stands, and when that was last opened."""
-    return [f"{party.name}: {party.source}" for party in one.parties if party.source]
+    """Where what the catalogue says of houses stands, when that was last read, and whether it is
+    their own word."""
+    return [
+        f"{party.name}: {words.source_words(party.source, party.confirmed)}"
+        for party in one.parties
+        if party.source
+    ]
 
 
 def difference(one: Difference) -> str:

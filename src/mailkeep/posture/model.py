@@ -59,6 +59,7 @@ class PartyOut(msgspec.Struct, frozen=True):
     terms: str = ""
     reviewed: str = ""
     source: str = ""
+    confirmed: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -139,6 +140,7 @@ def party_out(one: Party, can: Sequence[str]) -> PartyOut:
         one.terms,
         one.reviewed,
         one.source,
+        one.confirmed,
     )
 
 
@@ -196,7 +198,7 @@ def _overdue(model: Model) -> Iterable[str]:
     """Outside parties whose entry nobody has reviewed for long."""
     oldest = date.fromisoformat(model.live.today) - timedelta(days=model.house.settings.review)
     for party in model.house.parties.values():
-        looked = party.source or party.kind is PartyKind.OWNER
+        looked = party.confirmed or party.kind is PartyKind.OWNER
         if party.kind is PartyKind.OURS or (looked and party.id == party.known):
             continue
         if not party.reviewed:

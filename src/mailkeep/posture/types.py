@@ -189,6 +189,7 @@ class Entry(msgspec.Struct, frozen=True):
     Attributes:
         contact: whom to reach there in an incident.
         source: of what the catalogue says of it.
+        confirmed: the source is its own, or its owner's.
     """
 
     party: str
@@ -199,6 +200,7 @@ class Entry(msgspec.Struct, frozen=True):
     terms: str = ""
     reviewed: str = ""
     source: str = ""
+    confirmed: bool = False
 
 
 class Gained(msgspec.Struct, frozen=True):

@@ -114,7 +114,7 @@ class Model:
     def _entry(self, party: str) -> Entry:
         one = self.world.parties[party]
         people = (one.carries, one.holds, one.contact, one.terms, one.reviewed, one.source)
-        return Entry(one.id, one.called, *people)
+        return Entry(one.id, one.called, *people, one.confirmed)
 
     def ranked(self) -> list[Ranked]:
         """Every party with what falls with it alone, the gravest first."""

@@ -105,6 +105,15 @@ def delay(docstring: str) -> str:
     return rest.rstrip(".") if found else ""
 
 
+#: Behind a source of the catalogue.
+UNCONFIRMED = "; not confirmed: neither it nor its owner says so there"
+
+
+def source_words(source: str, confirmed: bool) -> str:
+    """Where what the catalogue says of a house stands, and whether it is its own word."""
+    return source if confirmed or not source else f"{source}{UNCONFIRMED}"
+
+
 def entry_words(one: Entry) -> list[str]:
     """What the register says for people of a party that falls."""
     some = (
@@ -113,6 +122,7 @@ def entry_words(one: Entry) -> list[str]:
         ("holds", ", ".join(one.holds)),
         ("terms", one.terms),
         ("looked at on", one.reviewed),
+        ("source", source_words(one.source, one.confirmed)),
     )
     return [f"{what}: {text}" for what, text in some if text]
 

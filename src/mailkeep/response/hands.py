@@ -173,7 +173,7 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
         raise Conflict(f"{provider} is cut off already")
     if standing is not None:
         raise Conflict(f"{standing.by} asked for it already: a second person has to confirm it")
-    if not _wanted(means.settings):
+    if not is_for_two(means.settings):
         return await _cut(tx, means, provider, by, reason, new_id("hct", tx.now, tx.order.next()))
     stops = (await would(tx, means, provider)).stops
     life = means.settings.approval_life if stops else means.settings.confirm_within
@@ -255,7 +255,7 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
     own = found is not None and found.by == by and found.confirmed_by is None
     if own and await _taken_back(tx, provider):
         own = False  # one that cuts off and restores in turn disturbs the mail
-    if _wanted(means.settings) and not own:
+    if is_for_two(means.settings) and not own:
         await _ask_back(tx, provider, found, state.cut_at, by, reason)
         return False
     if found is not None:
@@ -268,7 +268,7 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
 async def cut_here(tx: Tx, settings: ResponseSettings, provider: str, *, by: str, why: str) -> None:
     """Record that somebody at the server's own shell has cut a provider off, in this transaction:
     it is announced and confirmed as any other cut by hand."""
-    if _wanted(settings):
+    if is_for_two(settings):
         await _enter(tx, provider, by, why[:LONGEST], settings.confirm_within, done=True)
         await services.doubt_cut(tx, provider, unsure=True)
 
@@ -363,7 +363,7 @@ async def _end(tx: Tx, cut: str) -> None:
     await tx.run(update(_h).where(_h.c.id == cut).values(ended_at=tx.now, ring_at=None))
 
 
-def _wanted(settings: ResponseSettings) -> bool:
+def is_for_two(settings: ResponseSettings) -> bool:
     """Whether this installation requires two people to cut a provider off."""
     named = settings.two_people
     action = ACTIONS["cut_provider"]
@@ -383,7 +383,7 @@ async def _may(
     means.may_act()
     if not reason.strip():
         raise Invalid("say why", field="reason")
-    if _wanted(means.settings):
+    if is_for_two(means.settings):
         await people.named(tx, by)  # else nobody could answer what this key asked for
     await take_turn(tx)
     if not beside and (open_one := await about(tx, provider)) is not None:

@@ -2,10 +2,10 @@
 
 An entry ties whoever registers one of these companies as a party, so that two brands of one owner
 never look like two parties. It was true by the source beside it on the day on which that was last
-opened; where there is no source, it is commonly held, and nobody checked. A source vouches for the
-owner, and for the ``signs`` where it shows records; other signs are what customers' records
-commonly show. Ownership changes: whoever knows better says so in the register, with a reason and a
-day (``independent``).
+read. Whose words those are is said (``Word``): what neither a house nor its owner says of itself is
+not confirmed, ties all the same, and is shown as such. A source vouches for the owner, and for the
+``signs`` where it shows records; other signs are what customers' records commonly show. Ownership
+changes: whoever knows better says so in the register, with a reason and a day (``independent``).
 
 ``signs`` are endings of names: of MX hosts, of what an SPF record includes, of the targets of CNAME
 records of DKIM selectors and of tracking and return-path names, and of name servers.
@@ -14,47 +14,12 @@ records of DKIM selectors and of tracking and return-path names, and of name ser
 import re
 from collections.abc import Mapping
 
-import msgspec
-
 from mailkeep.base.addresses import organisation
 
-from .types import Party, PartyKind
+from .known import Known, Word
+from .types import PartyKind
 
 _LAST = "2026-11-28"  #: when the sources were last gone through
-
-
-class Known(msgspec.Struct, frozen=True):
-    """A company of the catalogue; fields as in ``Party``.
-
-    Attributes:
-        source: where it says so; "": nobody looked.
-        seen: the day on which the source was opened.
-        provider_kinds: kinds of ``[[provider]]`` that are this house.
-    """
-
-    id: str
-    name: str
-    kind: PartyKind
-    source: str = ""
-    seen: str = ""
-    owned_by: tuple[str, ...] = ()
-    relays_via: tuple[str, ...] = ()
-    runs_on: tuple[str, ...] = ()
-    signs: tuple[str, ...] = ()
-    provider_kinds: tuple[str, ...] = ()
-
-    def party(self) -> Party:
-        """As the register has it."""
-        return Party(
-            self.id,
-            self.name,
-            relays_via=self.relays_via,
-            owned_by=self.owned_by,
-            runs_on=self.runs_on,
-            kind=self.kind,
-            known=self.id,
-            source=f"{self.source} ({self.seen})" if self.source else "",
-        )
 
 
 def _owner(name: str, called: str) -> Known:
@@ -90,8 +55,8 @@ _HOUSES = (
         "twilio-sms",
         "Twilio Messaging",
         PartyKind.SMS,
-        "https://scuttleblurb.substack.com/p/twlo-twilio",
-        _LAST,
+        "https://www.twilio.com/docs/messaging/",
+        "2026-11-29",
         owned_by=("twilio",),
         provider_kinds=("twilio",),
     ),
@@ -99,9 +64,8 @@ _HOUSES = (
         "mailchimp-transactional",
         "Mailchimp Transactional (Mandrill)",
         PartyKind.MAIL,
-        "https://www.isipp.com/blog/will-the-intuit-acquisition-of-mailchimp-help-or-hurt-"
-        "mailchimps-brand/",
-        _LAST,
+        "https://mailchimp.com/legal/terms",
+        "2026-11-29",
         owned_by=("intuit",),
         signs=("mandrillapp.com", "mcsv.net", "mcdlv.net", "rsgsv.net", "mailchimpapp.net"),
         provider_kinds=("mandrill",),
@@ -110,9 +74,8 @@ _HOUSES = (
         "postmark",
         "Postmark",
         PartyKind.MAIL,
-        "https://sota.io/blog/postmark-eu-alternative-2026-cloud-act-gdpr-activecampaign-"
-        "transactional-email",
-        _LAST,
+        "https://www.activecampaign.com/legal/privacy-policy",
+        "2026-11-29",
         owned_by=("activecampaign",),
         signs=("mtasv.net", "postmarkapp.com"),
         provider_kinds=("postmark",),
@@ -152,16 +115,16 @@ _HOUSES = (
         "sinch-sms",
         "Sinch Messaging",
         PartyKind.SMS,
-        "https://cursor.com/marketplace/skills/sinch-mailgun-optimize",
-        _LAST,
+        "https://developers.sinch.com/docs/sms/overview/",
+        "2026-11-29",
         owned_by=("sinch",),
     ),
     Known(
         "resend",
         "Resend",
         PartyKind.MAIL,
-        "public zone files: it asks for an MX at feedback-smtp.<region>.amazonses.com",
-        _LAST,
+        "https://resend.com/docs/api-reference/domains",
+        "2026-11-29",
         relays_via=("amazon-ses",),
         runs_on=("aws",),
         signs=("resend.com", "resend.dev"),
@@ -171,9 +134,8 @@ _HOUSES = (
         "sparkpost",
         "SparkPost (Bird)",
         PartyKind.MAIL,
-        "https://sota.io/blog/sparkpost-eu-alternative-2026-cloud-act-gdpr-messagebird-bird-"
-        "transactional-email",
-        _LAST,
+        "https://bird.com/zh-sg/legal/privacy-previous-2022-04-15",
+        "2026-11-29",
         owned_by=("bird",),
         signs=("sparkpostmail.com", "e.sparkpost.com"),
         provider_kinds=("sparkpost",),
@@ -185,14 +147,16 @@ _HOUSES = (
         "https://websitehostingreview.org/cloud-saas/ericsson-completes-6-2-billion-vonage-"
         "acquisition/",
         _LAST,
+        word=Word.OTHERS,
         owned_by=("ericsson",),
     ),
     Known(
         "bird-sms",
         "Bird (MessageBird) SMS",
         PartyKind.SMS,
-        "https://norq.sh/docs/providers/bird",
-        _LAST,
+        "https://docs.bird.com/applications/help-and-reference/data-protection/"
+        "approved-subprocessors",
+        "2026-11-29",
         owned_by=("bird",),
     ),
     # Machines, names, pages.
@@ -200,8 +164,8 @@ _HOUSES = (
         "aws",
         "Amazon Web Services",
         PartyKind.CLOUD,
-        "https://www.getclauseapp.com/third-party-services/amazonses",
-        _LAST,
+        "https://docs.aws.amazon.com/ja_jp/ses/latest/dg/Welcome.md",
+        "2026-11-29",
         owned_by=("amazon",),
         signs=("amazonaws.com",),
     ),
@@ -247,16 +211,17 @@ _HOUSES = (
         "azure",
         "Microsoft Azure",
         PartyKind.CLOUD,
-        "https://coredns.io/plugins/azure",
-        _LAST,
+        "https://learn.microsoft.com/ko-kr/archive/technet-wiki/4373.microsoft-azure",
+        "2026-11-29",
         owned_by=("microsoft",),
     ),
     Known(
         "azure-dns",
         "Azure DNS",
         PartyKind.DNS,
-        "https://github.com/shibayan/keyvault-acmebot/discussions/629",
-        _LAST,
+        "https://github.com/MicrosoftDocs/azure-docs/blob/main/articles/dns/"
+        "dns-delegate-domain-azure-dns.md",
+        "2026-11-29",
         owned_by=("microsoft",),
         runs_on=("azure",),
         signs=("azure-dns.com", "azure-dns.net", "azure-dns.org", "azure-dns.info"),
@@ -284,6 +249,7 @@ _HOUSES = (
         PartyKind.REGISTRAR,
         "https://grokipedia.com/page/Default_nameservers",
         _LAST,
+        word=Word.OTHERS,
         signs=("domaincontrol.com",),
     ),
     Known(
@@ -292,6 +258,7 @@ _HOUSES = (
         PartyKind.REGISTRAR,
         "https://grokipedia.com/page/Default_nameservers",
         _LAST,
+        word=Word.OTHERS,
         signs=("registrar-servers.com",),
     ),
     Known(
@@ -315,8 +282,8 @@ _HOUSES = (
         "google-workspace",
         "Google Workspace",
         PartyKind.MAILBOX,
-        "https://kb.raramuridesign.com/google-workspace-mx-and-cname-records",
-        _LAST,
+        "https://developers.google.com/workspace/gmail/postmaster/guides/domain",
+        "2026-11-29",
         owned_by=("google",),
         signs=("google.com", "googlemail.com"),
     ),
@@ -324,8 +291,9 @@ _HOUSES = (
         "microsoft-365",
         "Microsoft 365",
         PartyKind.MAILBOX,
-        "https://gist.github.com/rnrbarbosa/ecba5236f7b7c190a6d58a34afb350bb",
-        _LAST,
+        "https://github.com/MicrosoftDocs/microsoft-365-docs/blob/public/microsoft-365/"
+        "enterprise/external-domain-name-system-records.md",
+        "2026-11-29",
         owned_by=("microsoft",),
         signs=("mail.protection.outlook.com", "spf.protection.outlook.com", "microsoftonline.com"),
     ),
@@ -344,14 +312,17 @@ _HOUSES = (
         "https://raw.githubusercontent.com/blackmatrix7/ios_rule_script/master/rule/Loon/"
         "Protonmail/Protonmail.list",
         _LAST,
+        word=Word.OTHERS,
         signs=("protonmail.ch",),
     ),
     Known(
         "okta",
         "Okta",
         PartyKind.IDENTITY,
-        "https://auth0.com/docs/ja-jp/authenticate/identity-providers/okta.md",
-        _LAST,
+        "https://www.sec.gov/Archives/edgar/data/1660134/000119312522109427/"
+        "0001193125-22-109427.txt",
+        "2026-11-29",
+        word=Word.FILED,
         owned_by=("okta-inc",),
         signs=("okta.com",),
     ),
@@ -359,9 +330,10 @@ _HOUSES = (
         "auth0",
         "Auth0",
         PartyKind.IDENTITY,
-        "https://docs.amazonaws.cn/en_us/AmazonCloudWatch/latest/monitoring/auth0-pipeline-"
-        "setup.md",
-        _LAST,
+        "https://ih.advfn.com/stock-market/NASDAQ/okta-OKTA/stock-news/85058450/"
+        "securities-registration-employee-benefit-plan-s-8",
+        "2026-11-29",
+        word=Word.FILED,
         owned_by=("okta-inc",),
         signs=("auth0.com",),
     ),

@@ -119,8 +119,9 @@ def _check(party: Party) -> None:
     where = f"party {party.id}"
     if party.kind is PartyKind.OURS:
         raise BadSettings(f"{where}: kind: this is set by Mailkeep itself")
-    if party.source:
-        raise BadSettings(f"{where}: source is the catalogue's own")
+    for field in ("source", "confirmed"):
+        if getattr(party, field):
+            raise BadSettings(f"{where}: {field} is the catalogue's own")
     if party.known and party.known not in HOUSES:
         raise BadSettings(f"{where}: known: no house {party.known!r}{nearest(party.known, HOUSES)}")
     if party.known and party.id in HOUSES and party.known != party.id:
@@ -172,6 +173,7 @@ def _widened(party: Party) -> Party:
         kind=kind,
         known=known.known,
         source=known.source,
+        confirmed=known.confirmed,
         **ties,
     )
 

@@ -58,6 +58,7 @@ class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         reviewed: the day on which somebody last looked at all this, as 2026-11-28.
         independent: ties that are not to count, each until a day.
         source: of what the catalogue says of it; never in the settings.
+        confirmed: the source is its own, or its owner's; never in the settings either.
     """
 
     id: str
@@ -77,6 +78,7 @@ class Party(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reviewed: str = ""
     independent: tuple[Override, ...] = ()
     source: str = ""
+    confirmed: bool = False
 
     @property
     def called(self) -> str:

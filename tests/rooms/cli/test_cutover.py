@@ -173,7 +173,8 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     _run(home, "offboard", "done", "old", "keys", "--note", "Carla")
     (status,) = _run(home, "offboard", "status", "old")["offboardings"]
     keys = next(one for one in status["items"] if one["name"] == "keys")
-    assert (keys["note"], keys["done_at"] is not None) == ("Carla", True)
+    word = "a person's word: it is cut off, and not asked; Carla"
+    assert (keys["note"], keys["done_at"] is not None) == (word, True)
     assert "is not being left" in _says(home, "offboard", "status", "new")
     assert (
         status["exposed"],
@@ -378,3 +379,64 @@ def test_a_record_is_not_done_while_it_still_stands_in_dns(home: Path) -> None:
     (status,) = _run(home, "offboard", "status", "old")["offboardings"]
     (done,) = [one for one in status["items"] if one["name"] == item]
     assert done["note"] == "bounce.example.com (MX) still stands in DNS; Carla"
+
+
+def test_what_the_settings_still_say_is_not_done(home: Path) -> None:
+    _run(home, "offboard", "start", "old", "--hostile")
+    words = ("offboard", "done", "old")
+    assert "still give old a route in alert, bulk" in _says(home, *words, "routes")
+    assert "still have a [[provider]] table of old" in _says(home, *words, "settings")
+    _, _, rest = SETTINGS.partition('return_path_domain = "bounce.example.com" }')
+    rest = rest.replace('{ provider = "old" }, ', "").replace(
+        'provider = "old"', 'provider = "new"'
+    )
+    (home / "mailkeep.toml").write_text(rest)
+    assert "no [[left]] table of old" in _says(home, *words, "settings")
+    (home / "mailkeep.toml").write_text(rest + '[[left]]\nname = "old"\nparty = "a"\n')
+    done = {}
+    for item in ("routes", "settings"):
+        left = _run(home, *words, item)["items"]
+        done |= {one["name"]: one["note"] for one in left if one["done_at"]}
+    assert done["routes"] == "no route in the settings"
+    assert done["settings"] == "[[left]] in the settings"
+
+
+def test_an_spf_record_lets_nobody_in_who_was_left(home: Path) -> None:
+    """By a name that it includes, or by the ranges themselves, which nothing names."""
+    text = SETTINGS.replace('id = "a"', 'id = "a"\nknown = "postmark"')
+    secret = "".join(
+        f'[[stream]]\nname = "{name}"\npriority = 0\nsecret = true\n'
+        'routes = [{ provider = "old" }, { provider = "new" }]\n'
+        for name in ("recovery", "confirmation", "security")
+    )
+    recovery = '[recovery]\nsender = "us@example.com"\n'
+    (home / "mailkeep.toml").write_text(text + secret + recovery)
+    zone = {
+        ("spf.mtasv.net", "TXT"): ['"v=spf1 ip4:192.0.2.0/24 ~all"'],
+        ("_spf.example.com", "TXT"): ['"v=spf1 include:spf.mtasv.net ~all"'],
+    }
+
+    def said(record: str, *, fine: bool) -> str:
+        async def ask() -> str:
+            async with serving(zone | {("example.com", "TXT"): [f'"{record}"']}) as server:
+                call = ["offboard", "done", "old", item, "--resolver", server.where]
+                call += ["--home", str(home)]
+                result = await asyncio.to_thread(CliRunner().invoke, app, call)
+                assert (result.exit_code == 0) is fine, result.output
+                return result.output + str(result.exception or "")
+
+        return asyncio.run(ask())
+
+    _run(home, "offboard", "start", "old", "--hostile")
+    (item,) = [
+        one["name"]
+        for one in _run(home, "offboard", "status", "old")["offboardings"][0]["items"]
+        if "SPF record of example.com" in one["text"]
+    ]
+    behind = said("v=spf1 include:_spf.example.com -all", fine=False)
+    assert "include:_spf.example.com → include:spf.mtasv.net" in " ".join(behind.split())
+    assert "ip4:192.0.2.9" in said("v=spf1 ip4:192.0.2.9 -all", fine=False)
+    said("v=spf1 ip4:203.0.113.1 -all", fine=True)
+    (status,) = _run(home, "offboard", "status", "old")["offboardings"]
+    (done,) = [one for one in status["items"] if one["name"] == item]
+    assert done["note"] == "gone from DNS"

@@ -2,13 +2,14 @@
 
 import msgspec
 
-from mailkeep.app.provider_dns_records import Published, asked, published
+from mailkeep.app.provider_dns_records import Published, asked, houses, published
 
 
 class One(msgspec.Struct):
     name: str
     kind: str
     options: dict[str, str]
+    party: str = "somebody"
 
 
 def test_every_record_that_is_known_is_named() -> None:
@@ -22,7 +23,10 @@ def test_every_record_that_is_known_is_named() -> None:
         "withdraw k1._domainkey.example.com (its DKIM key)",
         "withdraw bounces.example.com, MX and TXT (its return path)",
         "withdraw click.example.com (its links and opens are tracked under it)",
-        "take it out of the SPF record of example.com, where it is included (mandrillapp.com)",
+        (
+            "take it out of the SPF record of example.com, where it is included (mailchimpapp.net, "
+            "mandrillapp.com, mcdlv.net, mcsv.net, rsgsv.net)"
+        ),
     )
 
 
@@ -69,8 +73,28 @@ def test_what_is_to_go_is_read_back_from_its_words() -> None:
         Published("k1._domainkey.example.com", ("TXT", "CNAME"), key=True),
         Published("bounces.example.com", ("MX", "TXT", "CNAME")),
         Published("click.example.com", ("CNAME", "A", "AAAA")),
-        Published("example.com", ("TXT",), marks=("mandrillapp.com",)),
+        Published(
+            "example.com",
+            ("TXT",),
+            marks=("mailchimpapp.net", "mandrillapp.com", "mcdlv.net", "mcsv.net", "rsgsv.net"),
+        ),
     ]
     both = published([one, One("n", "mandrill", options)], ["us@example.com"])["m"]
     unknown = published([One("r", "smtp", {})], ["us@example.com"])["r"]
     assert [asked(text) for text in (*both, *unknown)] == [None] * 7
+
+
+def test_a_relay_is_looked_for_by_the_house_that_its_party_is() -> None:
+    known = houses([{"id": "post", "known": "postmark"}, {"id": "own"}])
+    found = published([One("r", "smtp", {}, "post")], ["us@example.com"], known)["r"]
+    assert found[-1].endswith("where it is included (mtasv.net, postmarkapp.com)")
+    by_id = published([One("r", "smtp", {}, "sendgrid")], ["us@example.com"], known)["r"]
+    assert by_id[-1].endswith("(sendgrid.com, sendgrid.net)")
+
+
+def test_whom_a_house_relays_via_is_looked_for_and_spared_where_another_one_needs_it() -> None:
+    resend = One("r", "smtp", {}, "resend")
+    found = published([resend], ["us@example.com"])["r"]
+    assert found[-1].endswith("(amazonses.com, resend.com, resend.dev)")
+    both = published([resend, One("s", "smtp", {}, "amazon-ses")], ["us@example.com"])["r"]
+    assert both[-1].endswith("; s needs it too, and is given another one first")

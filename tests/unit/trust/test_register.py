@@ -1,11 +1,14 @@
 """Parties from settings: a wrong word is an error that names the nearest right one."""
 
+from datetime import date
+
 import pytest
 
 from mailkeep.base.errors import BadSettings
 from mailkeep.trust import register
 from mailkeep.trust.catalogue import HOUSES, shown_by
 from mailkeep.trust.graph import TrustGraph, overridden
+from mailkeep.trust.known import Word
 from mailkeep.trust.types import PartyKind
 
 
@@ -37,6 +40,7 @@ def test_parties_are_loaded_with_their_ties() -> None:
         ([{"id": "a", "reviewed": "yesterday"}], "reviewed: say a day"),
         ([{"id": "a", "can": ["fly"]}], "can: 'fly' is no capability"),
         ([{"id": "a", "source": "me"}], "source is the catalogue's own"),
+        ([{"id": "a", "confirmed": True}], "confirmed is the catalogue's own"),
         # Who would look independent, or like somebody else.
         ([{"id": "a", "kind": "ours"}], "party a: kind: this is set by Mailkeep"),
         ([{"id": "sendgrid", "known": "fastmail"}], "sendgrid is a house of the catalogue itself"),
@@ -127,10 +131,40 @@ def test_an_override_counts_until_its_day_and_never_without_a_calendar() -> None
     assert not TrustGraph(parties).independent(*sides).ok
 
 
+#: Where houses, their owners and the authorities that they file with speak for themselves.
+THEIRS = {
+    Word.OWN: (
+        *("twilio.com", "mailchimp.com", "activecampaign.com", "aws.amazon.com", "mailgun.com"),
+        *("sinch.com", "resend.com", "bird.com", "google.com", "microsoft.com", "cloudflare.com"),
+        *("ibm.com", "dnsimple.com", "fastly.com", "fastmail.help", "zendesk.com"),
+        "github.com/MicrosoftDocs",
+    ),
+    Word.FILED: ("sec.gov", "ih.advfn.com/stock-market"),  # the second has copies of filings
+}
+
+
+def test_each_source_is_of_a_stated_kind_and_was_read_on_a_day() -> None:
+    """A blog is nobody's word: it is not confirmed, and says so."""
+    for house in HOUSES.values():
+        if house.kind is PartyKind.OWNER:
+            continue
+        assert date.fromisoformat(house.seen) <= date(2026, 11, 29), house.id
+        host, _, path = house.source.removeprefix("https://").partition("/")
+        place = f"{host}/{path}"
+        theirs = any(
+            f".{host}".endswith(f".{one}") or place.startswith(f"{one}/")
+            for one in THEIRS.get(house.word, ())
+        )
+        assert theirs is house.is_confirmed, (house.id, house.source)
+        assert house.party().confirmed is house.is_confirmed
+    open_ones = {house.id for house in HOUSES.values() if house.word is Word.OTHERS}
+    assert open_ones == {"vonage", "godaddy", "namecheap", "proton"}
+
+
 def test_the_catalogue_is_sound() -> None:
     for house in HOUSES.values():
         assert bool(house.source) == bool(house.seen), house.id
-        assert house.kind is not PartyKind.OWNER or not house.source
+        assert (house.kind is PartyKind.OWNER) is not bool(house.source), house.id
         for other in (*house.owned_by, *house.relays_via, *house.runs_on):
             assert other in HOUSES
         for sign in house.signs:

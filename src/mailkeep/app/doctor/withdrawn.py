@@ -13,9 +13,12 @@ from mailkeep.app.provider_dns_records import Published, asked
 
 from .catalogue import check
 from .domains import UNKNOWN
+from .passing import passing
 from .records import Found, Records
+from .spf import MOST_LOOKUPS
 from .types import LeavingRecord, Said, Scene, State, failed, not_checked, ok, warning
 
+SHOWN = 2  #: terms of an SPF record
 #: A DKIM record with an empty key is a revoked one (RFC 6376 section 3.6.1).
 _KEY = re.compile(r"(?:^|;)\s*p\s*=\s*[^\s;]")
 
@@ -26,14 +29,28 @@ class Standing(msgspec.Struct, frozen=True):
     Attributes:
         kinds: of the records that are there.
         unknown: DNS did not answer for some of it.
+        through: of an SPF record, the terms by which its servers still pass.
+        aside: what could not be looked at, and so is not known.
     """
 
     kinds: tuple[str, ...] = ()
     unknown: bool = False
+    through: tuple[str, ...] = ()
+    aside: str = ""
+
+    @property
+    def words(self) -> str:
+        """Which records there are, and by which terms: at most two."""
+        if not self.through:
+            return ", ".join(self.kinds)
+        more = len(self.through) - SHOWN
+        return "; ".join([*self.through[:SHOWN], *([f"{more} more"] if more > 0 else [])])
 
 
 def standing(one: Published, records: Records) -> Standing:
     """Whether a record still stands."""
+    if one.marks:
+        return _passes(one, records)
     kinds, unknown = [], False
     for kind in one.kinds:
         answer = records.ask(one.name, kind)
@@ -43,18 +60,24 @@ def standing(one: Published, records: Records) -> Standing:
     return Standing(tuple(kinds), unknown)
 
 
+def _passes(one: Published, records: Records) -> Standing:
+    """Whether its servers still pass by an SPF record, by name or by range."""
+    found = passing(records, one.name, one.marks)
+    aside = [] if found.ranges else ["its ranges are not known, so only names were compared"]
+    if found.blind:
+        aside.append(f"nobody can tell whom {found.blind[0]} lets in")
+    if found.is_broken:
+        aside.append(f"it needs {found.lookups} look-ups, and receivers stop at {MOST_LOOKUPS}")
+    kinds = ("TXT",) if found.through else ()
+    return Standing(kinds, found.unknown, found.through, "; ".join(aside))
+
+
 def _counts(one: Published, kind: str, row: str) -> bool:
     if kind != "TXT":
         return True
     if one.key:
         return _KEY.search(row) is not None
-    terms = row.lower().split()
-    if not terms or terms[0] != "v=spf1":
-        return False
-    if not one.marks:
-        return True
-    hosts = [re.split(r"[:=]", term, maxsplit=1)[-1].rstrip(".") for term in terms[1:]]
-    return any(host == mark or host.endswith(f".{mark}") for host in hosts for mark in one.marks)
+    return row.lower().split()[:1] == ["v=spf1"]
 
 
 @check("left.records")
@@ -77,7 +100,7 @@ def _said(scene: Scene, one: LeavingRecord) -> Said | None:
     about = one.provider
     if found.kinds:
         words = (
-            f"{record.name} ({', '.join(found.kinds)}) still stands in DNS for {about}, which is "
+            f"{record.name} ({found.words}) still stands in DNS for {about}, which is "
             "left: whoever has that account can send as you."
         )
         step = f"withdraw it; it is {one.item} on the list of {about}"
@@ -85,8 +108,11 @@ def _said(scene: Scene, one: LeavingRecord) -> Said | None:
         return (failed if one.hostile else warning)(words, step, about)
     if found.unknown:
         return not_checked(f"{record.name}: {UNKNOWN}.", about=about)
+    gone = f"{record.name} of {about} is gone from DNS"
+    if record.marks:
+        gone = f"The SPF record of {record.name} lets {about} in no more"
+    words = f"{gone}{f' ({found.aside})' if found.aside else ''}."
     if not one.done:
-        words = f"{record.name} of {about} is gone from DNS."
         step = f"say so: `mailkeep offboard done {about} {one.item}`"
         return Said(State.OK, words, step, about)
-    return ok(f"{record.name} of {about} is gone from DNS.", about)
+    return ok(words, about)

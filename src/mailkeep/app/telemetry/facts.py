@@ -35,7 +35,7 @@ OTHER = "other"  #: whatever is no word of ours, or of the settings any more
 SUBJECTS = tuple(dict.fromkeys(ABOUT.values()))  #: kinds of subject that an incident can have
 
 #: Why a message is given up: by itself, or because the recovery that it belonged to ended.
-GIVEN_UP = frozenset({"expired", "rejected", "no body", "honey"}) | frozenset(
+GIVEN_UP = frozenset({"expired", "rejected", "no body", "honey", "suppressed"}) | frozenset(
     {"denied", "superseded", "provider_cut", "rerouted", "tries_used_up", "dependent_proofs"}
     | {
         "completed_another",

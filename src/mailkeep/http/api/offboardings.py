@@ -1,23 +1,36 @@
-"""``/v1/offboardings``: the lists by which providers are left, to be watched.
+"""``/v1/offboardings``: the lists by which providers are left: begin one, tick off, watch, stop.
 
-What is on a list is done by people at the console or the shell: a key ticks nothing off.
+Security: a key that was stolen leaves a provider in an attacker's favour, or frames one. So what
+goes past a look or a gate (``--anyway``) is for the shell of the house alone; a hostile leave cuts
+off as any cut by hand does, with a second person's word, and none that would stop a stream's mail;
+and a word that counts no more is given back at the shell.
 """
 
+from typing import Annotated
+
 import msgspec
-from litestar import Controller, get
+from litestar import Controller, Response, get, post
 
 from mailkeep.base.clock import iso, when
+from mailkeep.base.errors import Conflict, NotFound
 from mailkeep.cutover import offboarding
-from mailkeep.cutover.offboarding import OffboardingView
-from mailkeep.http.bearer import authorise, ours
-from mailkeep.http.port import Incoming, Running
+from mailkeep.cutover.checklist import Item, checklist
+from mailkeep.cutover.looks import noted
+from mailkeep.cutover.offboarding import ItemView, OffboardingView
+from mailkeep.http.bearer import admit, authorise, ours
+from mailkeep.http.port import Incoming, Running, Services
 from mailkeep.mail import queries as mail
 from mailkeep.operators.permissions import Permission
+from mailkeep.response import leaving
+from mailkeep.store.database import Tx
+
+from . import strict_json
 
 
 class ItemOut(msgspec.Struct):
     """One thing to be done. ``how``: ``here`` (Mailkeep does it), ``hand`` (a person), ``kept``
-    (it stays); ``done_by``: null until it is done."""
+    (it stays); ``done_by``: null until it is done; ``note``: what was seen of it then, or that a
+    person's word is all there is, and what they said."""
 
     name: str
     how: str
@@ -44,8 +57,62 @@ class OffboardingsOut(msgspec.Struct):
     offboardings: list[OffboardingOut]
 
 
+class BegunOut(msgspec.Struct):
+    """A list that stands. ``confirm``: this call cut the provider off, and a second person has to
+    confirm that at ``/v1/providers/{name}/cut/confirm``; ``warnings``: what has too little left."""
+
+    offboarding: OffboardingOut
+    confirm: bool
+    warnings: tuple[str, ...]
+
+
+class PlannedOut(msgspec.Struct):
+    """One thing that would be to do, and from when."""
+
+    name: str
+    how: str
+    text: str
+    due_at: str
+
+
+class PlanOut(msgspec.Struct):
+    """The list that a start would write down. ``warnings``: what a start is refused for."""
+
+    provider: str
+    hostile: bool
+    items: list[PlannedOut]
+    warnings: list[str]
+
+
+class PlanIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``hostile``: it may be in an attacker's hands, and nothing waits."""
+
+    hostile: bool = False
+
+
+class LeaveIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Whom to leave. ``hostile``: it may be in an attacker's hands, and nothing waits; it is cut
+    off, and ``reason`` says why to whom that is announced."""
+
+    provider: str
+    hostile: bool = False
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] = "left as hostile"
+
+
+class DoneIn(msgspec.Struct, forbid_unknown_fields=True):
+    """``note``: who did it, and where that is written down."""
+
+    note: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
+class StopIn(msgspec.Struct, forbid_unknown_fields=True):
+    """Why it is kept."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
 class OffboardingsApi(Controller):
-    """Needs the scope ``read``."""
+    """Reading needs a key with the scope ``read``, acting one with ``operate``."""
 
     path = "/v1/offboardings"
     tags = ("cutovers",)
@@ -58,6 +125,120 @@ class OffboardingsApi(Controller):
             found = await offboarding.listing(tx)
         return OffboardingsOut([_out(one, exposed.get(one.provider, 0)) for one in found])
 
+    @post("/", status_code=201, summary="Begin to leave a provider for good")
+    async def start(self, request: Incoming, running: Running) -> Response[BegunOut]:
+        """200 where it is being left so already: the same call twice begins one list. 409 while it
+        carries mail, while recovery keeps no two independent routes without it, and where a hostile
+        leave would stop a stream's mail: that cut takes two people, and comes first."""
+        await admit(request, running, Permission.PROVIDERS_CHANGE)
+        wanted = strict_json.decode(await strict_json.body(request), LeaveIn)
+        by = ours(await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
+        name = _known(running, wanted.provider)
+
+        async def work(tx: Tx) -> leaving.Begun:
+            return await leaving.begin(
+                tx,
+                running.response.means,
+                running.leaving,
+                await running.ticking.known(tx, name),
+                hostile=wanted.hostile,
+                by=by,
+                reason=wanted.reason,
+            )
+
+        begun = await running.database.retrying(work)
+        shown = BegunOut(await _shown(running, begun.view), begun.cut, begun.warnings)
+        return Response(shown, status_code=201 if begun.new else 200)
+
+    @get("/{provider:str}", summary="The list of one provider")
+    async def show(self, request: Incoming, running: Running, provider: str) -> OffboardingOut:
+        ours(await authorise(request, running, Permission.PROVIDERS_SEE))
+        return await _shown(running, await _view(running, provider))
+
+    @get("/{provider:str}/plan", summary="The list that a start would write down")
+    async def plan(self, request: Incoming, running: Running, provider: str) -> PlanOut:
+        """Nothing is written down, and nothing is done."""
+        wanted = strict_json.query(request, PlanIn)
+        ours(await authorise(request, running, Permission.PROVIDERS_SEE))
+        name, hostile = _known(running, provider), wanted.hostile
+        async with running.database.read() as tx:
+            known = await running.ticking.known(tx, name)
+            warnings = await offboarding.warnings(tx, running.cutover.house, name, hostile=hostile)
+            items = checklist(known, tx.now, hostile=hostile)
+        return PlanOut(name, hostile, [_planned(one) for one in items], warnings)
+
+    @post(
+        "/{provider:str}/items/{item:str}/done",
+        status_code=200,
+        summary="Say that an item is done that a person does",
+    )
+    async def done(
+        self, request: Incoming, running: Running, provider: str, item: str
+    ) -> OffboardingOut:
+        """It is looked whether it is done, where that can be seen, and 409 while it is seen not to
+        be. One that is done stays as it is: the same call twice ticks off once."""
+        await admit(request, running, Permission.PROVIDERS_CHANGE)
+        wanted = strict_json.decode(await strict_json.body(request), DoneIn)
+        by = ours(await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
+        found = await _view(running, provider)
+        if offboarding.is_ticked(found, item):
+            return await _shown(running, found)
+        seen = await running.ticking.look(found, item)
+        if seen.stands:
+            raise Conflict(
+                f"{seen.stands}: see to it, and wait until that is seen (only `mailkeep offboard"
+                " done --anyway` goes past that)"
+            )
+        note = noted(seen, wanted.note)
+        view = await running.database.retrying(
+            lambda tx: running.leaving.done(tx, provider, item, by=by, note=note)
+        )
+        return await _shown(running, view)
+
+    @post("/{provider:str}/stop", status_code=204, summary="Leave a provider no more")
+    async def stop(self, request: Incoming, running: Running, provider: str) -> None:
+        """The list goes. 409 while it is cut off, and once its word counts no more: to believe one
+        again that was believed no longer is for the shell of the house."""
+        await admit(request, running, Permission.PROVIDERS_CHANGE)
+        wanted = strict_json.decode(await strict_json.body(request), StopIn)
+        by = ours(await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
+
+        async def work(tx: Tx) -> None:
+            if provider in await mail.distrusted(tx):
+                raise Conflict(
+                    f"no word of {provider} counts any more: `mailkeep offboard stop` at the shell"
+                    " gives it back"
+                )
+            await running.leaving.stop(tx, provider, by=by, reason=wanted.reason)
+
+        await running.database.retrying(work)
+
+
+def _known(running: Services, name: str) -> str:
+    """Raises ``NotFound``."""
+    if name not in running.providers:
+        raise NotFound("no provider of that name", field="provider")
+    return name
+
+
+async def _view(running: Services, provider: str) -> OffboardingView:
+    """Raises ``NotFound``."""
+    async with running.database.read() as tx:
+        found = await offboarding.view(tx, provider)
+    if found is None:
+        raise NotFound("no provider of that name is being left", field="provider")
+    return found
+
+
+async def _shown(running: Services, view: OffboardingView) -> OffboardingOut:
+    async with running.database.read() as tx:
+        exposed = await mail.exposed_to_each(tx)
+    return _out(view, exposed.get(view.provider, 0))
+
+
+def _planned(one: Item) -> PlannedOut:
+    return PlannedOut(one.name, one.how.value, one.text, iso(one.due_at))
+
 
 def _out(view: OffboardingView, exposed: int) -> OffboardingOut:
     return OffboardingOut(
@@ -67,16 +248,17 @@ def _out(view: OffboardingView, exposed: int) -> OffboardingOut:
         iso(view.started_at),
         when(view.done_at),
         exposed,
-        [
-            ItemOut(
-                one.name,
-                one.how.value,
-                one.text,
-                iso(one.due_at),
-                when(one.done_at),
-                one.done_by,
-                one.note,
-            )
-            for one in view.items
-        ],
+        [_item(one) for one in view.items],
+    )
+
+
+def _item(one: ItemView) -> ItemOut:
+    return ItemOut(
+        one.name,
+        one.how.value,
+        one.text,
+        iso(one.due_at),
+        when(one.done_at),
+        one.done_by,
+        one.note,
     )
