@@ -2,10 +2,11 @@
 
 It is what their browser asked for when they signed up, or what they chose on their page; an
 application says it of its own users (``registration``). It opens nothing, so it is changed by
-whoever is signed in, and nobody is told.
+whoever is signed in.
 
-Attack met here: who asks for somebody's reset does so in a language that its owner cannot read. The
-browser that asks never chooses: its owner's language does, or else the house's.
+Attacks met here: who asks for somebody's reset does so in a language that its owner cannot read.
+The browser that asks never chooses: its owner's language does, or else the house's. And who has
+stolen a session chooses one before they change more: the owner is told in the language from before.
 """
 
 import re
@@ -17,17 +18,21 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import select, update
 
-from mailkeep.base.errors import BadSettings, Invalid
+from mailkeep.base.clock import DAY, SECOND
+from mailkeep.base.errors import BadSettings, Invalid, TooMany
 from mailkeep.base.wording import nearest
-from mailkeep.store.database import Tx
+from mailkeep.events.log import record
+from mailkeep.store.database import Database, Tx
 
-from . import tables, wording
+from . import tables, throttle, wording
+from .events import LanguageChosen
 from .wording import Words
 
 ENGLISH = "en"
 SHIPPED = Path(__file__).parent / "words"
 _LOOKED_AT = 200  #: characters of a header
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}")
+CHANGES = 5  #: of one account in a day
 _SAMPLE = 50  #: newest accounts that ``spoken`` looks at
 
 _a = tables.accounts
@@ -180,13 +185,24 @@ async def spoken(tx: Tx) -> list[str]:
     return [row["locale"] or "" for row in rows]
 
 
-async def choose(tx: Tx, account: str, language: str, languages: Languages) -> None:
+async def choose(
+    database: Database, tx: Tx, account: str, language: str, languages: Languages
+) -> None:
     """Write to the owner of an account of ours in a language from now on.
 
     Raises:
         Invalid: nothing is written in it.
+        TooMany: it was changed too often today: each time mails are written.
     """
     if language not in languages.names:
         raise Invalid(f"choose one of {', '.join(languages.names.values())}", field="language")
     ours = (_a.c.id == account, _a.c.application == "", _a.c.erased_at.is_(None))
-    await tx.run(update(_a).where(*ours).values(locale=language))
+    before = await locale(tx, account)
+    if before == language:
+        return
+    if not await throttle.take(tx, account, "language", limit=CHANGES, window=DAY):
+        raise TooMany("the language was changed too often today", retry_after=DAY / SECOND)
+    changed = await tx.run(update(_a).where(*ours).values(locale=language))
+    read, reads = languages.of(before), languages.of(language)
+    if changed and read is not reads:
+        await record(database, tx, LanguageChosen(account, read.tag, reads.name))

@@ -1,4 +1,5 @@
-"""The notice for each event about second factors (pure); None for what needs no mail.
+"""The notice for each event about second factors, the password and the language (pure); None for
+what needs no mail.
 
 A factor that was replaced by another one, or removed along with the last one, is reported with its
 cause: one change, one mail.
@@ -13,6 +14,7 @@ from mailkeep.accounts.events import (
     FactorReminderDue,
     FactorRevoked,
     FactorStays,
+    LanguageChosen,
     PasskeyCopied,
     PasswordRemoved,
     SavedCodeUsed,
@@ -35,6 +37,7 @@ FACTS: tuple[type[Fact], ...] = (
     PasskeyCopied,
     SavedCodeUsed,
     PasswordRemoved,
+    LanguageChosen,
 )
 
 _TOLD = {"owner", "lost", "denied"}
@@ -64,6 +67,8 @@ def what(words: Words, fact: Fact) -> str | None:
             return words.count("factor.used", fact.left)
         case PasswordRemoved():
             return words.say("factor.password")
+        case LanguageChosen():
+            return words.say("factor.language", language=fact.chosen)
         case _:
             return None
 

@@ -14,6 +14,7 @@ from mailkeep.accounts.events import (
     ErasureAsked,
     FactorReminderDue,
     FactorRevoked,
+    LanguageChosen,
     SubjectChangeHeld,
 )
 from mailkeep.events.types import Recorded
@@ -111,6 +112,8 @@ class Notices:
         if not isinstance(fact, factor_words.FACTS) or account is None:
             return
         house = await self._context.ours(tx, account)
+        if isinstance(fact, LanguageChosen):  # perhaps by a thief: its owner may not read the new
+            house = self._context.speaking(fact.before)
         what = factor_words.what(house.words, fact)
         if what is None:
             return

@@ -2,10 +2,13 @@
 
 import re
 
+import pytest
+
 from mailkeep.accounts import applications, language
-from mailkeep.accounts.events import FactorBound
+from mailkeep.accounts.events import FactorBound, LanguageChosen
 from mailkeep.accounts.factors.types import Kind
 from mailkeep.accounts.registration import check
+from mailkeep.base.errors import Invalid, TooMany
 from mailkeep.events.types import Recorded
 
 from .conftest import ADDRESS, PASSWORD, Room
@@ -35,7 +38,7 @@ async def test_a_recovery_speaks_one_language_to_its_end(room: Room) -> None:
     assert all("Vous recevez ce message deux fois" in str(one["text"]) for one in told)
     # What they choose holds from the next mail on.
     async with room.database.write() as tx:
-        await language.choose(tx, account, "es", room.accounts.languages)
+        await language.choose(room.database, tx, account, "es", room.accounts.languages)
     await room.ask("phone")
     assert str((await room.mails())[-1]["subject"]).startswith("Restablecer su contraseña")
 
@@ -56,3 +59,32 @@ async def test_of_an_account_that_is_gone_nobody_is_told(room: Room) -> None:
     async with room.database.write() as tx:
         await room.recovery.notices.on_credential(tx, Recorded(1, tx.now, tx.now, "evt_1", fact))
     assert await room.mails("security") == []
+
+
+async def test_who_has_a_stolen_session_cannot_hide_behind_a_language(room: Room) -> None:
+    """The owner is told in the language that they read so far, and each change costs a share."""
+    account, languages = await _join(room, "de"), room.accounts.languages
+    async with room.database.write() as tx:
+        await language.choose(room.database, tx, account, "de", languages)  # nothing new
+        await language.choose(room.database, tx, account, "fr", languages)
+        fact = LanguageChosen(account, "de", "Français")
+        await room.recovery.notices.on_credential(tx, Recorded(1, tx.now, tx.now, "evt_1", fact))
+    assert [one for kind, one in await room.facts("accounts.") if kind == "language_chosen"] == [
+        {"account": account, "before": "de", "chosen": "Français"}
+    ]
+    for told in await room.mails("security"):
+        assert told["subject"] == "Ihr Konto wurde geändert"
+        assert "in dieser Sprache: Français" in str(told["text"])
+        assert "Das waren Sie nicht?" in str(told["text"])
+    async with room.database.write() as tx:
+        for one in ("es", "fr", "es", "fr"):
+            await language.choose(room.database, tx, account, one, languages)
+        with pytest.raises(TooMany):
+            await language.choose(room.database, tx, account, "es", languages)
+
+
+async def test_only_a_language_that_is_written_here_is_chosen(room: Room) -> None:
+    account = await _join(room, "de")
+    async with room.database.write() as tx:
+        with pytest.raises(Invalid, match="choose one of"):
+            await language.choose(room.database, tx, account, "tlh", room.accounts.languages)

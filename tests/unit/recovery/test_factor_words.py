@@ -9,6 +9,7 @@ from mailkeep.accounts.events import (
     FactorReminderDue,
     FactorRevoked,
     FactorStays,
+    LanguageChosen,
     PasskeyCopied,
     PasswordRemoved,
     SavedCodeUsed,
@@ -38,6 +39,7 @@ ENGLISH = shipped().of("en")
         (SavedCodeUsed("acc_1", "fac_1", 2), "only 2 are left"),
         (SavedCodeUsed("acc_1", "fac_1", 1), "only one is left"),
         (SavedCodeUsed("acc_1", "fac_1", 0), "the last of your saved codes"),
+        (LanguageChosen("acc_1", "de", "Français"), "from now on: Français"),
         (PasswordRemoved("acc_1"), "passkeys open the account"),
     ],
 )

@@ -11,6 +11,7 @@ from mailkeep.accounts.events import (
     FactorLeaving,
     FactorReminderDue,
     FactorRevoked,
+    LanguageChosen,
     SavedCodeUsed,
     SubjectChangeHeld,
 )
@@ -37,7 +38,10 @@ def _ours(house: House) -> list[Content]:
     gone = FactorRevoked("a", "f", Kind.TOTP, "owner")
     facts = [
         *(bound, gone, FactorLeaving("a", "f", Kind.TOTP, DAY)),
-        *(FactorBlocked("a", "f", Kind.SAVED_CODES, "stranger"),),
+        *(
+            FactorBlocked("a", "f", Kind.SAVED_CODES, "stranger"),
+            LanguageChosen("a", "x", "Deutsch"),
+        ),
         *(SavedCodeUsed("a", "f", left) for left in (0, 1, 2, 7)),
     ]
     changes = [

@@ -50,8 +50,10 @@ class AccountPages(Controller):
         wanted = visit.form.get("language", "")
         try:
             async with house.database.write() as tx:
-                await language.choose(tx, session.account, wanted, house.accounts.languages)
-        except Invalid as error:
+                await language.choose(
+                    house.database, tx, session.account, wanted, house.accounts.languages
+                )
+        except (Invalid, TooMany) as error:
             return await _account(visit, house, error, at="language")
         visit.tell("language")
         return visit.go("/account")
