@@ -153,8 +153,10 @@ def _over(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str,
     out = dict(below)
     for key, one in above.items():
         under = out.get(key)
-        tables = isinstance(one, dict) and isinstance(under, dict)
-        out[key] = _over(under, one) if tables else one
+        if isinstance(one, dict) and isinstance(under, dict):
+            out[key] = _over(under, one)
+        else:
+            out[key] = one
     return out
 
 
