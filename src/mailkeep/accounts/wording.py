@@ -186,14 +186,15 @@ def _check(
     """One text: its name, its words in braces, and how many forms it has."""
     at = f"{where}: {key}"
     found = [fields(form, at) for form in forms]
-    counted = "count" in set().union(*found)
+    said = {word for one in found for word in one}
+    counted = "count" in said
     if english is not None:
         if key not in english.texts:
             raise BadSettings(f"{at}: there is no such text{nearest(key, english.texts)}")
         theirs = english.texts[key]
-        wanted = set().union(*(fields(form, key) for form in theirs))
+        wanted = {word for form in theirs for word in fields(form, key)}
         counted = "count" in wanted
-        if set().union(*found) != wanted:
+        if said != wanted:
             words = ", ".join(f"{{{one}}}" for one in sorted(wanted)) or "no words in braces"
             raise BadSettings(f"{at}: say it with {words}, and no others")
     if len(forms) != (size if counted else 1):
