@@ -241,6 +241,14 @@ def test_callers_headers_stay_off_ours_and_the_providers(kind: str, name: str) -
 
 
 @every_provider
+def test_the_language_of_a_mail_goes_out_with_it(kind: str) -> None:
+    message = msgspec.structs.replace(MESSAGE, headers=(("Content-Language", "de"),))
+    request = REGISTRY[kind].build(account(kind), message)
+    written = request.body if isinstance(request, HttpRequest) else request.data
+    assert b"Content-Language" in written
+
+
+@every_provider
 def test_a_header_twice_or_no_body_is_refused(kind: str) -> None:
     for message in (
         msgspec.structs.replace(MESSAGE, headers=(("X-A", "1"), ("x-a", "2"))),

@@ -15,7 +15,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
 from mailkeep.store.database import Database, Tx
 
-from . import queries, tables, throttle
+from . import language, queries, tables, throttle
 from .hashing import SlowHash
 from .types import AccountSettings, SignUp
 
@@ -103,11 +103,14 @@ class Confirming:
         async with self._database.write() as tx:
             may_mail = await self.may_mail(tx, address_key, network)
             row = await tx.one(
-                select(_c.c.id, _c.c.contact_point_id, _p.c.address_key)
+                select(_c.c.id, _c.c.contact_point_id, _p.c.address_key, _p.c.account_id)
                 .outerjoin(_p, _p.c.id == _c.c.contact_point_id)
                 .where(_c.c.handle == hashed, _c.c.used_at.is_(None))
             )
-            taken = await queries.by_address(tx, address_key) is not None
+            owner = await queries.by_address(tx, address_key)
+            taken = owner is not None
+            asked = "" if row is None else row["account_id"] or ""
+            reads = await language.locale(tx, asked if owner is None else owner.account)
             # A handle and an address of two different visits are nobody's sign-up.
             mine = row is not None and (taken or row["address_key"] == address_key)
             if row is None or not mine or not may_mail:
@@ -115,7 +118,7 @@ class Confirming:
             await tx.run(update(_c).where(_c.c.id == row["id"]).values(used_at=tx.now))
             await self.open(tx, minted, None if taken else row["contact_point_id"])
         code = None if taken else Secret(minted.code)
-        return SignUp(minted.handle, address, code, taken, mail=True)
+        return SignUp(minted.handle, address, code, taken, mail=True, locale=reads)
 
     async def check(self, handle: str, code: str) -> tuple[str, str] | None:
         """(confirmation, contact point) when the pair is right; takes a try, uses nothing up."""

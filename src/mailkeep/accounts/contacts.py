@@ -20,7 +20,7 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import queries, tables, throttle
+from . import language, queries, tables, throttle
 from .changes import OWNER, Changes
 from .confirming import Confirming
 from .events import ChangesStopped
@@ -92,6 +92,7 @@ class Contacts:
             )
             if allowed:
                 owner = await queries.by_address(tx, key)
+                reads = await language.locale(tx, account if owner is None else owner.account)
                 await self._check_room(tx, account, owner)
                 may_mail = await self._confirming.may_mail(tx, key, network)
                 point = None
@@ -103,7 +104,7 @@ class Contacts:
             day = self._settings.sign_up_window / SECOND
             raise TooMany("too many addresses were added today", retry_after=day)
         mailed = Secret(minted.code) if owner is None and may_mail else None
-        return SignUp(minted.handle, address, mailed, owner is not None, may_mail)
+        return SignUp(minted.handle, address, mailed, owner is not None, may_mail, reads)
 
     async def confirm(self, account: str, confirmation: str, code: str) -> str:
         """The code came, in the browser that asked: the address belongs to the account, and counts

@@ -106,6 +106,16 @@ class FactorLeaving(Fact, frozen=True):
     until: int
 
 
+@fact("accounts.language_chosen")
+class LanguageChosen(Fact, frozen=True):
+    """Whoever is signed in chose another language for mail to the owner. ``before``: the tag of
+    what they read so far; ``chosen``: how whoever speaks it calls the new one."""
+
+    account: str
+    before: str
+    chosen: str
+
+
 @fact("accounts.factor_stays")
 class FactorStays(Fact, frozen=True):
     """A second factor that was being removed stays."""

@@ -16,7 +16,7 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
-from . import queries, tables, throttle
+from . import language, queries, tables, throttle
 from .administration import Administration
 from .changes import LANE, Changes
 from .classes import CUSTOMER, Classes
@@ -30,6 +30,7 @@ from .factors.services import Factors
 from .factors.types import Site
 from .hashing import SlowHash
 from .keeping import Keeping
+from .language import Languages, shipped
 from .passwords import Passwords
 from .second_step import SecondStep
 from .sessions import Sessions
@@ -50,6 +51,7 @@ class Accounts:
         settings: lifetimes and limits.
         classes: what holds for each class of accounts.
         public_url: of the pages; passkeys sign for it.
+        languages: in which owners are written to.
     """
 
     def __init__(
@@ -60,12 +62,14 @@ class Accounts:
         settings: AccountSettings | None = None,
         classes: Classes | None = None,
         public_url: str = "http://localhost",
+        languages: Languages | None = None,
     ) -> None:
         self._database = database
         self._keys = keys
         self._slow = slow
         self.settings = settings or AccountSettings()
         self.classes = classes or Classes()
+        self.languages = languages or shipped()
         self.sessions = Sessions(database, keys, self.settings, self.classes)
         self.passwords = Passwords(database, slow, self.settings)
         self.changes = Changes(
@@ -133,6 +137,8 @@ class Accounts:
             may_mail = await self.confirming.may_mail(tx, key, network)
             owner = await queries.by_address(tx, key)
             taken = "" if owner is None else owner.account
+            # Of a fresh address too, since the time would tell.
+            reads = await language.locale(tx, taken)
             point = None
             if may_mail:
                 # For a taken address too, since the time would tell: nothing can ever confirm that.
@@ -142,7 +148,8 @@ class Accounts:
                 await record(self._database, tx, SignedUp(key, network, taken))
             await self.confirming.open(tx, minted, None if taken else point)
         mailed = Secret(minted.code) if owner is None and may_mail else None
-        return SignUp(minted.handle, address, mailed, owner is not None, may_mail)
+        reads = locale if owner is None else reads
+        return SignUp(minted.handle, address, mailed, owner is not None, may_mail, reads)
 
     async def confirm(self, confirmation: str, code: str) -> str:
         """Confirm the address of a sign-up, once; returns the account. See ``confirming``.

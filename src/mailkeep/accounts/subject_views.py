@@ -16,6 +16,10 @@ from .registration import Factor, Registration
 _a, _c, _h = tables.accounts, tables.contact_points, tables.subject_changes
 
 REPLACE, ERASE = "replace", "erase"
+#: What a change is about, in words for whoever reads the log; ``accounts/words`` has the owner's.
+ADDRESSES, FACTOR, CLASS = "the mail addresses", "the second factor", "the class of the account"
+FORGET = "to be forgotten here"
+AND = " and "
 
 
 class SubjectView(msgspec.Struct, frozen=True):
@@ -82,17 +86,17 @@ async def whose(tx: Tx, account: str) -> SubjectView | None:
 
 
 def what(stands: Registration, wanted: Registration) -> str:
-    """What a change is about, in words for its owner; no address stands in them."""
+    """What a change is about; no address stands in it."""
     about = []
     if {addresses.key(one) for one in stands.addresses} != {
         addresses.key(one) for one in wanted.addresses
     }:
-        about.append("the mail addresses")
+        about.append(ADDRESSES)
     if stands.factor is not wanted.factor:
-        about.append("the second factor")
+        about.append(FACTOR)
     if stands.account_class != wanted.account_class:
-        about.append("the class of the account")
-    return " and ".join(about)
+        about.append(CLASS)
+    return AND.join(about)
 
 
 def _view(row: RowMapping, points: Mapping[str, list[str]], held: RowMapping | None) -> SubjectView:

@@ -37,7 +37,7 @@ from .events import (
 )
 from .registration import Registration, only_language
 from .subject_answers import APPLICATION, end
-from .subject_views import ERASE, REPLACE, SubjectView
+from .subject_views import ERASE, FORGET, REPLACE, SubjectView
 
 _a, _c = tables.accounts, tables.contact_points
 _h = tables.subject_changes
@@ -118,7 +118,7 @@ class Subjects:
             raise NotFound("no such subject")
         if found.kind == ERASE:
             return found
-        return await self._hold(tx, application, key, found, ERASE, None, "to be forgotten here")
+        return await self._hold(tx, application, key, found, ERASE, None, FORGET)
 
     async def get(self, tx: Tx, application: str, name: str) -> SubjectView:
         """A user and what is held. Raises ``NotFound``."""

@@ -226,6 +226,8 @@ class SignUp(msgspec.Struct, frozen=True):
             share of mails today (mail nothing).
         taken: an account has this address already.
         mail: whether anything may be mailed at all.
+        locale: what whoever reads that mail reads (BCP 47): where the address is taken, its owner,
+            whatever browser asked; "": not known.
     """
 
     confirmation: str
@@ -233,6 +235,7 @@ class SignUp(msgspec.Struct, frozen=True):
     code: Secret | None
     taken: bool
     mail: bool
+    locale: str = ""
 
     def __repr__(self) -> str:
         return "SignUp(…)"

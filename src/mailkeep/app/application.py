@@ -12,6 +12,7 @@ from typing import Self
 
 import structlog
 
+from mailkeep.accounts import language
 from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.ranges import breached
@@ -165,6 +166,7 @@ class Application:
             self._slow,
             classes=Classes(self.settings.accounts.classes),
             public_url=self.settings.public_url,
+            languages=language.load(self.settings.languages),
         )
         self.recovery = self._recovery(self._slow)
 

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from mailkeep.accounts import language
 from mailkeep.accounts.classes import Classes
+from mailkeep.accounts.language import LanguageSettings
 from mailkeep.accounts.types import AccountsTable
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.secret import Secret
@@ -111,6 +113,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             up can still be requeued by hand.
         recovery: Mailkeep keeps the accounts: their pages exist when this table does.
         accounts: what holds for the accounts that Mailkeep keeps.
+        languages: in which their owners are written to.
         bounces: where bounces of relays are taken in.
         canary: mail of our own through every provider; none is sent without it.
         honey: addresses that one provider each is ever given; needs ``canary``, whose sender and
@@ -173,6 +176,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     telemetry: TelemetrySettings = TelemetrySettings()
     submission: SubmissionSettings | None = None
     signals: SignalSettings | None = None
+    languages: LanguageSettings = LanguageSettings()
     operators: OperatorSettings | None = None
     feed: tuple[FeedSettings, ...] = ()
     event_webhook: tuple[EventWebhookSettings, ...] = ()
@@ -278,6 +282,8 @@ def parse(raw: Mapping[str, object]) -> Settings:
             raise BadSettings(f"provider {provider.name}: {error}") from error
     settings_recovery.check(settings)
     Classes(settings.accounts.classes)
+    if settings.languages != LanguageSettings():
+        language.load(settings.languages)
     settings_response.check(settings.response, settings.playbook)
     wiring_pagers.check(settings.pager, settings.paging, parties)
     _check_streams(settings)

@@ -53,6 +53,8 @@ _RESERVED_FAMILIES: Final = (
     "x-mj-",
     "x-mailjet-",
 )
+# Of those families, what nothing in the mail hangs on (RFC 3282).
+_FREE: Final = frozenset({"content-language"})
 _YEAR_9999: Final = 253_370_764_800 * 1_000_000
 
 
@@ -136,7 +138,7 @@ def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
         if (
             _FIELD_NAME.fullmatch(name) is None
             or lower in _RESERVED
-            or lower.startswith(_RESERVED_FAMILIES)
+            or (lower.startswith(_RESERVED_FAMILIES) and lower not in _FREE)
             or lower in seen
         ):
             raise _unbuildable("headers")

@@ -1,9 +1,9 @@
-"""Texts of the mails about changes to an account (pure)."""
+"""Mails about changes to an account (pure); their texts are in ``accounts/words``."""
 
 import msgspec
 
 from mailkeep.accounts.types import ChangeKind
-from mailkeep.base.clock import Instant, iso
+from mailkeep.base.clock import Instant
 from mailkeep.mail.types import Content
 
 from .mails import MailComposer
@@ -36,90 +36,75 @@ def held(house: MailComposer, to: str, told: Told, denial: str | None) -> Conten
         return _kept(house, to, told, denial)
     if to == told.about and told.what is ChangeKind.ADDED:
         return _welcome(house, to, told, denial)
-    subject, what, effect = _WORDS[told.what]
-    lines = [
-        (
-            f"{what.format(about=told.about)} It was done by somebody who was signed in and gave "
-            "the password once more."
-        ),
-        effect.format(until=_time(told.until)),
-        "If this was you, there is nothing to do.",
-    ]
+    say, until = house.words.say, house.words.time(told.until)
+    subject, what, effect = _said(house, told, until)
+    lines = [f"{what} {say('change.who')}", effect, say("mail.mine")]
     if denial is not None:
-        lines.append(
-            "This was not you? Stop it"
-            + (f" before {_time(told.until)}" if told.what is not ChangeKind.PASSWORD else "")
-            + f": {house.page('/deny', denial)}\nEverybody is then signed out, and the "
-            "password of now opens nothing any more"
-            + (f": set a new one with {house.page('/recover')}" if told.recovers else "")
-        )
+        url = house.page("/deny", denial)
+        password = told.what is ChangeKind.PASSWORD
+        stop = say("change.deny", url=url) if password else ""
+        stop = stop or say("change.deny_until", until=until, url=url)
+        then = say("change.then")
+        if told.recovers:
+            then = say("change.then_reset", url=house.page("/recover"))
+        lines.append(f"{stop}\n{then}")
     return house.write(to, subject, lines)
 
 
-_WORDS = {
-    ChangeKind.ADDED: (
-        "An address was added to your account",
-        "The address {about} was added to your account.",
-        "From {until} on the password can also be reset through it. Until then it cannot.",
-    ),
-    ChangeKind.REMOVED: (
-        "An address is being removed from your account",
-        "The address {about} is being removed from your account.",
-        "It is gone at {until}. Until then the password can still be reset through it.",
-    ),
-    ChangeKind.PASSWORD: (
-        "Your password was changed",
-        "The password of your account was changed.",
-        "Everybody who was signed in has been signed out. Until {until} this mail can undo it.",
-    ),
-    ChangeKind.FACTOR: (
-        "A second factor was added to your account",
-        "A second factor was added to your account: {about}.",
-        (
-            "Signing in asks for it from now on, a password reset from {until} on. Until then a "
-            "reset neither asks for it nor takes it, and removes it."
-        ),
-    ),
-}
+def _said(house: MailComposer, told: Told, until: str) -> tuple[str, str, str]:
+    """(subject, what was changed, what comes of it)."""
+    say, about = house.words.say, told.about
+    match told.what:
+        case ChangeKind.ADDED:
+            return (
+                say("change.added_subject"),
+                say("change.added", about=about),
+                say("change.added_effect", until=until),
+            )
+        case ChangeKind.REMOVED:
+            return (
+                say("change.removed_subject"),
+                say("change.removed", about=about),
+                say("change.removed_effect", until=until),
+            )
+        case ChangeKind.PASSWORD:
+            return (
+                say("change.password_subject"),
+                say("change.password"),
+                say("change.password_effect", until=until),
+            )
+        case ChangeKind.FACTOR:
+            return (
+                say("change.factor_subject"),
+                say("change.factor", about=about),
+                say("change.factor_effect", until=until),
+            )
 
 
 def _welcome(house: MailComposer, to: str, told: Told, denial: str | None) -> Content:
+    say, until = house.words.say, house.words.time(told.until)
     lines = [
-        "This address belongs to an account with us now. A code from here confirmed it.",
-        (
-            f"From {_time(told.until)} on the password can also be reset through it. Until "
-            "then the addresses that were there before can stop it."
-        ),
-        f"Manage your addresses: {house.page('/account/addresses')}",
+        say("welcome.what"),
+        say("welcome.effect", until=until),
+        say("welcome.manage", url=house.page("/account/addresses")),
     ]
     if denial is not None:
-        lines.append(
-            "You know of no such account? Then somebody has read that code. Take this address off "
-            f"it before {_time(told.until)}: {house.page('/deny', denial)}\nNothing else of that "
-            "account is changed by it."
-        )
-    return house.write(to, "This address was added to an account", lines)
+        lines.append(say("welcome.deny", until=until, url=house.page("/deny", denial)))
+    return house.write(to, say("welcome.subject"), lines)
 
 
 def _kept(house: MailComposer, to: str, told: Told, denial: str | None) -> Content:
     """Of a factor that a user of an application has bound here."""
+    say, until, application = house.words.say, house.words.time(told.until), house.application
     lines = [
-        (
-            f"We keep a second factor for {house.account} from now on: {told.about}. "
-            f"{house.application} sent somebody here to add it who was signed in there."
-        ),
-        (
-            f"From {_time(told.until)} on a password reset asks for it. Until then a reset neither "
-            "asks for it nor takes it, and removes it."
-        ),
-        "If this was you, there is nothing to do.",
+        say("kept.what", at=house.at, about=told.about, application=application),
+        say("kept.effect", until=until),
+        say("mail.mine"),
     ]
     if denial is not None:
-        lines.append(
-            f"This was not you? Stop it before {_time(told.until)}: {house.page('/deny', denial)}\n"
-            f"Then tell {house.application}: somebody may be signed in there as you."
-        )
-    return house.write(to, f"A second factor was added for {house.account}", lines)
+        url = house.page("/deny", denial)
+        lines.append(say("kept.deny", until=until, url=url, application=application))
+    return house.write(to, say("kept.subject", at=house.at), lines)
 
 
 def stopped(house: MailComposer, to: str, removed: str = "") -> Content:
@@ -128,60 +113,26 @@ def stopped(house: MailComposer, to: str, removed: str = "") -> Content:
     Args:
         removed: the factors that went with them, as ``factor_words.removed`` says it; "": none.
     """
-    went = []
-    if removed:
-        went = [
-            (
-                f"With it {removed}, since it was denied from one of your mails, and the same "
-                "person may have added that. Was it yours? Then add it again, after a reset."
-            )
-        ]
+    say = house.words.say
+    went = [say("change.stopped_with", what=removed)] if removed else []
     if house.application:
-        return house.write(
-            to,
-            "A second factor was not added",
-            [f"A second factor for {house.account} was stopped, and nothing of it counts.", *went],
-        )
-    return house.write(
-        to,
-        "A change of your account was stopped",
-        [
-            (
-                "A change of the addresses or of the second factors of your account was stopped, "
-                "and nothing of it counts."
-            ),
-            *went,
-            f"Look at your account: {house.page('/account')}",
-        ],
-    )
+        lines = [say("kept.stopped", at=house.at), *went]
+        return house.write(to, say("kept.stopped_subject"), lines)
+    look = say("change.stopped_look", url=house.page("/account"))
+    return house.write(to, say("change.stopped_subject"), [say("change.stopped"), *went, look])
 
 
 def confirm(house: MailComposer, to: str, code: str | None, grouped: str) -> Content:
     """The mail that confirms an address which was added; without a code where an account has it."""
+    say = house.words.say
     if code is None:
-        return house.write(
-            to,
-            "This address has an account already",
-            [
-                (
-                    "Somebody who is signed in to another account, perhaps you, wanted to add this "
-                    "address to it. It belongs to an account already, and nothing was changed."
-                )
-            ],
-        )
+        return house.write(to, say("address.taken_subject"), [say("address.taken")])
     return house.write(
         to,
-        "Confirm this address",
+        say("address.subject"),
         [
-            (
-                "Somebody, perhaps you, wants to add this address to an account with us. Type this "
-                f"code in the browser in which you added it.\nCode: {grouped}"
-            ),
-            f"Or open this link in that browser: {house.page('/account/addresses/confirm', code)}",
-            "This was not you? Then do nothing: without the code nothing happens.",
+            say("address.code", code=grouped),
+            say("address.open", url=house.page("/account/addresses/confirm", code)),
+            say("address.deny"),
         ],
     )
-
-
-def _time(at: Instant) -> str:
-    return iso(at)[:16].replace("T", " ") + " UTC"

@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, select
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.events import ChangeHeld, ChangesStopped
 from mailkeep.accounts.types import Change, ChangeKind
+from mailkeep.accounts.wording import Words
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import NotFound
 from mailkeep.events.types import Recorded
@@ -120,7 +121,8 @@ class ChangeNotices:
             context.accounts.address_key(point.address): point
             for point in await accounts.contact_points(tx, fact.account)
         }
-        about = await self._about(tx, fact)
+        changes, house = context.accounts.changes, await context.house_of(tx, fact.account)
+        about = await self._about(tx, fact, house.words)
         if about is None:
             point = keyed.get(fact.address or "")
             about = point.address if point is not None else ""
@@ -130,7 +132,6 @@ class ChangeNotices:
             fact.until,
             context.accounts.classes.holding(view).recovers_by_mail,
         )
-        changes, house = context.accounts.changes, await context.house_of(tx, fact.account)
         ways = [only for only in await self._notices.ways(tx) if "".join(only) not in without]
         for point in keyed.values():
             for only in ways:
@@ -140,19 +141,20 @@ class ChangeNotices:
                 if point.added_by in {None, fact.change}:
                     denial = await changes.denial(tx, fact.change, point.id, provider)
                 content = change_mails.held(house, point.address, told, denial)
-                sent = await self._notices.mail(tx, content, only, sealed=denial is not None)
+                sealed = denial is not None
+                sent = await self._notices.mail(tx, house, content, only, sealed=sealed)
                 if point.counts:
                     await tx.run(
                         insert(_n).values(message_id=sent, change_id=fact.change, provider=provider)
                     )
 
-    async def _about(self, tx: Tx, fact: ChangeHeld) -> str | None:
+    async def _about(self, tx: Tx, fact: ChangeHeld, words: Words) -> str | None:
         """What kind of factor a change bound; None where it is about something else."""
         if fact.what != ChangeKind.FACTOR:
             return None
         bound = await self._context.accounts.factors.bound(tx, fact.account)
         kinds = [one.kind for one in bound if one.held_by == fact.change]
-        return factor_words.named(kinds[0]) if kinds else "it is gone already"
+        return factor_words.named(words, kinds[0]) if kinds else words.say("factor.gone")
 
     async def on_stopped(self, tx: Tx, recorded: Recorded) -> None:
         """Tell every address that is left, and of the factors that went with what was denied."""
@@ -160,9 +162,9 @@ class ChangeNotices:
         if not isinstance(fact, ChangesStopped):
             return
         lost = (await denied_with(tx, recorded, fact.account)).factors
-        removed = factor_words.removed(lost) if lost else ""
         house = await self._context.house_of(tx, fact.account)
+        removed = factor_words.removed(house.words, lost) if lost else ""
         for point in await accounts.contact_points(tx, fact.account):
             content = change_mails.stopped(house, point.address, removed)
             for only in await self._notices.ways(tx):
-                await self._notices.mail(tx, content, only)
+                await self._notices.mail(tx, house, content, only)

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
 
-from mailkeep.accounts import applications
+from mailkeep.accounts import applications, language
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
@@ -81,7 +81,7 @@ class Context:
         self.settings = settings
         ours = (streams.get(one) for one in (settings.stream, settings.notices))
         marked = all(one is not None and one.genuine for one in ours)
-        self.house = MailComposer(settings, public_url, genuine=marked)
+        self.house = MailComposer(settings, public_url, accounts.languages.of(""), genuine=marked)
         self._streams = streams
         self._parties = parties
         self._graph = graph
@@ -91,10 +91,20 @@ class Context:
     async def house_of(self, tx: Tx, account: str) -> MailComposer:
         """Who writes to an account's owner: of a user of an application, about that one."""
         view = await accounts.account(tx, account)
+        house = await self.ours(tx, account)
         if not view.application:
-            return self.house
+            return house
         found = await applications.get(tx, view.application)
-        return msgspec.structs.replace(self.house, application=found.name, home=found.home)
+        return msgspec.structs.replace(house, application=found.name, home=found.home)
+
+    async def ours(self, tx: Tx, account: str) -> MailComposer:
+        """The same of an account that is kept here. It writes in the language of the account,
+        and in the house's where that is not known: never in that of whoever asks."""
+        return self.speaking(await language.locale(tx, account))
+
+    def speaking(self, locale: str) -> MailComposer:
+        """Who writes to owners that read some language."""
+        return msgspec.structs.replace(self.house, words=self.accounts.languages.of(locale))
 
     def parties_of(self, providers: Collection[str]) -> list[str]:
         """The parties behind providers, each once."""

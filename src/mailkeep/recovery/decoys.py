@@ -4,12 +4,15 @@ Whoever reads mail at that provider and tries what they find there reveals thems
 is affected. The mail is written as any other link mail, and its link is answered as any unknown
 one: whoever tries it learns nothing.
 
-Attack met here: telling decoys from mail that is worth a try. They differ in the recipient only.
+Attack met here: telling decoys from mail that is worth a try. They differ in the recipient only: as
+many of them as of the owners are in each language.
 """
+
+import secrets
 
 from sqlalchemy import delete, insert, select
 
-from mailkeep.accounts import throttle
+from mailkeep.accounts import language, throttle
 from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, HOUR
 from mailkeep.events.log import record
@@ -33,7 +36,8 @@ async def plant(context: Context, tx: Tx, provider: str, to: str) -> tuple[Conte
     lookup = context.link_hash(secret)
     await tx.run(insert(_d).values(lookup=lookup, provider=provider, planted_at=tx.now))
     # The denial's secret is nobody's: it is there because the others have one.
-    content = mails.proof(context.house, to, ProofKind.LINK, secret, tokens.link_secret())
+    house = context.speaking(secrets.choice(await language.spoken(tx) or [""]))
+    content = mails.proof(house, to, ProofKind.LINK, secret, tokens.link_secret())
     return content, secret
 
 

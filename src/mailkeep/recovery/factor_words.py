@@ -1,4 +1,5 @@
-"""The notice for each event about second factors (pure); None for what needs no mail.
+"""The notice for each event about second factors, the password and the language (pure); None for
+what needs no mail.
 
 A factor that was replaced by another one, or removed along with the last one, is reported with its
 cause: one change, one mail.
@@ -13,13 +14,14 @@ from mailkeep.accounts.events import (
     FactorReminderDue,
     FactorRevoked,
     FactorStays,
+    LanguageChosen,
     PasskeyCopied,
     PasswordRemoved,
     SavedCodeUsed,
 )
 from mailkeep.accounts.factors.saved_codes import FEW
 from mailkeep.accounts.factors.types import Kind
-from mailkeep.base.clock import iso
+from mailkeep.accounts.wording import Words
 from mailkeep.events.types import Fact
 from mailkeep.mail.types import Content
 
@@ -35,79 +37,66 @@ FACTS: tuple[type[Fact], ...] = (
     PasskeyCopied,
     SavedCodeUsed,
     PasswordRemoved,
+    LanguageChosen,
 )
 
-_NAMES = {
-    Kind.TOTP: "an authenticator app",
-    Kind.PASSKEY: "a passkey",
-    Kind.SAVED_CODES: "a set of saved codes",
-}
 _TOLD = {"owner", "lost", "denied"}
 
 
-def what(fact: Fact) -> str | None:
-    """A sentence without its capital and its end."""
+def what(words: Words, fact: Fact) -> str | None:
+    """A sentence without its end."""
     match fact:
         case FactorBound() if not fact.held:  # else the change is told, with a way to stop it
-            return f"a second factor was added: {_NAMES[Kind(fact.factor_kind)]}"
+            return words.say("factor.added", factor=named(words, fact.factor_kind))
         case FactorRevoked() if fact.why in _TOLD:
-            return removed((fact,))
+            return removed(words, (fact,))
         case FactorLeaving():
-            return (
-                f"the last second factor is being removed: {_NAMES[Kind(fact.factor_kind)]}. It is"
-                f" still asked until {iso(fact.until)[:16].replace('T', ' ')} UTC; until then you"
-                " can keep it, on the page of your account"
-            )
+            factor, until = named(words, fact.factor_kind), words.time(fact.until)
+            return words.say("factor.leaving", factor=factor, until=until)
         case FactorStays():
-            return "the second factor that was being removed stays"
+            return words.say("factor.stays")
         case FactorBlocked():
-            return (
-                f"so many wrong answers were given for {_NAMES[Kind(fact.factor_kind)]} that no"
-                " more are taken there; somebody may know your password"
-            )
+            return words.say("factor.blocked", factor=named(words, fact.factor_kind))
         case PasskeyCopied():
-            return (
-                "a passkey was refused because a copy of it seems to be in use elsewhere; remove it"
-                " and add a new one"
-            )
+            return words.say("factor.copied")
         case SavedCodeUsed() if fact.left == 0:
-            return "the last of your saved codes was used; make new ones now"
+            return words.say("factor.last")
         case SavedCodeUsed() if fact.left <= FEW:
-            return f"a saved code was used, and only {fact.left} are left; make new ones soon"
+            return words.count("factor.few", fact.left)
         case SavedCodeUsed():
-            return f"a saved code was used; {fact.left} are left"
+            return words.count("factor.used", fact.left)
         case PasswordRemoved():
-            return "the password was removed; from now on passkeys open the account"
+            return words.say("factor.password")
+        case LanguageChosen():
+            return words.say("factor.language", language=fact.chosen)
         case _:
             return None
 
 
-def removed(facts: Sequence[FactorRevoked]) -> str:
+def removed(words: Words, facts: Sequence[FactorRevoked]) -> str:
     """The same of all that went together."""
-    names = ", ".join(_NAMES[Kind(one.factor_kind)] for one in facts)
-    several = len(facts) > 1
-    return f"{'second factors were' if several else 'a second factor was'} removed: {names}"
+    names = ", ".join(named(words, one.factor_kind) for one in facts)
+    if len(facts) > 1:
+        return words.say("factor.all_removed", factors=names)
+    return words.say("factor.removed", factor=names)
 
 
-def named(kind: Kind) -> str:
+def named(words: Words, kind: str) -> str:
     """A kind of factor, in the words of a mail."""
-    return _NAMES[kind]
+    match Kind(kind):
+        case Kind.TOTP:
+            return words.say("factor.totp")
+        case Kind.PASSKEY:
+            return words.say("factor.passkey")
+        case Kind.SAVED_CODES:
+            return words.say("factor.saved_codes")
 
 
 def reminder(house: MailComposer, to: str, fact: FactorReminderDue) -> Content:
     """The mail to who has no second factor. It asks for nothing but a sign-in."""
-    lines = [
-        (
-            "Your account is opened by its password alone. With a passkey, or an app that shows "
-            "codes, whoever knows your password or reads your mail still cannot take it."
-        ),
-        f"It takes a minute: sign in, and choose 'Add a second factor'. {house.page('/account')}",
-    ]
+    say = house.words.say
+    lines = [say("reminder.what")]
     if fact.until is not None:
-        lines.insert(
-            1, f"From {iso(fact.until)[:10]} on you need one: you then add it when you sign in."
-        )
-    lines.append(
-        "We ask for no code and no password by mail. If in doubt, type our address yourself."
-    )
-    return house.write(to, "Add a second factor to your account", lines)
+        lines.append(say("reminder.until", date=house.words.date(fact.until)))
+    lines += [say("reminder.how", url=house.page("/account")), say("reminder.never")]
+    return house.write(to, say("reminder.subject"), lines)

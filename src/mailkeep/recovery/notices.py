@@ -14,9 +14,9 @@ from mailkeep.accounts.events import (
     ErasureAsked,
     FactorReminderDue,
     FactorRevoked,
+    LanguageChosen,
     SubjectChangeHeld,
 )
-from mailkeep.base.clock import iso
 from mailkeep.events.types import Recorded
 from mailkeep.mail import queries as mail_queries
 from mailkeep.mail.types import Content, NewMessage
@@ -62,7 +62,7 @@ class Notices:
                 provider = "".join(only)
                 denial = await self._context.denial(tx, recovery, provider)
                 content = write(house, point.address, denial)
-                out.append((await self.mail(tx, content, only, sealed=True), provider))
+                out.append((await self.mail(tx, house, content, only, sealed=True), provider))
         return out
 
     async def on_change_held(self, tx: Tx, recorded: Recorded) -> None:
@@ -77,12 +77,11 @@ class Notices:
             return  # it has ended meanwhile
         await answers.told(tx, change)
         house = await self._context.house_of(tx, fact.account)
-        until = iso(fact.due)[:16].replace("T", " ")
         for point in await accounts.contact_points(tx, fact.account):
             for only in await self.ways(tx):
                 secret = await answers.secret(tx, change, "".join(only))
-                content = subject_mails.held(house, point.address, fact, secret, until)
-                await self.mail(tx, content, only, sealed=True)
+                content = subject_mails.held(house, point.address, fact, secret)
+                await self.mail(tx, house, content, only, sealed=True)
 
     async def on_opened(self, tx: Tx, recorded: Recorded) -> None:
         """An account was opened by a code that went over one route: its address is told over one
@@ -99,61 +98,66 @@ class Notices:
             for one in sorted(routes, key=lambda one: -one.weight)
             if one.provider in standing and context.independent({one.provider}, carried)
         ]
+        house = await context.ours(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
-            content = mails.opened(context.house, point.address)
+            content = mails.opened(house, point.address)
             for only in beside[:1] or await self.ways(tx):
-                await self.mail(tx, content, only, alone=bool(beside))
+                await self.mail(tx, house, content, only, alone=bool(beside))
 
     async def on_credential(self, tx: Tx, recorded: Recorded) -> None:
         """A factor was changed by who was signed in (ASVS 6.3.7); or factors went with what was
         denied, which is told once: with the changes that were stopped, if there were any."""
         fact = recorded.fact
-        what = factor_words.what(fact)
         account = getattr(fact, "account", None)
-        if what is None or account is None:
+        if not isinstance(fact, factor_words.FACTS) or account is None:
+            return
+        house = await self._context.ours(tx, account)
+        if isinstance(fact, LanguageChosen):  # perhaps by a thief: its owner may not read the new
+            house = self._context.speaking(fact.before)
+        what = factor_words.what(house.words, fact)
+        if what is None:
             return
         denied = isinstance(fact, FactorRevoked) and fact.why == DENIED
         if denied:
             together = await denied_with(tx, recorded, account)
             if together.stopped or together.first != recorded.id:
                 return
-            what = factor_words.removed(together.factors)
+            what = factor_words.removed(house.words, together.factors)
         for point in await accounts.contact_points(tx, account):
-            content = mails.changed(self._context.house, point.address, what, denied=denied)
+            content = mails.changed(house, point.address, what, denied=denied)
             for only in await self.ways(tx):
-                await self.mail(tx, content, only)
+                await self.mail(tx, house, content, only)
 
     async def on_class(self, tx: Tx, recorded: Recorded) -> None:
         """An operator, or whoever has got hold of their key, gave an account another class."""
         fact = recorded.fact
         if not isinstance(fact, ClassChanged):
             return
-        until = iso(fact.held_until)[:16].replace("T", " ") if fact.held_until else ""
         house = await self._context.house_of(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
-            content = mails.class_changed(house, point.address, until)
+            content = mails.class_changed(house, point.address, fact.held_until)
             for only in await self.ways(tx):
-                await self.mail(tx, content, only)
+                await self.mail(tx, house, content, only)
 
     async def on_erasure(self, tx: Tx, recorded: Recorded) -> None:
         """Somebody, at best the owner, had operators asked to erase the account."""
         fact = recorded.fact
         if not isinstance(fact, ErasureAsked):
             return
-        until = iso(fact.until)[:16].replace("T", " ")
         house = await self._context.house_of(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
-            content = mails.erasure_asked(house, point.address, until)
+            content = mails.erasure_asked(house, point.address, fact.until)
             for only in await self.ways(tx):
-                await self.mail(tx, content, only)
+                await self.mail(tx, house, content, only)
 
     async def on_reminder(self, tx: Tx, recorded: Recorded) -> None:
         """An account without a second factor is reminded, at its first address."""
         fact = recorded.fact
         if isinstance(fact, FactorReminderDue):
+            house = await self._context.ours(tx, fact.account)
             for point in (await accounts.contact_points(tx, fact.account))[:1]:
-                content = factor_words.reminder(self._context.house, point.address, fact)
-                await self.mail(tx, content, ())
+                content = factor_words.reminder(house, point.address, fact)
+                await self.mail(tx, house, content, ())
 
     async def ways(self, tx: Tx) -> tuple[tuple[str, ...], ...]:
         """Two independent routes where two stand: the party that a thief came through must not be
@@ -166,6 +170,7 @@ class Notices:
     async def mail(
         self,
         tx: Tx,
+        house: mails.MailComposer,
         content: Content,
         only: tuple[str, ...],
         *,
@@ -175,11 +180,12 @@ class Notices:
         """Hand a notice in; returns the message.
 
         Args:
+            house: who wrote it.
             only: the provider that may carry it; empty: any.
             alone: no second one goes another way, though this one is bound to its provider.
         """
         context = self._context
         if only and not alone:
-            content = mails.twice(content)
+            content = house.twice(content)
         new = NewMessage(context.settings.notices, content, only=only, sealed=sealed)
         return await context.intake.accept(tx, context.intake.check(new))

@@ -8,7 +8,7 @@ from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
 from mailkeep.accounts.classes import NoticePolicy
 from mailkeep.accounts.events import SignedInFact
-from mailkeep.base.clock import DAY, Instant, iso
+from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.events.types import Recorded
 from mailkeep.mail.types import Content
@@ -51,23 +51,15 @@ class SignInNotices:
             return
         if not await throttle.take(tx, fact.account, "sign-in notice", limit=MOST, window=DAY):
             return
+        house = await context.ours(tx, fact.account)
         for point in await accounts.contact_points(tx, fact.account):
-            content = told(context.house, point.address, recorded.at, known=fact.known_browser)
-            await self._notices.mail(tx, content, ())
+            content = told(house, point.address, recorded.at, known=fact.known_browser)
+            await self._notices.mail(tx, house, content, ())
 
 
 def told(house: MailComposer, to: str, at: Instant, *, known: bool) -> Content:
     """The notice of a sign-in (pure)."""
-    where = "a browser that it knows" if known else "a browser that it does not know"
-    return house.write(
-        to,
-        "Somebody signed in to your account",
-        [
-            f"On {iso(at)[:16].replace('T', ' ')} UTC your account was signed in to from {where}.",
-            "If this was you, there is nothing to do.",
-            (
-                f"This was not you? Reset the password now: {house.page('/recover')}\n"
-                "Everybody is then signed out."
-            ),
-        ],
-    )
+    say, time = house.words.say, house.words.time(at)
+    what = say("signed_in.known", time=time) if known else say("signed_in.new", time=time)
+    deny = say("signed_in.deny", url=house.page("/recover"))
+    return house.write(to, say("signed_in.subject"), [what, say("mail.mine"), deny])

@@ -1,45 +1,58 @@
-"""Texts of the mails about changes that an application makes to how its users are recovered
-(pure)."""
+"""Mails about changes that an application makes to how its users are recovered (pure); their texts
+are in ``accounts/words``."""
 
+from mailkeep.accounts import subject_views
 from mailkeep.accounts.events import SubjectChangeHeld
 from mailkeep.accounts.subject_answers import OWNER
+from mailkeep.accounts.wording import Words
 from mailkeep.mail.types import Content
 
 from .mails import MailComposer
 
+#: What a change is about, as its fact has it, and the text for it.
+_ABOUT = {
+    subject_views.ADDRESSES: "subject.addresses",
+    subject_views.FACTOR: "subject.factor",
+    subject_views.CLASS: "subject.class",
+    subject_views.FORGET: "subject.forget",
+}
 
-def held(
-    house: MailComposer, to: str, change: SubjectChangeHeld, secret: str, until: str
-) -> Content:
+
+def held(house: MailComposer, to: str, change: SubjectChangeHeld, secret: str) -> Content:
     """The notice that an application wants changed what would recover an account there.
 
     Args:
+        change: is good at its ``due``, or lapses then while nobody agreed.
         secret: stops it; shown out of two mails over two routes it agrees.
-        until: when it is good, or lapses while nobody agreed; UTC.
     """
-    wants = f"{house.application} wants changed how {house.account} is recovered: {change.what}."
-    page = house.page("/change", secret)
+    say, application = house.words.say, house.application
+    until, page = house.words.time(change.due), house.page("/change", secret)
+    what = _what(house.words, change.what)
+    wants = say("subject.wants", application=application, at=house.at, what=what)
     if not change.agreed:
         return house.write(
             to,
-            f"Was it you who changed {house.account}?",
+            say("subject.ask_subject", at=house.at),
             [
-                f"{wants} Nothing changes so far.",
-                (
-                    f"This was you? Open {page} and press 'this was me', here and in the second "
-                    "mail that says the same: each comes by another carrier, and it takes both. "
-                    f"Without that nothing changes, unless {house.application} answers for it by "
-                    f"other means. After {until} UTC it is dropped."
-                ),
-                "This was not you? Press 'this was not me' on the same page; one mail is enough.",
+                f"{wants} {say('subject.nothing')}",
+                say("subject.mine", page=page, application=application, until=until),
+                say("subject.deny"),
             ],
         )
-    by = "You agreed" if change.agreed == OWNER else f"{house.application} answers for it"
+    by = say("subject.they_agreed", application=application, until=until)
+    if change.agreed == OWNER:
+        by = say("subject.you_agreed", until=until)
     return house.write(
         to,
-        f"A change of how {house.account} is recovered",
-        [
-            f"{wants} {by}, so it counts from {until} UTC on. Until then nothing changes.",
-            f"If this was you, there is nothing to do. This was not you? Stop it: {page}",
-        ],
+        say("subject.agreed_subject", at=house.at),
+        [f"{wants} {by}", say("subject.stop", page=page)],
     )
+
+
+def _what(words: Words, about: str) -> str:
+    """What a change is about; a fact of another version may say more than is known here."""
+    said = ""
+    for one in about.split(subject_views.AND):
+        text = words.say(_ABOUT[one]) if one in _ABOUT else one
+        said = words.say("mail.and", one=said, other=text) if said else text
+    return said

@@ -5,10 +5,9 @@ run alone (pure), ``playing`` carries that out, ``services`` is what a person as
 ``keeping`` stores actions, ``approval`` is the second person's approval, ``refusing`` bounds how
 often one says no, ``listing`` says who was exposed, ``hands`` cuts a provider off while no incident
 is open and ``crying`` announces it,
-``advisory`` (pure) is the warning to the exposed, ``owner_mail`` (pure, its languages in
-``owner_words``) the notice to owners, ``telling`` says which of them were told, ``looking`` shows
-the accounts of an incident one by one, ``keysmith`` creates and revokes keys at providers. A long
-action resumes after a kill.
+``advisory`` (pure) is the warning to the exposed, ``owner_mail`` (pure) the notice to owners,
+``telling`` says which of them were told, ``looking`` shows the accounts of an incident one by one,
+``keysmith`` creates and revokes keys at providers. A long action resumes after a kill.
 
 ``paging/`` wakes people. ``report`` and ``drawing`` (pure) put an incident into words and a
 picture, ``evidence`` puts them with what they rest on under one signature.

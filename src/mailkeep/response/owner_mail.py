@@ -1,19 +1,17 @@
 """Text of the notice to an owner: what happened to their account, what we did, what to do (pure).
 
-In the owner's language, with no secret, and no link but to our own pages; to a user of an
-application not even that, since they have no password here: it names the application, and where
-that said its users begin. It says of a second factor only what is known.
+In the owner's language (``accounts/words``), with no secret, and no link but to our own pages; to a
+user of an application not even that, since they have no password here: it names the application,
+and where that said its users begin. It says of a second factor only what is known.
 """
 
 import enum
 
 import msgspec
 
-from mailkeep.accounts import language
-from mailkeep.base.clock import Instant, iso
+from mailkeep.accounts.wording import Words
+from mailkeep.base.clock import Instant
 from mailkeep.mail.types import Content
-
-from .owner_words import TEXTS
 
 WORST = "completed"  #: of what may have happened: what makes everything else untrue
 
@@ -24,6 +22,20 @@ class Why(enum.StrEnum):
     SUSPECT = "suspect"  #: somebody read mail at a provider
     ACCOUNT = "account"  #: somebody wants this account
     CAMPAIGN = "campaign"  #: somebody tries many accounts
+
+
+_HAPPENED = {
+    Why.SUSPECT: "notice.suspect",
+    Why.ACCOUNT: "notice.account",
+    Why.CAMPAIGN: "notice.campaign",
+}
+_OUTCOMES = {
+    WORST: "notice.completed",
+    "stopped_by_factor": "notice.stopped_by_factor",
+    "half_proven": "notice.half_proven",
+    "requested": "notice.requested",
+}
+OUTCOMES = tuple(_OUTCOMES)  #: what may have happened to an account, the worst first
 
 
 class Guarded(enum.StrEnum):
@@ -39,19 +51,19 @@ class Owner(msgspec.Struct, frozen=True):
     """Whom a notice is for.
 
     Attributes:
-        locale: as the account has it (BCP 47); "": not known.
+        words: of their language.
         application: the name of the one whose user it is; "": an account of ours.
         home: where users of that one begin; "": it has not said.
     """
 
-    locale: str
+    words: Words
     guarded: Guarded
     application: str = ""
     home: str = ""
 
 
 class Happened(msgspec.Struct, frozen=True):
-    """What a notice says. ``what``: a key of the outcomes in ``owner_words``."""
+    """What a notice says. ``what``: one of ``OUTCOMES``."""
 
     what: str
     why: Why
@@ -69,58 +81,60 @@ class Sender(msgspec.Struct, frozen=True):
 
 def write(sender: Sender, to: str, owner: Owner, happened: Happened) -> Content:
     """The mail."""
-    words = TEXTS[language.of(owner.locale)]
+    words, say = owner.words, owner.words.say
     url, worst = sender.url.rstrip("/"), happened.what == WORST
-    there = bool(owner.application)
-    at = words.at.format(application=owner.application) if there else ""
-    outcome = words.outcomes[happened.what]
-    did = words.other_way if happened.why is Why.SUSPECT else words.two_ways
+    application = owner.application
+    at = say("mail.at", application=application) if application else ""
+    outcome = say(_OUTCOMES[happened.what])
+    did = say("notice.other_way") if happened.why is Why.SUSPECT else say("notice.two_ways")
     todo = []
     if worst:
-        outcome = words.handed_over.format(application=owner.application) if there else outcome
-        if there:
-            where = owner.home or owner.application
-            todo.append(words.reset_there.format(where=where, application=owner.application))
+        if application:
+            outcome = say("notice.handed_over", application=application)
+            where = owner.home or application
+            todo.append(say("notice.reset_there", where=where, application=application))
         else:
-            did = f"{did} {words.closed}"
-            todo.append(words.reset.format(url=f"{url}/recover"))
-        todo.append(words.elsewhere)
+            did = f"{did} {say('notice.closed')}"
+            todo.append(say("notice.reset", url=f"{url}/recover"))
+        todo.append(say("notice.elsewhere"))
     else:
-        todo.append(words.nothing)
+        todo.append(say("notice.nothing"))
     todo += _factor(owner, f"{url}/sign-in")
-    start, end = _minute(happened.since), _minute(happened.until)
+    start, end = words.time(happened.since), words.time(happened.until)
+    subject = say("notice.subject_worst", at=at) if worst else say("notice.subject", at=at)
     return Content(
         sender=sender.address,
         sender_name=sender.name,
         to=to,
-        subject=(words.subject_worst if worst else words.subject).format(at=at),
+        subject=subject,
         text="\n\n".join(
             (
-                words.hello,
-                words.happened[happened.why.value].format(at=at),
-                words.when.format(start=start, end=end),
-                words.what.format(at=at, outcome=outcome),
-                words.did.format(did=did),
-                "\n".join((words.todo, *(f"- {one}" for one in todo))),
-                words.never,
+                say("notice.hello"),
+                say(_HAPPENED[happened.why], at=at),
+                say("notice.when", start=start, end=end),
+                say("notice.what", at=at, outcome=outcome),
+                say("notice.did", did=did),
+                "\n".join((say("notice.todo"), *(f"- {one}" for one in todo))),
+                say("notice.never"),
             )
         )
         + "\n",
+        headers=(("Content-Language", words.tag),),
     )
 
 
 def _factor(owner: Owner, sign_in: str) -> list[str]:
     """The line about the second factor; none where we know of none that we could speak of."""
-    words = TEXTS[language.of(owner.locale)]
-    if owner.application:
-        tell = {Guarded.BOUND: words.factor_here, Guarded.THERE: words.factor_there}
-        found = tell.get(owner.guarded, "")
-        return [found.format(application=owner.application)] if found else []
-    # Whoever replaced the password may have added it, too.
-    ours = {Guarded.BOUND: words.factor, Guarded.NONE: words.no_factor}
-    found = ours.get(owner.guarded, "")
-    return [found.format(url=sign_in)] if found else []
-
-
-def _minute(at: Instant) -> str:
-    return iso(at)[:16].replace("T", " ")
+    say, application = owner.words.say, owner.application
+    match owner.guarded, bool(application):
+        case Guarded.BOUND, True:
+            return [say("notice.factor_here", application=application)]
+        case Guarded.THERE, True:
+            return [say("notice.factor_there", application=application)]
+        case Guarded.BOUND, False:
+            # Whoever replaced the password may have added it, too.
+            return [say("notice.factor")]
+        case Guarded.NONE, False:
+            return [say("notice.no_factor", url=sign_in)]
+        case _:
+            return []

@@ -8,7 +8,7 @@ import pytest
 from mailkeep.base.errors import Conflict
 from mailkeep.mail.types import Content
 
-from .conftest import Room
+from .conftest import PASSWORD, Room
 
 _SECRET = re.compile(r"[0-9A-Za-z]{20,}|(?:[0-9A-Za-z]{3,5}-){3,}[0-9A-Za-z]{1,5}")
 
@@ -58,3 +58,16 @@ async def test_one_of_long_ago_is_forgotten(room: Room) -> None:
     with pytest.raises(Conflict):
         await room.recovery.proving.link("thief", "network_9", secret)
     assert await _shown(room) == []
+
+
+async def test_a_decoy_is_in_a_language_that_owners_read(room: Room) -> None:
+    """English among German mail would tell which is worth no try."""
+    for name in ("ada", "bob"):
+        made = await room.accounts.sign_up(f"{name}@example.net", PASSWORD, "n", locale="de-CH")
+        assert made.code is not None
+        await room.accounts.confirm(made.confirmation, made.code.reveal())
+    await room.ask(address="ada@example.net")
+    real, _ = await room.proofs()
+    content, _ = await _plant(room)
+    assert content.subject == real["subject"] == "Passwort zurücksetzen: der Link"
+    assert content.headers == (("Content-Language", "de"),)

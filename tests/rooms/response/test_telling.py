@@ -96,11 +96,11 @@ async def test_owners_are_told_in_their_language(stage: Stage, clock: ManualCloc
     # Ada chooses another one, and the warning to the exposed is in it as well.
     async with stage.database.write() as tx:
         assert await language.locale(tx, ada) == "de"
-        await language.choose(tx, ada, "fr")
+        await language.choose(stage.database, tx, ada, "fr", language.shipped())
         assert await language.locale(tx, ada) == "fr"
         for wrong in ("tlh", "", "fr-CA"):
             with pytest.raises(Invalid, match="choose one of English"):
-                await language.choose(tx, ada, wrong)
+                await language.choose(stage.database, tx, ada, wrong, language.shipped())
 
 
 async def test_a_user_of_an_application_is_told_what_is_true_there(
@@ -124,7 +124,7 @@ async def test_a_user_of_an_application_is_told_what_is_true_there(
     r = recovery_tables.recoveries
     async with database.write() as tx:
         account = str(await tx.value(select(r.c.account_id)))
-        await language.choose(tx, account, "de")
+        await language.choose(stage.database, tx, account, "de", language.shipped())
         assert await language.locale(tx, account) == "en-GB"
 
 

@@ -42,3 +42,25 @@ def test_without_accounts_or_settings_nothing_is_said() -> None:
     for scene in (Scene(HERE, None), Scene(HERE, parse({}))):
         assert guarding.breached(scene)[0].state is State.NOT_CHECKED
     assert guarding.classes(Scene(HERE, None))[0].state is State.NOT_CHECKED
+
+
+def test_a_language_that_lacks_texts_is_named() -> None:
+    kept = parse(
+        {
+            "provider": [
+                {"name": "a", "kind": "smtp", "party": "p", "base_url": "smtp://a.example"}
+            ],
+            "party": [{"id": "p"}],
+            "stream": [
+                {"name": one, "priority": 0, "secret": True, "routes": [{"provider": "a"}]}
+                for one in ("recovery", "confirmation", "security")
+            ],
+            "recovery": {},
+        }
+    )
+    (said,) = guarding.languages(Scene(HERE, kept, untranslated={"it": 3}))
+    assert (said.state, said.about) == (State.WARNING, "it")
+    assert "3 texts in English" in said.meaning
+    assert guarding.languages(Scene(HERE, kept))[0].state is State.OK
+    assert guarding.languages(Scene(HERE, parse({})))[0].state is State.NOT_CHECKED
+    assert guarding.languages(Scene(HERE, None))[0].state is State.NOT_CHECKED

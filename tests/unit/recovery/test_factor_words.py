@@ -9,16 +9,20 @@ from mailkeep.accounts.events import (
     FactorReminderDue,
     FactorRevoked,
     FactorStays,
+    LanguageChosen,
     PasskeyCopied,
     PasswordRemoved,
     SavedCodeUsed,
 )
 from mailkeep.accounts.factors.types import Kind
+from mailkeep.accounts.language import shipped
 from mailkeep.base.clock import DAY
 from mailkeep.events.types import Fact
 from mailkeep.recovery import factor_words
 from mailkeep.recovery.mails import MailComposer
 from mailkeep.recovery.types import RecoverySettings
+
+ENGLISH = shipped().of("en")
 
 
 @pytest.mark.parametrize(
@@ -33,23 +37,25 @@ from mailkeep.recovery.types import RecoverySettings
         (PasskeyCopied("acc_1", "fac_1"), "a copy of it"),
         (SavedCodeUsed("acc_1", "fac_1", 7), "7 are left"),
         (SavedCodeUsed("acc_1", "fac_1", 2), "only 2 are left"),
+        (SavedCodeUsed("acc_1", "fac_1", 1), "only one is left"),
         (SavedCodeUsed("acc_1", "fac_1", 0), "the last of your saved codes"),
+        (LanguageChosen("acc_1", "de", "Français"), "from now on: Français"),
         (PasswordRemoved("acc_1"), "passkeys open the account"),
     ],
 )
 def test_owners_are_told(fact: Fact, words: str) -> None:
     """63B 4.6, ASVS 6.3.7."""
     assert type(fact) in factor_words.FACTS
-    assert words in (factor_words.what(fact) or "")
+    assert words in (factor_words.what(ENGLISH, fact) or "")
 
 
 @pytest.mark.parametrize("why", ["replaced", "with_last", "recovery"])
 def test_one_change_is_one_mail(why: str) -> None:
-    assert factor_words.what(FactorRevoked("acc_1", "fac_1", Kind.TOTP, why)) is None
+    assert factor_words.what(ENGLISH, FactorRevoked("acc_1", "fac_1", Kind.TOTP, why)) is None
 
 
 def test_a_reminder_names_the_day_and_asks_for_no_secret() -> None:
-    house = MailComposer(RecoverySettings(), "https://mail.example.com")
+    house = MailComposer(RecoverySettings(), "https://mail.example.com", ENGLISH)
     due = FactorReminderDue("acc_1", "due", 365 * DAY)
     mail = factor_words.reminder(house, "ada@example.net", due)
     assert "From 1971-01-01 on you need one" in mail.text

@@ -1,25 +1,161 @@
-"""What owners read about times."""
+"""What owners read, in every language: whole, in that language, and with what stops a thief."""
 
+import re
+
+import msgspec
 import pytest
 
-from mailkeep.recovery.mails import span
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.0, "a second"),
-        (4.0, "4 seconds"),
-        (60.0, "a minute"),
-        (90.0, "90 seconds"),
-        (900.0, "15 minutes"),
-        (3600.0, "an hour"),
-        (5400.0, "90 minutes"),
-        (86_400.0, "a day"),
-        (90_000.0, "25 hours"),
-        (3 * 86_400.0, "3 days"),
-        (3 * 86_400.0 + 1, "4 days"),
-    ],
+from mailkeep.accounts.events import (
+    FactorBlocked,
+    FactorBound,
+    FactorLeaving,
+    FactorReminderDue,
+    FactorRevoked,
+    LanguageChosen,
+    SavedCodeUsed,
+    SubjectChangeHeld,
 )
-def test_a_time_in_words_is_never_shorter_than_the_time(seconds: float, words: str) -> None:
-    assert span(seconds) == words
+from mailkeep.accounts.factors.types import Kind
+from mailkeep.accounts.language import shipped
+from mailkeep.accounts.types import ChangeKind
+from mailkeep.accounts.wording import Words
+from mailkeep.base.clock import DAY, HOUR
+from mailkeep.mail.types import Content
+from mailkeep.recovery import change_mails, factor_words, mails, sign_in_notices, subject_mails
+from mailkeep.recovery.change_mails import Told
+from mailkeep.recovery.mails import House
+from mailkeep.recovery.types import ProofKind, RecoverySettings
+
+URL = "https://mail.example.com"
+TO, SECRET = "ada@example.net", "A" * 26
+every = pytest.mark.parametrize("words", shipped().all, ids=lambda one: one.tag)
+
+
+def _ours(house: House) -> list[Content]:
+    """Every mail to an owner of an account of ours."""
+    word = factor_words.what
+    bound = FactorBound("a", "f", Kind.PASSKEY, "b", "n")
+    gone = FactorRevoked("a", "f", Kind.TOTP, "owner")
+    facts = [
+        *(bound, gone, FactorLeaving("a", "f", Kind.TOTP, DAY)),
+        *(
+            FactorBlocked("a", "f", Kind.SAVED_CODES, "stranger"),
+            LanguageChosen("a", "x", "Deutsch"),
+        ),
+        *(SavedCodeUsed("a", "f", left) for left in (0, 1, 2, 7)),
+    ]
+    changes = [
+        Told(kind, about, 2 * DAY, recovers)
+        for kind, about in (
+            (ChangeKind.ADDED, "new@example.net"),
+            (ChangeKind.ADDED, TO),
+            (ChangeKind.REMOVED, "old@example.net"),
+            (ChangeKind.PASSWORD, ""),
+            (ChangeKind.FACTOR, factor_words.named(house.words, Kind.PASSKEY)),
+        )
+        for recovers in (True, False)
+    ]
+    return [
+        *(mails.proof(house, TO, kind, SECRET, "D" * 26) for kind in ProofKind),
+        mails.completed(house, TO, SECRET),
+        *(mails.held(house, TO, SECRET, 2 * HOUR, lost=lost) for lost in (True, False)),
+        mails.stopped(house, TO, SECRET),
+        mails.stopped_for_good(house, TO, SECRET),
+        mails.opened(house, TO),
+        *(mails.changed(house, TO, str(word(house.words, one))) for one in facts),
+        mails.changed(house, TO, factor_words.removed(house.words, (gone, gone)), denied=True),
+        *(mails.class_changed(house, TO, until) for until in (None, DAY)),
+        mails.erasure_asked(house, TO, DAY),
+        *(mails.confirmation(house, TO, code) for code in (None, SECRET)),
+        *(
+            change_mails.held(house, TO, one, denial)
+            for one in changes
+            for denial in (None, SECRET)
+        ),
+        *(change_mails.stopped(house, TO, went) for went in ("", "x")),
+        *(change_mails.confirm(house, TO, code, "AA-BB") for code in (None, SECRET)),
+        *(factor_words.reminder(house, TO, FactorReminderDue("a", "d", at)) for at in (None, DAY)),
+        *(sign_in_notices.told(house, TO, DAY, known=known) for known in (True, False)),
+    ]
+
+
+def _theirs(house: House) -> list[Content]:
+    """Every mail to a user of an application."""
+    what = "the mail addresses and the second factor and the class of the account"
+    told = Told(ChangeKind.FACTOR, "x", DAY, True)
+    return [
+        *(mails.proof(house, TO, kind, SECRET, "D" * 26) for kind in ProofKind),
+        mails.handed_over(house, TO, SECRET),
+        *(mails.held(house, TO, SECRET, HOUR, lost=lost) for lost in (True, False)),
+        mails.stopped_for_good(house, TO, SECRET),
+        *(change_mails.held(house, TO, told, denial) for denial in (None, SECRET)),
+        change_mails.stopped(house, TO),
+        *(
+            subject_mails.held(house, TO, SubjectChangeHeld(*change, "key", DAY, agreed), SECRET)
+            for change in (("a", "p", "replace", what), ("a", "p", "erase", "to be forgotten here"))
+            for agreed in ("", "owner", "application")
+        ),
+    ]
+
+
+def _house(words: Words, application: str = "") -> House:
+    return House(RecoverySettings(), f"{URL}/", words, application, genuine=True)
+
+
+def _links(content: Content) -> tuple[list[str], list[str]]:
+    text = re.findall(r"https://\S+", content.text or "")
+    return text, re.findall(r'href="(https://[^"]+)"', content.html or "")
+
+
+@every
+@pytest.mark.parametrize("application", ["", "Shop {at} %s <b>"])
+def test_a_mail_is_whole(words: Words, application: str) -> None:
+    house = _house(words, application)
+    for content in [house.twice(one) for one in (_theirs if application else _ours)(house)]:
+        assert content.headers == (("Content-Language", words.tag),)
+        assert content.html is not None
+        assert content.html.startswith(f'<!doctype html><html lang="{words.tag}"><body><p>')
+        plain = f"{content.subject} {content.text}".replace("{{genuine_link}}", "")
+        assert not set("{}") & set(plain.replace(application, "")), content.subject
+        assert application in plain
+        assert "<b>" not in content.html
+        text, html = _links(content)
+        assert text == html, "each address in the text can be pressed in the other form"
+        assert all(re.fullmatch(rf"{URL}/[a-z/-]+(#[A-Z]+)?", one) for one in text), text
+        assert words.say("mail.twice") in (content.text or "")
+        assert words.say("mail.genuine") in (content.text or "")
+
+
+@every
+def test_what_stops_a_thief_is_a_link_and_nothing_of_another_language(words: Words) -> None:
+    """The number of secrets that a mail carries is the same in every language."""
+    english = _ours(_house(shipped().of("en"))), _theirs(_house(shipped().of("en"), "Shop"))
+    here = _ours(_house(words)), _theirs(_house(words, "Shop"))
+    for one, other in zip((*english[0], *english[1]), (*here[0], *here[1]), strict=True):
+        assert _links(one) == _links(other)
+        assert len(one.text.split("\n\n")) == len(other.text.split("\n\n"))
+        if words.tag != "en":
+            assert one.subject != other.subject
+            same = set(one.text.split("\n\n")) & set(other.text.split("\n\n"))
+            assert not same, "a paragraph is left in English"
+
+
+@every
+def test_both_proofs_say_that_we_never_ask_for_them(words: Words) -> None:
+    for kind in ProofKind:
+        content = mails.proof(_house(words), TO, kind, SECRET, "D" * 26)
+        assert words.say("proof.never") in (content.text or "")
+        assert f"{URL}/deny#{'D' * 26}" in (content.text or "")
+
+
+def test_a_language_from_right_to_left_says_so() -> None:
+
+    arabic = msgspec.structs.replace(shipped().of("en"), tag="ar", direction="rtl")
+    content = mails.opened(_house(arabic), TO)
+    assert '<html lang="ar" dir="rtl">' in (content.html or "")
+
+
+def test_a_change_that_is_not_known_here_is_told_as_it_is() -> None:
+    change = SubjectChangeHeld("a", "p", "replace", "the mail addresses and the shoes", "k", DAY)
+    content = subject_mails.held(_house(shipped().of("de"), "Shop"), TO, change, SECRET)
+    assert "die Mailadressen und the shoes" in (content.text or "")

@@ -24,6 +24,21 @@ def hashes(scene: Scene) -> list[Said]:
     return [ok(f"{took}.")]
 
 
+@check("accounts.languages")
+def languages(scene: Scene) -> list[Said]:
+    """Owners read mail in one language, and not a part of it in another."""
+    if scene.settings is None or scene.settings.recovery is None:
+        return [not_checked(NO_SETTINGS if scene.settings is None else NO_ACCOUNTS)]
+    return [
+        warning(
+            f"Owners who read {tag} read {counted(missing, 'text')} in English.",
+            f"write what {tag}.toml lacks: docs/how-to/add-a-language.md",
+            about=tag,
+        )
+        for tag, missing in scene.untranslated.items()
+    ] or [ok("Every language that owners are written to in has all of its texts.")]
+
+
 @check("accounts.breached")
 def breached(scene: Scene) -> list[Said]:
     if scene.settings is None or scene.settings.recovery is None:

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailkeep.accounts import administration, applications, second_step
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.hashing import measure
+from mailkeep.accounts.language import LanguageSettings, load
 from mailkeep.accounts.ranges import breached
 from mailkeep.app.provider_limits import Limit, limits, recovery_peak
 from mailkeep.app.settings import ProviderSettings, Settings, provider_configs
@@ -100,6 +101,7 @@ async def examine(
         domains=senders,
         hash_seconds=await _hash_seconds(settings),
         breached=_breached(settings),
+        untranslated=_untranslated(settings),
         development=development,
         offline=offline,
         today=iso(SystemClock().now())[:10],
@@ -123,6 +125,12 @@ def _breached(settings: Settings | None) -> str:
     except BadSettings as error:
         return str(error)
     return ""
+
+
+def _untranslated(settings: Settings | None) -> dict[str, int]:
+    """What the settings refuse is said by them; here: what English stands in for."""
+    languages = load(LanguageSettings() if settings is None else settings.languages)
+    return {one.tag: len(one.missing) for one in languages.all if one.missing}
 
 
 def _modes(home: Path) -> dict[str, int]:

@@ -175,6 +175,7 @@ class Scene(msgspec.Struct, frozen=True):
         domains: further sender domains, asked for by whoever runs the doctor.
         hash_seconds: that one password hash takes; None where there are no accounts.
         breached: what is wrong with the list of breached passwords.
+        untranslated: languages in which some texts are missing, by tag, with how many.
         development: the settings are those of a development mode.
         offline: why the network was not asked; empty when it was.
         today: the day, as 2026-11-28, on which overrides of the register may have ended.
@@ -194,6 +195,7 @@ class Scene(msgspec.Struct, frozen=True):
     domains: tuple[str, ...] = ()
     hash_seconds: float | None = None
     breached: str = ""
+    untranslated: Mapping[str, int] = {}
     development: bool = False
     offline: str = ""
     today: str = ""

@@ -50,8 +50,10 @@ class AccountPages(Controller):
         wanted = visit.form.get("language", "")
         try:
             async with house.database.write() as tx:
-                await language.choose(tx, session.account, wanted)
-        except Invalid as error:
+                await language.choose(
+                    house.database, tx, session.account, wanted, house.accounts.languages
+                )
+        except (Invalid, TooMany) as error:
             return await _account(visit, house, error, at="language")
         visit.tell("language")
         return visit.go("/account")
@@ -112,8 +114,8 @@ async def _account(
         nudge=nudge,
         until=iso(nudge.until)[:10] if nudge is not None and nudge.until is not None else "",
         signed_in=len(sessions),
-        languages=language.WRITTEN,
-        spoken=language.of(locale),
+        languages=house.accounts.languages.names,
+        spoken=house.accounts.languages.of(locale).tag,
         language_set=visit.told("language"),
         erased_at="" if erasure is None else iso(erasure.due_at)[:16].replace("T", " "),
     )

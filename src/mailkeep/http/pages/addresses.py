@@ -147,9 +147,9 @@ async def _mail(house: PageServices, made: SignUp) -> None:
     settings = house.recovery.settings
     code = None if made.code is None else made.code.reveal()
     grouped = "" if code is None else tokens.grouped(code)
-    content = change_mails.confirm(
-        mails.MailComposer(settings, house.public_url), made.address, code, grouped
-    )
+    words = house.accounts.languages.of(made.locale)
+    writer = mails.MailComposer(settings, house.public_url, words)
+    content = change_mails.confirm(writer, made.address, code, grouped)
     new = house.intake.check(NewMessage(settings.confirmations, content))
     async with house.database.write() as tx:
         await house.intake.accept(tx, new)

@@ -13,7 +13,6 @@ from mailkeep.base.clock import SECOND, iso
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, NotSignedIn, TooMany
 from mailkeep.http.oauth import asking
 from mailkeep.http.policy import NAME, policy
-from mailkeep.recovery import mails
 from mailkeep.recovery.services import Recovery
 
 from .visit import PageServices, Visit
@@ -123,7 +122,7 @@ class RecoverPages(Controller):
 
     @get("/deny")
     async def deny_form(self, visit: Visit, house: PageServices) -> Template:
-        return visit.page("deny", said=False, freeze=_freeze(_recovery(house)))
+        return visit.page("deny", said=False, freeze=_freeze(house))
 
     @post("/deny", status_code=200)
     async def deny(self, visit: Visit, house: PageServices) -> Template:
@@ -132,7 +131,7 @@ class RecoverPages(Controller):
         await recovery.deny(secret, visit.browser)
         await house.accounts.changes.deny(secret)
         await recovery.answers.stop(secret)
-        return visit.page("deny", said=True, freeze=_freeze(recovery))
+        return visit.page("deny", said=True, freeze=_freeze(house))
 
     @get("/change")
     async def change_form(self, visit: Visit, house: PageServices) -> Template:
@@ -159,7 +158,7 @@ async def _proof(visit: Visit, house: PageServices, error: MailkeepError | None 
     """
     recovery = _recovery(house)
     progress = await recovery.progress(visit.origin)
-    hold = progress.hold
+    hold, span = progress.hold, house.accounts.languages.of("en").span
     application, headers = None, {}
     async with house.database.read() as tx:
         asked = await recovery.verdicts.asked(tx, visit.browser, progress.application)
@@ -175,14 +174,14 @@ async def _proof(visit: Visit, house: PageServices, error: MailkeepError | None 
         application=application,
         sent=asked is not None,
         headers=headers,
-        length="" if hold is None else mails.span(hold.length / SECOND),
+        length="" if hold is None else span(hold.length / SECOND),
         until="" if hold is None or hold.until is None else iso(hold.until),
         latest="" if hold is None else iso(hold.latest),
         reasons=() if hold is None else [WHY[one] for one in hold.reasons if one in WHY],
-        most=mails.span(recovery.settings.hold_most),
-        alone=mails.span(recovery.settings.hold_alone),
+        most=span(recovery.settings.hold_most),
+        alone=span(recovery.settings.hold_alone),
     )
 
 
-def _freeze(recovery: Recovery) -> str:
-    return mails.span(recovery.settings.freeze)
+def _freeze(house: PageServices) -> str:
+    return house.accounts.languages.of("en").span(_recovery(house).settings.freeze)

@@ -74,7 +74,9 @@ async def _mail(house: PageServices, made: SignUp) -> None:
         return
     settings = house.recovery.settings
     code = None if made.code is None else made.code.reveal()
-    content = mails.confirmation(mails.MailComposer(settings, house.public_url), made.address, code)
+    words = house.accounts.languages.of(made.locale)
+    writer = mails.MailComposer(settings, house.public_url, words)
+    content = mails.confirmation(writer, made.address, code)
     new = house.intake.check(NewMessage(settings.confirmations, content))
     async with house.database.write() as tx:
         await house.intake.accept(tx, new)

@@ -13,7 +13,6 @@ from litestar import MediaType, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
-from mailkeep.accounts import language
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.types import Origin, SessionView
@@ -113,7 +112,8 @@ class Visit:
     @property
     def language(self) -> str:
         """What the browser likes best of the languages that mail is written in; "": none."""
-        return language.preferred(self._request.headers.get("accept-language", ""))
+        accepted = self._request.headers.get("accept-language", "")
+        return self._house.accounts.languages.preferred(accepted)
 
     @property
     def source(self) -> Source:

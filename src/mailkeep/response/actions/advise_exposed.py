@@ -60,7 +60,10 @@ async def step(at: At) -> Progress:
         new = NewMessage(
             stream=means.notices.stream,
             content=advisory.write(
-                means.notices.sender, means.notices.sender_name, point.address, point.locale
+                means.notices.sender,
+                means.notices.sender_name,
+                point.address,
+                means.accounts.languages.of(point.locale),
             ),
             avoid=tuple(sorted(case.suspects)),
             idempotency=("incident advisory", f"{case.incident.id} {point.id}"),

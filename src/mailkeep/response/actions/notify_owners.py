@@ -13,21 +13,26 @@ from sqlalchemy import func, insert, select
 
 from mailkeep.accounts import applications
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts.language import OTHERWISE
+from mailkeep.accounts.language import Languages
 from mailkeep.accounts.registration import Factor
 from mailkeep.mail import queries as mail
 from mailkeep.mail.types import NewMessage
 from mailkeep.recovery import queries as recovery
 from mailkeep.response import tables, telling
-from mailkeep.response.owner_mail import WORST, Guarded, Happened, Owner, Sender, Why, write
-from mailkeep.response.owner_words import TEXTS
+from mailkeep.response.owner_mail import (
+    OUTCOMES,
+    WORST,
+    Guarded,
+    Happened,
+    Owner,
+    Sender,
+    Why,
+    write,
+)
 from mailkeep.response.types import Preview
 from mailkeep.store.database import Tx
 
 from .port import Action, At, Case, Progress
-
-#: What may have happened to an account, the worst first.
-OUTCOMES = tuple(TEXTS[OTHERWISE].outcomes)
 
 _n = tables.notices
 
@@ -93,7 +98,8 @@ async def _tell(at: At, account: str, what: str) -> int:
     ]
     if not points:
         return 0
-    owner, happened = await _owner(tx, account), _happened(at.case, what)
+    owner = await _owner(tx, account, at.means.accounts.languages)
+    happened = _happened(at.case, what)
     settings = at.means.notices
     sender = Sender(settings.sender, settings.sender_name, settings.public_url)
     written = 0
@@ -131,18 +137,19 @@ async def _told_before(at: At, account: str, point: str, what: str) -> bool:
     return True
 
 
-async def _owner(tx: Tx, account: str) -> Owner:
+async def _owner(tx: Tx, account: str, languages: Languages) -> Owner:
     """Whom a notice is for. Of a user of an application it says of a factor what that told us, and
     what is bound here; that there is none is the application's to know."""
     reader = await accounts.reader(tx, account)
+    words = languages.of(reader.locale)
     bound = await accounts.has_factor(tx, account)
     if not reader.application:
-        return Owner(reader.locale, Guarded.BOUND if bound else Guarded.NONE)
+        return Owner(words, Guarded.BOUND if bound else Guarded.NONE)
     guarded = Guarded.BOUND if bound else Guarded.UNSAID
     if reader.factor == Factor.KEPT_THERE:
         guarded = Guarded.THERE
     found = await applications.get(tx, reader.application)
-    return Owner(reader.locale, guarded, found.name, found.home)
+    return Owner(words, guarded, found.name, found.home)
 
 
 def _happened(case: Case, what: str) -> Happened:
