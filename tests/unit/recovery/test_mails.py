@@ -23,7 +23,7 @@ from mailkeep.base.clock import DAY, HOUR
 from mailkeep.mail.types import Content
 from mailkeep.recovery import change_mails, factor_words, mails, sign_in_notices, subject_mails
 from mailkeep.recovery.change_mails import Told
-from mailkeep.recovery.mails import House
+from mailkeep.recovery.mails import MailComposer
 from mailkeep.recovery.types import ProofKind, RecoverySettings
 
 URL = "https://mail.example.com"
@@ -31,7 +31,7 @@ TO, SECRET = "ada@example.net", "A" * 26
 every = pytest.mark.parametrize("words", shipped().all, ids=lambda one: one.tag)
 
 
-def _ours(house: House) -> list[Content]:
+def _ours(house: MailComposer) -> list[Content]:
     """Every mail to an owner of an account of ours."""
     word = factor_words.what
     bound = FactorBound("a", "f", Kind.PASSKEY, "b", "n")
@@ -79,7 +79,7 @@ def _ours(house: House) -> list[Content]:
     ]
 
 
-def _theirs(house: House) -> list[Content]:
+def _theirs(house: MailComposer) -> list[Content]:
     """Every mail to a user of an application."""
     what = "the mail addresses and the second factor and the class of the account"
     told = Told(ChangeKind.FACTOR, "x", DAY, True)
@@ -98,8 +98,8 @@ def _theirs(house: House) -> list[Content]:
     ]
 
 
-def _house(words: Words, application: str = "") -> House:
-    return House(RecoverySettings(), f"{URL}/", words, application, genuine=True)
+def _house(words: Words, application: str = "") -> MailComposer:
+    return MailComposer(RecoverySettings(), f"{URL}/", words, application, genuine=True)
 
 
 def _links(content: Content) -> tuple[list[str], list[str]]:
