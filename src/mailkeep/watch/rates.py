@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
 
 V = TypeVar("V")
 
@@ -175,6 +175,27 @@ def surprise(count: float, expected: float) -> float:
         return 0.0
     fitted = count * math.log(count / expected) - (count - expected)
     return max(0.0, fitted - 0.5 * math.log1p(count))
+
+
+RARE = 0.02  #: a day; what people say of which nothing is known yet
+KNOWN_FOR, SAID_MEMORY = 7 * 86_400.0, 30 * 86_400.0  #: seconds
+
+
+def rare() -> Base:
+    """The rate of what people seldom say, before anything was learned."""
+    return Base(RARE * KNOWN_FOR * SECOND / DAY, KNOWN_FOR)
+
+
+def unusual(base: Base, count: int, now: Instant) -> tuple[Base, float]:
+    """What ``count`` within a day or less, the newest of them now, says against the usual days.
+
+    Returns:
+        the base with the newest one, and the nats.
+    """
+    usual = base.at(now, SAID_MEMORY)
+    # Those of the day must not be their own excuse.
+    before = msgspec.structs.replace(usual, count=max(0.0, usual.count - (count - 1)))
+    return usual.plus(1.0), surprise(count, before.expected(DAY / SECOND))
 
 
 def gap_alarm(between: float, gap: float) -> float:

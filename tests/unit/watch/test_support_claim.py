@@ -34,7 +34,22 @@ def test_a_flood_of_calls_is_a_few_signals_and_opens_nothing() -> None:
 
 def test_claims_of_different_days_are_not_counted_together() -> None:
     signals = run(support_claim.DETECTOR, log(*_claims(5, 90_000.0)))
-    assert {one.evidence[Hypothesis.CAMPAIGN] for one in signals if one.subject == RESETS} == {1.0}
+    said = [one.evidence[Hypothesis.CAMPAIGN] for one in signals if one.subject == RESETS]
+    assert said[0] == 1.0
+    assert max(said) == 1.0
+
+
+def test_where_somebody_calls_every_third_day_one_call_says_nothing() -> None:
+    calls = _claims(40, 3 * 86_400.0)
+    signals = run(support_claim.DETECTOR, log(*calls))
+    late = [one for one in signals if one.subject == RESETS][5:]
+    assert all(one.evidence[Hypothesis.PROVIDER_COMPROMISED] < 0.5 for one in late)
+    # Eight in an hour are another matter.
+    begin = calls[-1][0] + 3 * 86_400.0
+    many = [(begin + at, one) for at, one in _claims(48, 60.0)[40:]]
+    loud = run(support_claim.DETECTOR, log(*calls, *many))
+    assert loud[-1].subject == RESETS
+    assert loud[-1].evidence[Hypothesis.CAMPAIGN] == 4.0
 
 
 def test_other_facts_are_quiet() -> None:

@@ -6,13 +6,16 @@ says so at the 1st, 2nd, 4th, 8th, ... account, so that a flood of denials is a 
 Evidence: campaign, 2.0 nats for one account and 1.5 for each doubling, at most 5.5 (judged: people
 deny their own forgotten resets); any provider, 2.5 nats, which correlation counts only beside our
 own evidence about that provider: one owner's word and a stranger in a canary open together, as on
-8 August they should have. Whoever made a change was signed in, which is no sign of a reader of
-mail: denied changes are evidence of a campaign only. So are denied sessions, with 1.0 nat at first,
-at most 4.0: people do not know their own telephone in a list. Of a denied session the account
-itself is targeted as well, 3.0 nats, for the first eight accounts of the window; it counts beside
-what we saw there ourselves (``takeover_pattern``, ``misplaced_redemption``).
+8 August they should have. Of resets, never more than the surprise of so many against the days of a
+month (``rates.surprise``): where owners often forget what they asked for, one says little. Whoever
+made a change was signed in, which is no sign of a reader of mail: denied changes are evidence of a
+campaign only. So are denied sessions, with 1.0 nat at first, at most 4.0: people do not know their
+own telephone in a list. Of a denied session the account itself is targeted as well, 3.0 nats, for
+the first eight accounts of the window; it counts beside what we saw there ourselves
+(``takeover_pattern``, ``misplaced_redemption``).
 False alarms: forgetful owners; a mail gateway does not press buttons. Delay: until an owner reads.
-Evasion: the attacker reads the mail and the owner never sees it.
+Evasion: the attacker reads the mail and the owner never sees it; or denies resets of their own for
+weeks, so that it is usual.
 Who could forge it: anyone with accounts can ask, change and deny as often as they
 like.
 """
@@ -27,6 +30,7 @@ from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import RecoveryDenied
 from mailkeep.watch.detector import Detector
+from mailkeep.watch.rates import Base, rare, unusual
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
@@ -50,12 +54,13 @@ MOST_ACCOUNTS = 8  #: of which it is said that they are targeted, in the window
 
 class State(msgspec.Struct, frozen=True):
     """``denied``, ``changed``, ``entered``: when each account denied a reset, a change, a session,
-    with the fact's id, the newest last."""
+    with the fact's id, the newest last; ``usual``: how often a reset is denied."""
 
     settings: DenialSettings
     denied: dict[str, tuple[Instant, str]] = {}
     changed: dict[str, tuple[Instant, str]] = {}
     entered: dict[str, tuple[Instant, str]] = {}
+    usual: Base = rare()
 
 
 def start(settings: WatchSettings) -> State:
@@ -68,8 +73,12 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     if isinstance(fact, RecoveryDenied):
         denied, new = _noted(state.denied, since, fact.account, recorded)
         state = msgspec.structs.replace(state, denied=denied)
-        both = {Hypothesis.PROVIDER_COMPROMISED: PROVIDER}
-        return state, _said(denied, now, "a reset that was made for them", both) if new else []
+        if not new:
+            return state, []
+        usual, surprise = unusual(state.usual, len(denied), now)
+        both = {Hypothesis.PROVIDER_COMPROMISED: min(surprise, PROVIDER)}
+        signals = _said(denied, now, "a reset that was made for them", both, most=surprise)
+        return msgspec.structs.replace(state, usual=usual), signals
     if isinstance(fact, ChangeDenied) and fact.acted:  # else its address has used up its say
         changed, new = _noted(state.changed, since, fact.account, recorded)
         state = msgspec.structs.replace(state, changed=changed)
@@ -104,11 +113,12 @@ def _said(
     more: dict[Hypothesis, float],
     first: float = FIRST,
     highest: float = HIGHEST,
+    most: float = math.inf,
 ) -> list[Signal]:
     count = len(denied)
-    if count & (count - 1):
+    if count & (count - 1) or most <= 0:
         return []
-    campaign = min(highest, first + DOUBLING * math.log2(count))
+    campaign = min(most, highest, first + DOUBLING * math.log2(count))
     return [
         Signal(
             detector=NAME,

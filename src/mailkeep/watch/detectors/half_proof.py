@@ -283,8 +283,10 @@ def _restate(state: State, named: list[str], now: Instant) -> tuple[State, list[
     """The signals about the providers that changed: repeating the others would only fill the
     log."""
     signals, said = [], dict(state.said)
+    windows = (state.settings.burst, state.settings.remembers)
+    usual = max(_more_than_usual(state, now, window) for window in windows)
     for provider in named:
-        signal = _signal(state, provider, now)
+        signal = _signal(state, provider, now, usual)
         weight = signal.evidence.get(Hypothesis.PROVIDER_COMPROMISED, 0.0)
         campaign = signal.evidence.get(Hypothesis.CAMPAIGN, 0.0)
         before = said.get(provider, (0.0, 0.0))
@@ -339,15 +341,18 @@ def _more_than_usual(state: State, now: Instant, window: float) -> float:
     return surprise(count, window * (guessed + before) / state.watched)
 
 
-def _signal(state: State, provider: str, now: Instant) -> Signal:
-    """All that the cases of the window say about a provider now."""
+def _signal(state: State, provider: str, now: Instant, usual: float) -> Signal:
+    """All that the cases of the window say about a provider now.
+
+    Args:
+        usual: the nats of all providers' cases together.
+    """
     since = now - seconds(state.settings.remembers)
     cases = [one for one in state.cases.get(provider, ()) if one.at > since]
     windows = (state.settings.burst, state.settings.remembers)
     weight = max(weigh(state, provider, now, window) for window in windows)
     accounts = {one.account for one in cases}
     full = len({one.account for one in cases if one.full})
-    usual = max(_more_than_usual(state, now, window) for window in windows)
     campaign = min(CAMPAIGN if full else CAMPAIGN_EARLY, usual)
     evidence = {Hypothesis.CAMPAIGN: campaign} if cases and campaign > 0 else {}
     if weight > 0:

@@ -4,11 +4,13 @@ Sees: ``SupportClaimed``, the first eight accounts of a day: each once, and all 
 2nd, 4th and 8th. A flood of calls is a few signals, and more of them would say nothing new.
 Evidence (judged): campaign, 1.0 nat for one account and 1.0 for each doubling, at most 4.0, which
 opens nothing alone; the account itself is targeted, 3.0 nats; any provider, 1.5 nats, which counts
-only beside our own evidence. It is less than an owner's own denial (``denial``): that came with a
+only beside our own evidence. Campaign and providers never more than the surprise of so many in a
+day against the days of a month (``rates.surprise``): where somebody calls every third day, one call
+says nothing. It is less than an owner's own denial (``denial``): that came with a
 mail which the owner had, this is what somebody said at the telephone. That a joint signal names all
 the facts of the single ones keeps correlation from counting them again as many targeted accounts.
 False alarms: people who forgot, a partner who used the account. Delay: until somebody calls.
-Evasion: eight false claims first thing in the day.
+Evasion: eight false claims first thing in the day, or one a day for weeks.
 Who could forge it: anyone who can call a support desk, or holds its key.
 """
 
@@ -21,6 +23,7 @@ from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import SupportClaimed
+from mailkeep.watch.rates import Base, rare, unusual
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
@@ -42,10 +45,12 @@ FIRST, DOUBLING, HIGHEST, ACCOUNT, PROVIDER = 1.0, 1.0, 4.0, 3.0, 1.5
 
 
 class State(msgspec.Struct, frozen=True):
-    """``claimed``: when each account was spoken of, with the fact's id, the newest last."""
+    """``claimed``: when each account was spoken of, with the fact's id, the newest last; ``usual``:
+    how often that happens."""
 
     settings: None = None
     claimed: dict[str, tuple[Instant, str]] = {}
+    usual: Base = rare()
 
 
 def start(_settings: WatchSettings) -> State:
@@ -63,6 +68,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         return msgspec.structs.replace(state, claimed=claimed), []
     claimed[fact.account] = (now, recorded.id)
     count = len(claimed)
+    usual, surprise = unusual(state.usual, count, now)
     signals = [
         _signal(
             account_subject(fact.account),
@@ -72,16 +78,16 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
             now,
         )
     ]
-    if not count & (count - 1):
+    if not count & (count - 1) and surprise > 0:
         evidence = {
-            Hypothesis.CAMPAIGN: min(HIGHEST, FIRST + DOUBLING * math.log2(count)),
-            Hypothesis.PROVIDER_COMPROMISED: PROVIDER,
+            Hypothesis.CAMPAIGN: min(surprise, HIGHEST, FIRST + DOUBLING * math.log2(count)),
+            Hypothesis.PROVIDER_COMPROMISED: min(surprise, PROVIDER),
         }
         told = counted(count, "account")
         reason = f"support was told of {told} that something was not the owner's doing"
         events = tuple(entry[1] for entry in claimed.values())[-MOST_EVENTS:]
         signals.append(_signal(RESETS, evidence, reason, events, now))
-    return msgspec.structs.replace(state, claimed=claimed), signals
+    return msgspec.structs.replace(state, claimed=claimed, usual=usual), signals
 
 
 def _signal(
