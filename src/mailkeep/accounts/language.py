@@ -34,6 +34,7 @@ _LOOKED_AT = 200  #: characters of a header
 _TAG = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,3}")
 CHANGES = 5  #: of one account in a day
 _SAMPLE = 50  #: newest accounts that ``spoken`` looks at
+UNCONFIRMED = 3 * DAY  #: after which whoever has confirmed nothing is forgotten, as it comes
 
 _a = tables.accounts
 
@@ -177,10 +178,15 @@ async def locale(tx: Tx, account: str) -> str:
 
 
 async def spoken(tx: Tx) -> list[str]:
-    """What the newest owners read, one for each: for a mail that must look like one of theirs."""
+    """What owners read, one for each of the newest that stay: for a mail that must look like one
+    of theirs. Who signs up and confirms nothing is gone by then (``UNCONFIRMED``)."""
     rows = await tx.all(
         select(_a.c.locale)
-        .where(_a.c.application == "", _a.c.erased_at.is_(None))
+        .where(
+            _a.c.application == "",
+            _a.c.erased_at.is_(None),
+            _a.c.created_at < tx.now - UNCONFIRMED,
+        )
         .order_by(_a.c.id.desc())
         .limit(_SAMPLE)
     )

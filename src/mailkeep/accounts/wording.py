@@ -10,6 +10,7 @@ Attack met here: a translation from outside that leaves out the link which stops
 more out of what it is given than the name of it (``{url.__class__}``).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from gettext import c2py
 from string import Formatter
@@ -24,6 +25,7 @@ from mailkeep.base.wording import nearest
 #: What is replaced by the address of a page. Nothing may touch it, so that it can be pressed.
 LINKS = frozenset({"url", "page"})
 _TIMES = {"date": {"year", "month", "day"}, "time": {"year", "month", "day", "hour", "minute"}}
+_ADDRESS = re.compile(r"\w*://\S*|www\.\S*|\S*@\S*")
 _COUNTED = 200  #: numbers that a plural expression is tried with
 _DIRECTIONS = ("ltr", "rtl")
 
@@ -203,6 +205,8 @@ def _check(
         numbers = [one for one in range(1, _COUNTED) if plural(one) == place] if counted else []
         if len(numbers) > 1 and "count" not in found[place]:
             raise BadSettings(f"{at}: the form of {numbers[0]} and {numbers[1]} lacks {{count}}")
+        if english is not None and (other := _ADDRESS.search(form)) is not None:
+            raise BadSettings(f"{at}: {other[0]!r}: an address stands where we put it only")
         _check_links(form, at)
 
 

@@ -206,18 +206,25 @@ async def forget_ours(tx: Tx, before: Instant) -> int:
     return await tx.run(delete(m).where(old))
 
 
-async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
-    """Give up a message that waits to be sent, and its copies that wait by themselves; False when
-    it has left, or is leaving."""
+async def cancel(
+    database: Database, tx: Tx, message: str, why: str, *, copies: bool = False
+) -> bool:
+    """Give up a message that waits to be sent; False when it has left, or is leaving.
+
+    Args:
+        copies: with its copies that wait by themselves, which go to others.
+    """
     m = tables.messages
     row = await tx.one(
         select(m).where(m.c.id == message, m.c.status == Status.QUEUED.value).with_for_update()
     )
     if row is None:
         return False
-    waits = (m.c.copy_of == message, m.c.status == Status.QUEUED.value)
-    copies = await tx.all(select(m).where(*waits).order_by(m.c.id).with_for_update())
-    for one in (row, *copies):
+    rows = [row]
+    if copies:
+        waits = (m.c.copy_of == message, m.c.status == Status.QUEUED.value)
+        rows += await tx.all(select(m).where(*waits).order_by(m.c.id).with_for_update())
+    for one in rows:
         fact = await give_up(tx, one["id"], one["stream"], one["address_id"], why)
         await record(database, tx, fact)
     return True
@@ -244,7 +251,7 @@ async def cancel_keyed(
     row = await tx.one(select(m.id, m.stream).where(m.idempotency == keyed(keys, idempotency)))
     if row is None or (streams and row["stream"] not in streams):
         raise NotFound("no message was handed in under this key")
-    if not await cancel(database, tx, row["id"], CANCELLED):
+    if not await cancel(database, tx, row["id"], CANCELLED, copies=True):
         return None
     a = tables.attempts.c
     unsure = or_(a.outcome.is_(None), a.outcome.in_(_MAY_HAVE_LEFT))

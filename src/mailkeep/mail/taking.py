@@ -81,7 +81,7 @@ class Taking:
         messages = [self._intake.named(one) for one in handed.messages]
         handed = msgspec.structs.replace(handed, messages=messages)
         try:
-            return await self._shared.each(self._take, handed, lane, weight=len(messages))
+            return await self._shared.each(self._take, handed, lane, weight=_weight(messages))
         except Unsettled:
             return [InDoubt(one.id) for one in messages]
 
@@ -110,6 +110,11 @@ class Taking:
                 return outcomes
         except _Undone as undone:
             return undone.outcomes
+
+
+def _weight(messages: Sequence[NewMessage]) -> int:
+    """How many messages may come of these: a blind copy may be one of its own (``Intake``)."""
+    return sum(1 + len(one.content.bcc) for one in messages)
 
 
 def _bound(part: Handed) -> bool:

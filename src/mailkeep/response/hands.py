@@ -165,7 +165,7 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
         NotAllowed: a key of which it is not known whose it is, where two people are wanted.
         NotFound: no such provider.
     """
-    reason = await _may(tx, means, provider, by, reason)
+    reason = await may(tx, means, provider, by, reason)
     standing = (await current(tx)).get(provider)
     if standing is not None and standing.back_by is not None:
         return await _keep(tx, standing, by)
@@ -239,7 +239,7 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
     Not one that an incident cut off, be it closed since: that is taken back where it was done, by
     as many people as it needs. Else one thief of a session would close the incident, and come here.
     """
-    reason = await _may(tx, means, provider, by, reason)
+    reason = await may(tx, means, provider, by, reason)
     state = (await mail.states(tx)).get(provider)
     found = (await current(tx)).get(provider)
     if found is not None and found.cut_at is None:  # it was only asked for: no
@@ -285,7 +285,7 @@ async def _shown(
 ) -> HandCut:
     """The cut or request that waits for a second person, if it is the one that was shown to them.
     Otherwise a thief could swap it meanwhile, and be given the approval that was meant for it."""
-    await _may(tx, means, provider, by, "a second person's word", beside=beside)
+    await may(tx, means, provider, by, "a second person's word", beside=beside)
     found = (await current(tx)).get(provider)
     if found is None or found.state == "confirmed":
         raise Conflict(f"nothing about {provider} waits for a second person")
@@ -370,7 +370,7 @@ def is_for_two(settings: ResponseSettings) -> bool:
     return action.dangerous if named is None else action.name in named
 
 
-async def _may(
+async def may(
     tx: Tx, means: Means, provider: str, by: str, reason: str, *, beside: bool = False
 ) -> str:
     """Whether somebody may act on a provider by hand; the reason, cut short.

@@ -57,6 +57,8 @@ async def begin(
     before = await offboarding.view(tx, name, lock=True)
     if before is not None and before.done_at is None and before.hostile >= hostile:
         return Begun(before, new=False)
+    if hostile:  # of one that is cut off already too: its word goes with it
+        await hands.may(tx, means, name, by, reason or "left as hostile", beside=True)
     if not hostile or name in await mail.cut(tx):
         return Begun(await rooms.start(tx, leaving, hostile=hostile, by=by))
     would = await hands.would(tx, means, name)

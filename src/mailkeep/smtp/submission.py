@@ -30,7 +30,7 @@ from mailkeep.base.errors import (
 )
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.grants import Grant, Scope
-from mailkeep.mail.intake import Intake
+from mailkeep.mail.intake import MOST_STORED, Intake
 from mailkeep.mail.taking import Handed, Outcome, Taking
 from mailkeep.mail.types import Content, NewMessage, StreamSettings
 
@@ -40,13 +40,12 @@ from .fast import plain
 from .guests import Guests
 from .parsing import parse, to_one
 from .tls import Certificate
-from .types import MEBIBYTE, SubmissionSettings, is_loopback
+from .types import SubmissionSettings, is_loopback
 
 log = structlog.get_logger(__name__)
 
 BIG = 256 * 1024  #: octets from which a message is read in a thread: others are served meanwhile
 THREADS = 2
-MAX_STORED = 100 * MEBIBYTE  #: that one message may come to, for all its recipients
 #: The key has gone since it signed in. Not for good: a relay that signs in anew learns why, and
 #: keeps its mail, where a 550 would have it bounce what waits.
 _SIGN_IN_AGAIN = "421 4.7.0 the key is not good any more, sign in again"
@@ -145,7 +144,7 @@ class _Handler(door.Door):
         if len(people) > 1:
             if stream in running.streams and running.streams[stream].secret:
                 raise Invalid("mail of a secret stream goes to one person only", field="RCPT TO")
-            if len(raw) * len(people) > MAX_STORED:
+            if len(raw) * len(people) > MOST_STORED:
                 raise Invalid("too large for so many recipients: send it to a few at a time")
 
         def check() -> list[NewMessage]:

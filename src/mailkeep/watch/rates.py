@@ -181,21 +181,28 @@ RARE = 0.02  #: a day; what people say of which nothing is known yet
 KNOWN_FOR, SAID_MEMORY = 7 * 86_400.0, 30 * 86_400.0  #: seconds
 
 
-def rare() -> Base:
-    """The rate of what people seldom say, before anything was learned."""
-    return Base(RARE * KNOWN_FOR * SECOND / DAY, KNOWN_FOR)
+class Usual(msgspec.Struct, frozen=True):
+    """How often people say something: the days on which they did, since ``taught``."""
+
+    days: Base = Base(RARE * KNOWN_FOR * SECOND / DAY, KNOWN_FOR)
+    taught: Instant = 0
 
 
-def unusual(base: Base, count: int, now: Instant) -> tuple[Base, float]:
-    """What ``count`` within a day or less, the newest of them now, says against the usual days.
+def unusual(usual: Usual, count: int, now: Instant) -> tuple[Usual, float]:
+    """What ``count`` people within a day or less, the newest of them now, say against the usual
+    days.
+
+    A day teaches one, however many spoke: whoever stages a flood, or the same once an hour, has not
+    made it usual.
 
     Returns:
-        the base with the newest one, and the nats.
+        the usual with this day, and the nats.
     """
-    usual = base.at(now, SAID_MEMORY)
-    # Those of the day must not be their own excuse.
-    before = msgspec.structs.replace(usual, count=max(0.0, usual.count - (count - 1)))
-    return usual.plus(1.0), surprise(count, before.expected(DAY / SECOND))
+    days = usual.days.at(now, SAID_MEMORY)
+    if usual.taught and now - usual.taught < DAY:  # this day must not be its own excuse
+        before = msgspec.structs.replace(days, count=max(0.0, days.count - 1.0))
+        return Usual(days, usual.taught), surprise(count, before.expected(DAY / SECOND))
+    return Usual(days.plus(1.0), now), surprise(count, days.expected(DAY / SECOND))
 
 
 def gap_alarm(between: float, gap: float) -> float:

@@ -109,6 +109,17 @@ async def test_a_hostile_leave_by_one_person_is_a_cut_by_hand(
     assert done.status_code == 200, done.text
 
 
+async def test_nobody_whom_no_one_knows_calls_one_hostile_that_is_cut_off(api: Any) -> None:
+    """After a cut that was a false alarm one stolen key would have it disbelieved for good."""
+    running = api.running
+    async with running.database.write() as tx:
+        await services.cut_off(running.database, tx, "one", by="t", reason="stolen", since=0)
+    nobody = await api.new_key("operate", name="stolen")
+    refused = await api.ask("POST", PATH, {"provider": "one", "hostile": True}, key=nobody)
+    assert refused.status_code in {403, 409, 422}, refused.text
+    assert (await api.ask("GET", PATH)).json() == {"offboardings": []}
+
+
 async def _nothing(*_: object) -> None:
     """No incident is open about it."""
 

@@ -7,8 +7,10 @@ import pytest
 from sqlalchemy import func, select
 
 from mailkeep.base import tokens
+from mailkeep.base.clock import DAY
+from mailkeep.base.errors import Invalid
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import genuine, services, tables
+from mailkeep.mail import erasing, genuine, services, tables
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, NewMessage, StreamSettings
 from mailkeep.providers.message import Address
@@ -182,7 +184,9 @@ async def test_blind_copies_go_once_and_end_with_their_mail(
     m = tables.messages.c
     async with database.read() as tx:
         assert await tx.value(select(func.count()).select_from(tables.messages)) == 3
-    await database.retrying(lambda tx: services.cancel(database, tx, taken.id, "cancelled"))
+    await database.retrying(
+        lambda tx: services.cancel(database, tx, taken.id, "cancelled", copies=True)
+    )
     async with database.read() as tx:
         rows = await tx.all(select(m.status))
     assert {row["status"] for row in rows} == {"given_up"}
@@ -192,3 +196,37 @@ async def test_blind_copies_go_once_and_end_with_their_mail(
         await intake.accept(tx, plain)
     async with database.read() as tx:
         assert await tx.value(select(func.count()).select_from(tables.messages)) == 4
+
+
+async def test_who_is_erased_takes_nobody_elses_copy_along(
+    database: Database, keys: KeyRing
+) -> None:
+    intake = Intake(database, keys, STREAMS, public_url="https://example.com/")
+    content = Content(
+        "us@example.com", VICTIM, "Your invoice", WORDS, bcc=(Address("grace@example.net", ""),)
+    )
+    async with database.write() as tx:
+        await intake.accept(tx, intake.check(NewMessage("alert", content)))
+    names = [keys.pseudonym("address", VICTIM)]
+    until = database.clock.now() + DAY
+    await database.retrying(lambda tx: erasing.erase(database, tx, names, until, 100))
+    m = tables.messages.c
+    async with database.read() as tx:
+        rows = await tx.all(select(m.status, m.copy_of))
+        bodies = await tx.value(select(func.count()).select_from(tables.message_bodies))
+    assert {row["copy_of"] is None: row["status"] for row in rows} == {
+        True: "given_up",
+        False: "queued",
+    }
+    assert bodies == 1
+
+
+def test_what_would_fill_the_memory_with_blind_copies_is_refused(keys: KeyRing) -> None:
+    intake = Intake(None, keys, STREAMS, public_url="https://example.com/")  # type: ignore[arg-type]
+    people = tuple(Address(f"p{n}@example.net", "") for n in range(49))
+    long = "x" * 3_000_000
+    content = Content("us@example.com", VICTIM, "Your invoice", long, bcc=people)
+    with pytest.raises(Invalid, match="a few at a time") as refused:
+        intake.check(NewMessage("alert", content))
+    assert refused.value.field == "bcc"
+    assert intake.check(NewMessage("bulk", content)).stream == "bulk"  # one body for all

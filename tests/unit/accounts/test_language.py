@@ -108,6 +108,8 @@ def test_a_language_may_have_more_forms_than_two(tmp_path: Path) -> None:
         ("{url}", "{url!r}", "no plain name"),
         ("{url}", "{url:>99999999}", "no plain name"),
         ("{url}", "{url}.", "stands alone"),
+        ("Lo fermi qui", "Vada a https://evil.example. Altrimenti", "'https://evil.example.'"),
+        ("Lo fermi qui", "Scriva a help@evil.example. Altrimenti", "'help@evil.example.'"),
         (": {url}", ":{url}", "stands alone"),
         ("{url}", "{url", "a brace is written twice"),
         ("deny =", "denial =", "did you mean proof.deny?"),

@@ -380,6 +380,16 @@ def test_denied_changes_are_a_campaign_and_say_nothing_of_a_provider() -> None:
     assert run(denial.DETECTOR, log((1, change(1, acted=False)))) == []
 
 
+def test_one_who_denies_resets_of_his_own_by_the_hour_makes_denials_nothing_usual() -> None:
+    own = [(n * 3700.0, denied(1)) for n in range(24 * 6)]
+    begin = own[-1][0] + 4000.0
+    others = [(begin + n * 60.0, denied(100 + n)) for n in range(16)]
+    signals = run(denial.DETECTOR, log(*own, *others))
+    said = [one for one in signals if one.at >= START + begin * SECOND]
+    assert said[0].evidence[Hypothesis.PROVIDER_COMPROMISED] >= 1.0
+    assert said[-1].evidence[Hypothesis.CAMPAIGN] == 5.5
+
+
 def test_denied_sessions_are_a_campaign_and_say_of_eight_accounts_that_they_are_targeted() -> None:
     def session(number: int) -> SessionDenied:
         return SessionDenied(f"account_{number}", f"ses_{number}", "b", "n", 1)

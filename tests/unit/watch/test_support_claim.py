@@ -54,3 +54,13 @@ def test_where_somebody_calls_every_third_day_one_call_says_nothing() -> None:
 
 def test_other_facts_are_quiet() -> None:
     assert run(support_claim.DETECTOR, log((0, attempt())), through=10) == []
+
+
+def test_eight_calls_on_one_day_make_the_next_one_nothing_usual() -> None:
+    """A day teaches one, however many called."""
+    calls = [
+        *_claims(8, 60.0),
+        (2 * 86_400.0, SupportClaimed("account_of_an_owner", "reset", "key_1")),
+    ]
+    signals = [one for one in run(support_claim.DETECTOR, log(*calls)) if one.subject == RESETS]
+    assert signals[-1].evidence[Hypothesis.CAMPAIGN] > 0.5

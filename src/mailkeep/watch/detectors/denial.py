@@ -30,7 +30,7 @@ from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import RecoveryDenied
 from mailkeep.watch.detector import Detector
-from mailkeep.watch.rates import Base, rare, unusual
+from mailkeep.watch.rates import Usual, unusual
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
@@ -48,6 +48,7 @@ from mailkeep.watch.types import (
 NAME = "denial"
 MOST = 256  #: accounts remembered; more say nothing new
 FIRST, DOUBLING, HIGHEST, PROVIDER = 2.0, 1.5, 5.5, 2.5
+LEAST = 1.0  #: of a provider's, however usual denials are: it counts beside our own evidence only
 SESSION, SESSIONS, ACCOUNT = 1.0, 4.0, 3.0
 MOST_ACCOUNTS = 8  #: of which it is said that they are targeted, in the window
 
@@ -60,7 +61,7 @@ class State(msgspec.Struct, frozen=True):
     denied: dict[str, tuple[Instant, str]] = {}
     changed: dict[str, tuple[Instant, str]] = {}
     entered: dict[str, tuple[Instant, str]] = {}
-    usual: Base = rare()
+    usual: Usual = Usual()
 
 
 def start(settings: WatchSettings) -> State:
@@ -76,7 +77,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
         if not new:
             return state, []
         usual, surprise = unusual(state.usual, len(denied), now)
-        both = {Hypothesis.PROVIDER_COMPROMISED: min(surprise, PROVIDER)}
+        both = {Hypothesis.PROVIDER_COMPROMISED: min(max(surprise, LEAST), PROVIDER)}
         signals = _said(denied, now, "a reset that was made for them", both, most=surprise)
         return msgspec.structs.replace(state, usual=usual), signals
     if isinstance(fact, ChangeDenied) and fact.acted:  # else its address has used up its say
@@ -116,9 +117,9 @@ def _said(
     most: float = math.inf,
 ) -> list[Signal]:
     count = len(denied)
-    if count & (count - 1) or most <= 0:
+    if count & (count - 1):
         return []
-    campaign = min(most, highest, first + DOUBLING * math.log2(count))
+    campaign = min(max(most, 0.0), highest, first + DOUBLING * math.log2(count))
     return [
         Signal(
             detector=NAME,

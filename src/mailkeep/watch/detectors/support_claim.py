@@ -5,8 +5,8 @@ Sees: ``SupportClaimed``, the first eight accounts of a day: each once, and all 
 Evidence (judged): campaign, 1.0 nat for one account and 1.0 for each doubling, at most 4.0, which
 opens nothing alone; the account itself is targeted, 3.0 nats; any provider, 1.5 nats, which counts
 only beside our own evidence. Campaign and providers never more than the surprise of so many in a
-day against the days of a month (``rates.surprise``): where somebody calls every third day, one call
-says nothing. It is less than an owner's own denial (``denial``): that came with a
+day against how many days of a month have one (``rates.surprise``): where somebody calls every third
+day, one call says nothing. It is less than an owner's own denial (``denial``): that came with a
 mail which the owner had, this is what somebody said at the telephone. That a joint signal names all
 the facts of the single ones keeps correlation from counting them again as many targeted accounts.
 False alarms: people who forgot, a partner who used the account. Delay: until somebody calls.
@@ -23,7 +23,7 @@ from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import SupportClaimed
-from mailkeep.watch.rates import Base, rare, unusual
+from mailkeep.watch.rates import Usual, unusual
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
@@ -50,7 +50,7 @@ class State(msgspec.Struct, frozen=True):
 
     settings: None = None
     claimed: dict[str, tuple[Instant, str]] = {}
-    usual: Base = rare()
+    usual: Usual = Usual()
 
 
 def start(_settings: WatchSettings) -> State:
