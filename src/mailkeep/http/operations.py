@@ -317,7 +317,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         problems=(404, 409, *WITH_BODY),
     ),
     ("/v1/offboardings/{provider}/stop", "post"): Operation(
-        {204: ()}, body=(offboardings.StopIn,), problems=(404, 409, *WITH_BODY)
+        {200: (offboardings.OffboardingsOut,)},
+        body=(offboardings.StopIn,),
+        problems=(404, 409, *WITH_BODY),
     ),
     ("/v1/trust/parties", "get"): Operation({200: (trust.PartiesOut,)}),
     ("/v1/trust/whatif", "get"): Operation(

@@ -89,7 +89,7 @@ async def test_copies_are_the_journal_of_a_service_that_observes(
     async def ask(_where: object, names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
         return {one: (record(),) for one in names}
 
-    monkeypatch.setattr("mailkeep.app.wiring_reports._txt", ask)
+    monkeypatch.setattr("mailkeep.app.wiring_reports.txt", ask)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])

@@ -120,10 +120,7 @@ class OffboardingsApi(Controller):
     @get("/", summary="The providers that are left, and what is done")
     async def index(self, request: Incoming, running: Running) -> OffboardingsOut:
         ours(await authorise(request, running, Permission.PROVIDERS_SEE))
-        async with running.database.read() as tx:
-            exposed = await mail.exposed_to_each(tx)
-            found = await offboarding.listing(tx)
-        return OffboardingsOut([_out(one, exposed.get(one.provider, 0)) for one in found])
+        return await _every(running)
 
     @post("/", status_code=201, summary="Begin to leave a provider for good")
     async def start(self, request: Incoming, running: Running) -> Response[BegunOut]:
@@ -195,10 +192,11 @@ class OffboardingsApi(Controller):
         )
         return await _shown(running, view)
 
-    @post("/{provider:str}/stop", status_code=204, summary="Leave a provider no more")
-    async def stop(self, request: Incoming, running: Running, provider: str) -> None:
-        """The list goes. 409 while it is cut off, and once its word counts no more: to believe one
-        again that was believed no longer is for the shell of the house."""
+    @post("/{provider:str}/stop", status_code=200, summary="Leave a provider no more")
+    async def stop(self, request: Incoming, running: Running, provider: str) -> OffboardingsOut:
+        """The list goes; what is still being left is told. 409 while it is cut off, and once its
+        word counts no more: to believe one again that was believed no longer is for the shell of
+        the house."""
         await admit(request, running, Permission.PROVIDERS_CHANGE)
         wanted = strict_json.decode(await strict_json.body(request), StopIn)
         by = ours(await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
@@ -212,6 +210,14 @@ class OffboardingsApi(Controller):
             await running.leaving.stop(tx, provider, by=by, reason=wanted.reason)
 
         await running.database.retrying(work)
+        return await _every(running)
+
+
+async def _every(running: Services) -> OffboardingsOut:
+    async with running.database.read() as tx:
+        exposed = await mail.exposed_to_each(tx)
+        found = await offboarding.listing(tx)
+    return OffboardingsOut([_out(one, exposed.get(one.provider, 0)) for one in found])
 
 
 def _known(running: Services, name: str) -> str:

@@ -75,14 +75,14 @@ class SuspicionPages(Controller):
     @get("/reports", opt=_SEE)
     async def reports(self, running: Running, operator: Operator) -> Template:
         async with running.database.read() as tx:
-            told, refused = await queries.reports(tx)
+            told, turned_away = await queries.reports(tx)
             names = await progress(tx)
         return page(
             operator,
             "reports",
             HERE,
             told=told,
-            refused=refused,
+            turned_away=turned_away,
             names=names,
             looking=running.looking,
         )
