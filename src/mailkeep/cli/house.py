@@ -29,7 +29,10 @@ from mailkeep.store.migrate import upgrade
 T = TypeVar("T")
 
 #: What a cut by hand still waits for.
-CONFIRM = "a second person confirms the cut: `mailkeep providers confirm {}`"
+CONFIRM = (
+    "a second person confirms the cut, with what `mailkeep providers waiting` shows of it:"
+    " `mailkeep providers confirm {} --cut … --state …`"
+)
 
 
 Home = Annotated[

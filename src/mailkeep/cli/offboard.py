@@ -101,7 +101,8 @@ def start(
         # A cut by hand as any other: told, and confirmed by a second person.
         why = "left as hostile"
         await hands.cut_here(tx, known.response, name, by=operator(), why=why)
-        return begun, [*left.warnings, CONFIRM.format(name)]
+        second = [CONFIRM.format(name)] if hands.is_for_two(known.response) else []
+        return begun, [*left.warnings, *second]
 
     begun, warnings = write(home, work)
     text = "\n".join([_told(begun), *(plain(f"! {one}") for one in warnings)])

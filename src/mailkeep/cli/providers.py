@@ -142,7 +142,8 @@ def cut(
     lines += [f"! {one}" for one in left.warnings]
     if left.stops:
         lines.append(f"! at the console this takes two people: {', '.join(left.stops)}")
-    lines.append(f"! {CONFIRM.format(name)}")
+    if hands.is_for_two(known.response):
+        lines.append(f"! {CONFIRM.format(name)}")
     document = {"provider": name, "cut": True, "sent_again": again, "warnings": left.warnings}
     text = "\n".join(map(plain, lines))
     result(document | {"stops": left.stops}, text, as_json=as_json)

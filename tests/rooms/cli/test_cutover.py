@@ -167,7 +167,7 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     assert "find and withdraw" not in texts
     left = _run(home, "offboard", "start", "old", "--hostile")
     assert left["hostile"]
-    assert left["warnings"][-1].endswith("`mailkeep providers confirm old`")
+    assert left["warnings"][-1].endswith("`mailkeep providers confirm old --cut … --state …`")
     (waits,) = _run(home, "providers", "waiting")["waiting"]
     assert (waits["provider"], waits["state"]) == ("old", "waiting"), "it is a cut by hand"
     _run(home, "offboard", "done", "old", "keys", "--note", "Carla")
