@@ -114,7 +114,7 @@ def test_a_sudden_share_is_said_and_a_second_house_makes_it_firmer() -> None:
     first, second = _reports(*([report()] * 5), loud, loud, other)
     assert first.subject == domain_subject("in.example")
     assert first.evidence == {Hypothesis.DOMAIN_ABUSED: 2.0}
-    assert second.evidence == {Hypothesis.DOMAIN_ABUSED: 2.9}
+    assert second.evidence == {Hypothesis.DOMAIN_ABUSED: 2.4}
     assert not _opens([first, second])
 
 

@@ -8,7 +8,7 @@ Method: the share of sessions that failed so, each report by itself, against the
 domain, learned over ``memory`` days and never taken for less than 1 in 200; no report teaches more
 than twice of it. It is said at ``factor`` times the usual, from ``least`` sessions on, once and
 again after ``repeat_after``.
-Evidence (judged, not measured): domain abused, 2.0 nats by one reporter's word and 2.9 by two
+Evidence (judged, not measured): domain abused, 2.0 nats by one reporter's word and 2.4 by two
 within two days: a renewal that went wrong is by far the commonest cause, and one network on the
 way to us rarely is on the way of two senders. It opens nothing alone. No provider is accused: it
 is about mail that comes to us, as bounces, reports and canaries do.
@@ -43,7 +43,7 @@ from mailkeep.watch.types import (
 
 NAME = "tls_report"
 MOST = 16  #: domains, and reporters of each
-ONE, TWO = 2.0, 2.9
+ONE, TWO = 2.0, 2.4
 LEAST_SHARE = 0.005
 TEACHES = 2.0  #: times the usual share, that one more report may add to it
 TOGETHER = 2 * DAY
