@@ -302,6 +302,12 @@ def _is_due(item: ItemView, now: Instant) -> bool:
     return item.how is How.HERE and item.done_at is None and item.due_at <= now
 
 
+async def is_hostile(tx: Tx, provider: str) -> bool:
+    """Whether a provider is left as one that somebody else may command."""
+    query = select(_o.c.id).where(_o.c.provider == provider, _o.c.hostile, _o.c.done_at.is_(None))
+    return await tx.value(query.limit(1)) is not None
+
+
 async def view(tx: Tx, provider: str, *, lock: bool = False) -> OffboardingView | None:
     """A provider that is left; None: it is not."""
     query = select(_o).where(_o.c.provider == provider)

@@ -24,6 +24,7 @@ from sqlalchemy.engine import RowMapping
 from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound
 from mailkeep.base.ids import new_id
+from mailkeep.cutover import offboarding
 from mailkeep.events import audit
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.suspects import ProviderParties
@@ -253,8 +254,10 @@ async def restore(tx: Tx, means: Means, provider: str, *, by: str, reason: str) 
     if state.cut_in:
         raise Conflict(f"incident {state.cut_in} cut {provider} off: take it back there")
     own = found is not None and found.by == by and found.confirmed_by is None
-    if own and await _taken_back(tx, provider):
-        own = False  # one that cuts off and restores in turn disturbs the mail
+    if own and (await _taken_back(tx, provider) or await offboarding.is_hostile(tx, provider)):
+        # One that cuts off and restores in turn disturbs the mail. And whoever had it left as
+        # hostile took its word away, which stays so: a second person hears of that.
+        own = False
     if is_for_two(means.settings) and not own:
         await _ask_back(tx, provider, found, state.cut_at, by, reason)
         return False

@@ -109,6 +109,21 @@ async def test_a_hostile_leave_by_one_person_is_a_cut_by_hand(
     assert done.status_code == 200, done.text
 
 
+async def test_who_leaves_one_as_hostile_takes_the_cut_back_with_another_person_only(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one stolen key would have a healthy one disbelieved, and nobody would hear of it."""
+    monkeypatch.setattr(hands, "thin", lambda *_: [])
+    monkeypatch.setattr(hands, "about", _nothing)
+    begun = await api.ask("POST", PATH, {"provider": "one", "hostile": True, "reason": "stolen"})
+    assert begun.status_code == 201, begun.text
+    asked = await api.ask("POST", "/v1/providers/one/restore", {"reason": "a mistake"})
+    assert asked.status_code in {200, 202}, asked.text
+    assert set(await _cut(api)) == {"one"}
+    waits = (await api.ask("GET", "/v1/providers/one")).json()["hand_cut"]
+    assert waits["back_by"] is not None
+
+
 async def test_nobody_whom_no_one_knows_calls_one_hostile_that_is_cut_off(api: Any) -> None:
     """After a cut that was a false alarm one stolen key would have it disbelieved for good."""
     running = api.running
