@@ -23,7 +23,7 @@ class Reached(enum.StrEnum):
     LOST = "lost"  #: completed, and denied or from a browser that the account did not know
     COMPLETED = "completed"  #: the password was replaced, or a verdict made
     STOPPED = "stopped_by_factor"  #: both proofs came, and the second factor did not
-    HALF = "half_proven"  #: a proof that went through the suspects came back
+    HALF = "half_proven"  #: a proof that went through the suspects came back, or both, and it waits
     REQUESTED = "requested"  #: a proof went through the suspects, and no more
 
 

@@ -173,5 +173,6 @@ def _follows(blast: BlastRadius) -> str:
     if blast.completed:
         parts.append(f"somebody else in up to {counted(blast.completed, 'account')}")
     if blast.half_proven:
-        parts.append(f"{counted(blast.half_proven, 'recovery', 'recoveries')} tried with one proof")
+        tried = counted(blast.half_proven, "recovery", "recoveries")
+        parts.append(f"{tried} tried with one proof at least")
     return "; ".join(parts)
