@@ -22,7 +22,9 @@ def two_routes(scene: Scene) -> list[Said]:
         return [not_checked("Mailkeep keeps no accounts here: there is no [recovery].")]
     graph = scene.graph
     parties = {one.name: one.party for one in scene.settings.provider}
-    routes = [one.provider for one in scene.settings.streams()[recovery.stream].routes]
+    named = [one.provider for one in scene.settings.streams()[recovery.stream].routes]
+    routes = [one for one in named if one not in scene.database.cut]
+    gone = _cut_off(scene, named)
     pairs = [
         (a, b)
         for a, b in combinations(dict.fromkeys(routes), 2)
@@ -31,7 +33,8 @@ def two_routes(scene: Scene) -> list[Said]:
     if not pairs:
         return [
             failed(
-                f"No two routes of {recovery.stream} are independent: nobody can reset a password.",
+                f"No two routes of {recovery.stream}{gone} are independent: nobody can reset a"
+                " password.",
                 f"add a provider of another party to {recovery.stream}",
             )
         ]
@@ -39,11 +42,18 @@ def two_routes(scene: Scene) -> list[Said]:
     if not all(any(one not in pair for pair in pairs) for one in spare):
         return [
             warning(
-                "Two independent routes carry resets; when one falls, nobody can reset a password.",
+                f"Two independent routes{gone} carry resets; when one falls, nobody can reset a"
+                " password.",
                 f"add a third provider of another party to {recovery.stream}",
             )
         ]
-    return [ok("Resets have two independent routes, and still have when one falls.")]
+    return [ok(f"Resets have two independent routes{gone}, and still have when one falls.")]
+
+
+def _cut_off(scene: Scene, routes: list[str]) -> str:
+    """Words for those of some routes that are cut off."""
+    cut = sorted(scene.database.cut & set(routes))
+    return f" ({', '.join(cut)}: cut off)" if cut else ""
 
 
 @check("streams.routes")
@@ -54,17 +64,21 @@ def stream_routes(scene: Scene) -> list[Said]:
     parties = {one.name: one.party for one in scene.settings.provider}
     out = []
     for stream in scene.settings.stream:
-        names = list(dict.fromkeys(one.provider for one in stream.routes))
+        named = list(dict.fromkeys(one.provider for one in stream.routes))
+        names = [one for one in named if one not in scene.database.cut]
+        gone = _cut_off(scene, named)
         if not names:
             out.append(
-                failed(f"{stream.name} has no route.", "give it a provider", about=stream.name)
+                failed(
+                    f"{stream.name} has no route{gone}.", "give it a provider", about=stream.name
+                )
             )
         elif not any(
             graph.independent({parties[a]}, {parties[b]}).ok for a, b in combinations(names, 2)
         ):
             out.append(
                 warning(
-                    f"All mail of {stream.name} hangs on one party; when it falls, it waits.",
+                    f"All mail of {stream.name} hangs on one party{gone}; when it falls, it waits.",
                     f"add a provider of another party to {stream.name}",
                     about=stream.name,
                 )
@@ -99,6 +113,8 @@ def canaries(scene: Scene) -> list[Said]:
                 f"add them as routes of {stream.name}; weight 0 carries canaries alone",
             )
         ]
+    if cut := sorted(scene.database.cut & scene.settings.provider_names()):
+        return [ok(f"Canaries go through every provider but what is cut off: {', '.join(cut)}.")]
     return [ok("Canaries go through every provider.")]
 
 
