@@ -3,7 +3,7 @@
 import asyncio
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,7 @@ class House:
 @pytest.fixture
 async def house(
     database: Database, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> House:
+) -> AsyncIterator[House]:
     first = SETTINGS["provider"][0]
     streams = [
         one | {"routes": [{"provider": name} for name in PROVIDERS]} for one in SETTINGS["stream"]
@@ -124,7 +124,9 @@ async def house(
         warnings.simplefilter("ignore", LitestarDeprecationWarning)
         app = server.create(running)
     crowd = await fill(database, running.keys, PROVIDERS, messages=60, recoveries=20, incidents_=6)
-    return House(running, app, crowd)
+    yield House(running, app, crowd)
+    if running.openid is not None:  # the page of a refused sign-in asks its provider
+        await running.openid.close()
 
 
 @pytest.mark.check("ASVS 8.2.1")
