@@ -222,7 +222,7 @@ async def test_who_is_erased_takes_nobody_elses_copy_along(
 
 
 def test_what_would_fill_the_memory_with_blind_copies_is_refused(keys: KeyRing) -> None:
-    intake = Intake(None, keys, STREAMS, public_url="https://example.com/")  # type: ignore[arg-type]
+    intake = Intake(None, keys, STREAMS, public_url="https://example.com/")
     people = tuple(Address(f"p{n}@example.net", "") for n in range(49))
     long = "x" * 3_000_000
     content = Content("us@example.com", VICTIM, "Your invoice", long, bcc=people)

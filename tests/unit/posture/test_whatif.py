@@ -65,10 +65,7 @@ GIVEN = (("main", "", 90), ("second", "", 20), ("second", "main", 30))
 LIVE = Live(TODAY, frozenset({"main", "second"}), GROUPS, given=GIVEN)
 
 
-def house(
-    *more: dict[str, object],
-    settings: TrustSettings = TrustSettings(),  # noqa: B008
-) -> TrustConfiguration:
+def house(*more: dict[str, object], settings: TrustSettings | None = None) -> TrustConfiguration:
     return TrustConfiguration(
         register.load([*PARTIES, *more]),
         (Provider("main", "mandrill", "one"), Provider("second", "postmark", "two")),
@@ -79,7 +76,7 @@ def house(
         "accounts.example.com",
         {"half_proof": Watcher("half_proof", "45 seconds"), "honey_hit": Watcher("x", "", "off")},
         ("Cut the provider off",),
-        settings=settings,
+        settings=settings or TrustSettings(),
     )
 
 

@@ -202,8 +202,11 @@ def _under(host: str, marks: Iterable[str]) -> bool:
 
 
 def _within(one: Network, other: Network) -> bool:
-    # mypy does not see that both are of one version.
-    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
+    if isinstance(one, ipaddress.IPv4Network) and isinstance(other, ipaddress.IPv4Network):
+        return one.subnet_of(other)
+    if isinstance(one, ipaddress.IPv6Network) and isinstance(other, ipaddress.IPv6Network):
+        return one.subnet_of(other)
+    return False
 
 
 def _meet(some: Iterable[Network], known: Sequence[Network]) -> bool:
