@@ -239,12 +239,13 @@ def lines(provider: str, rows: Sequence[Sequence[Any]]) -> bytes:
     would have to be escaped; whole minutes repeat, and are written out once."""
     middle = f'","provider":"{provider}","first_at":"'
     tails, out = _tails(), []
-    minute, stamp = -1, ""
+    start = end = 0
+    stamp = ""
     for at, name in rows:
-        of, left = divmod(at, MINUTE)
-        if of != minute:
-            minute, stamp = of, middle + iso(at)[:17]
-        out.append('{"address":"' + name + stamp + tails[left // 1000])
+        if not start <= at < end:
+            start = at - at % MINUTE
+            end, stamp = start + MINUTE, middle + iso(at)[:17]
+        out.append(f'{{"address":"{name}{stamp}{tails[(at - start) // 1000]}')
     return "".join(out).encode()
 
 
