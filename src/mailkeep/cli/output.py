@@ -149,4 +149,4 @@ class Progress:
         now = time.monotonic()
         if now - self._said >= EVERY_SECONDS and whole:
             self._said = now
-            self.say(f"{self._what}: {100 * done // whole} %")
+            self.say(f"{self._what}: {100 * done // whole}%")

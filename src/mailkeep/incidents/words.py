@@ -148,7 +148,7 @@ def _probability(log_odds: float) -> float:
 
 def _percent(log_odds: float) -> str:
     value = 100 * _probability(log_odds)
-    return f"{min(value, 99.9):.1f} %" if value >= 99 else f"{value:.0f} %"
+    return f"{min(value, 99.9):.1f}%" if value >= 99 else f"{value:.0f}%"
 
 
 def headline(incident: Incident) -> str:

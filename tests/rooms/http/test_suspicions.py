@@ -79,7 +79,7 @@ async def test_what_is_below_the_line_is_seen_without_a_shell(house: House) -> N
     (one,) = await _opinions(house)
     assert (one["standing"], one["incident"], one["open"]) == ("below", None, False)
     assert one["subject"] == {"kind": "provider", "id": "two"}
-    assert one["text"] == "Somebody perhaps reads or alters our mail at two (38 %)"
+    assert one["text"] == "Somebody perhaps reads or alters our mail at two (38%)"
     assert (one["prior"], round(one["log_odds"], 1)) == (-7.0, -0.5)
     (term,) = one["terms"]
     assert (term["detector"], term["reason"]) == ("honey_hit", "mail came to honey of two")
@@ -88,7 +88,7 @@ async def test_what_is_below_the_line_is_seen_without_a_shell(house: House) -> N
         page = (await ada.get("/console/suspicions")).text
         assert "Below the line" in page
         assert "Held by an incident" not in page
-        assert "Somebody perhaps reads or alters our mail at two (38 %)" in page
+        assert "Somebody perhaps reads or alters our mail at two (38%)" in page
         assert "mail came to honey of two" in page
         overview = (await ada.get("/console")).text
         assert "Nothing needs you now" in overview, "nobody is called for it"

@@ -62,7 +62,7 @@ def test_progress_is_told_now_and_then_and_never_with_json(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.split("\n") == [
-        "work …", "work: 20 %", "work: 40 %", "work: 60 %", "work: 80 %", "work: 100 %", "",
+        "work …", "work: 20%", "work: 40%", "work: 60%", "work: 80%", "work: 100%", "",
     ]  # fmt: skip
 
 

@@ -17,8 +17,8 @@ def _incident(*views: View, state: State = State.OPEN) -> Incident:
 
 def test_the_headline_names_everything_that_is_held_and_where_it_stands() -> None:
     assert headline(_incident(*BOTH, state=State.CONTAINED)) == (
-        "Somebody almost certainly reads or alters our mail at a (99.8 %), and our mail very "
-        "probably does not go out through a (95 %); the provider is cut off."
+        "Somebody almost certainly reads or alters our mail at a (99.8%), and our mail very "
+        "probably does not go out through a (95%); the provider is cut off."
     )
 
 
@@ -32,7 +32,7 @@ def test_what_is_not_held_is_not_claimed() -> None:
     assert text.startswith("Somebody perhaps attacks many accounts")
 
 
-@pytest.mark.parametrize(("nats", "words"), [(0.0, "50 %"), (3.0, "95 %"), (60.0, "99.9 %")])
+@pytest.mark.parametrize(("nats", "words"), [(0.0, "50%"), (3.0, "95%"), (60.0, "99.9%")])
 def test_nobody_is_ever_wholly_sure(nats: float, words: str) -> None:
     assert percent(msgspec.structs.replace(SILENT, log_odds=nats)) == words
 
@@ -42,8 +42,8 @@ def test_a_list_shows_what_stands_now_and_what_stood_at_most() -> None:
     held = View(Hypothesis.PROVIDER_COMPROMISED, 3.0, True, True, (), highest=3.0, highest_at=1)
     never = View(Hypothesis.CAMPAIGN, -2.0, False, False, ())
     incident = _incident(held, gone, never)
-    assert course(incident) == "Compromised 95 %; Silent 1 % now, 95 % at most"
-    assert standing(gone, State.CLOSED) == "1 % at the end, 95 % at most"
+    assert course(incident) == "Compromised 95%; Silent 1% now, 95% at most"
+    assert standing(gone, State.CLOSED) == "1% at the end, 95% at most"
     assert standing(never, State.OPEN) == percent(never)
 
 

@@ -17,7 +17,7 @@ counts in ``spacing``, since a hiccup refuses many at once: a refusal adds ln(½
 message and an address, a mail taken ln(½/(1-p)). The alarm is at ln(1 + γ/g), a mail counted every
 g seconds, γ the mean time between false alarms of the whole system (measured: two or three).
 Taken back: the silence, when three mails were taken one after the other; where a part r of few was
-refused, as many as chance takes with 0.2 %, ln(0.002)/ln(1-r). Refusals say no more than that we
+refused, as many as chance takes with 0.2%, ln(0.002)/ln(1-r). Refusals say no more than that we
 are refused, and whether what is taken arrives is ``delivery_silence``'s to say. What they say of a
 compromise stays: no claim of a provider clears it.
 False alarms: a key that we changed ourselves; a network fault of ours looks like an outage of all.

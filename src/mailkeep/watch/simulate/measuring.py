@@ -71,7 +71,7 @@ class Ordinary(msgspec.Struct, frozen=True):
 
     Attributes:
         false: incidents about a party, which outsiders cannot stage; ``provoked``: campaigns.
-        at_most: false incidents a year, with 95 % confidence.
+        at_most: false incidents a year, with 95% confidence.
         outages, called: outages by their shape that touched ``FEW`` mails or more, and what else
             went on, and how many of them were held to be what they were; ``brief``: outages that
             touched fewer, ``brief_called`` of them.

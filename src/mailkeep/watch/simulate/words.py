@@ -141,7 +141,7 @@ def life(one: Ordinary) -> list[str]:
     lines = [
         f"Ordinary life: {years:.2f} years, {one.facts:,} facts, {one.seconds:.0f} s of one core.",
         "",
-        f"- False incidents about a party: {false}; at 95 % under {one.at_most:.2g} a year.",
+        f"- False incidents about a party: {false}; at 95% under {one.at_most:.2g} a year.",
         f"- Held to be what it was: {outages or 'nothing went on'}; {brief}.",
         f"- Campaigns held that were none: {sum(one.provoked.values())}.",
         f"- Parties that could have been cut off automatically: {one.cut}.",
