@@ -187,6 +187,18 @@ async def rests_in(tx: Tx, provider: str) -> str | None:
     return None if row is None else row["rest_in"] or ""
 
 
+async def carries(tx: Tx, provider: str) -> str:
+    """What a provider carries from now on, for whoever has just restored it or ended its rest."""
+    if provider in await cut(tx):
+        return f"{provider} rests no more, and stays cut off: no mail goes to it"
+    if provider in await resting(tx):
+        return (
+            f"{provider} is cut off no more, and rests: it carries ordinary mail only where no"
+            " other route stands"
+        )
+    return f"{provider} carries mail again"
+
+
 async def distrusted(tx: Tx) -> frozenset[str]:
     """Providers whose word was said to count for nothing (``services.distrust``)."""
     s = tables.provider_states.c

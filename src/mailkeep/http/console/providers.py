@@ -188,7 +188,7 @@ async def _ask(running: Services, operator: Operator, name: str, step: str) -> T
     async with running.database.read() as tx:
         would = await hands.would(tx, running.response.means, name)
         incident = await hands.about(tx, name)
-        is_cut = name in await mail.cut(tx)
+        is_cut, rests = name in await mail.cut(tx), name in await mail.resting(tx)
         cut = (await hands.current(tx)).get(name)
     return page(
         operator,
@@ -199,6 +199,7 @@ async def _ask(running: Services, operator: Operator, name: str, step: str) -> T
         would=would,
         incident=incident,
         is_cut=is_cut,
+        rests=rests,
         cut=cut,
     )
 
