@@ -224,6 +224,19 @@ class SubjectChangeHeld(Fact, frozen=True):
     agreed: str = ""
 
 
+@fact("accounts.subject_language_changed")
+class SubjectLanguageChanged(Fact, frozen=True):
+    """By an API key, an application had mail to one of its users written in another language.
+    ``before``: the tag of what they read so far; ``chosen``: how whoever speaks it calls the new
+    one."""
+
+    account: str
+    application: str
+    key: str
+    before: str
+    chosen: str
+
+
 @fact("accounts.subject_change_ended")
 class SubjectChangeEnded(Fact, frozen=True):
     """A held change came to its end. ``why``: applied, stopped (by an owner), replaced (by a newer
