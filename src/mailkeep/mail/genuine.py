@@ -25,6 +25,7 @@ from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.store.database import Tx
 
 from . import tables
+from .queries import may_have_left
 from .types import Content, Status
 
 LENGTH = 16  #: characters of a code, 5 bits each
@@ -45,7 +46,7 @@ class Genuine(msgspec.Struct, frozen=True):
     """A mail that we did send.
 
     Attributes:
-        at: when a provider took it; None while it waits.
+        at: when a provider took it; None while it waits, and where that is not known.
         taken_in: when it was handed to us.
         to: its recipient, masked.
     """
@@ -123,8 +124,8 @@ def mask(address: str) -> str:
 
 
 def _mails() -> Select[tuple[str, bytes, Instant, Instant | None, bool]]:
-    # A message that was given up never left: nobody has it from us.
-    left = _m.c.status != Status.GIVEN_UP.value
+    # Of one that was given up nobody has anything from us, unless it may have left before.
+    left = (_m.c.status != Status.GIVEN_UP.value) | may_have_left()
     return (
         select(_m.c.id, _g.c.sealed, _m.c.created_at, _m.c.accepted_at, _m.c.secret)
         .join(_m, _m.c.id == _g.c.message_id)
