@@ -235,6 +235,7 @@ async def test_what_is_taken_back_names_the_blind_copy_that_left(
     addresses = await _to(database, asked)
     answers = {one: await _ask(database, keys, asked[one], addresses[one]) for one in asked}
     assert {one for one, answer in answers.items() if answer} == {gone}
+    assert answers[gone].unsure is (outcome != "accepted")
 
 
 async def test_where_the_mail_itself_has_left_its_copies_stay_as_they_are(
