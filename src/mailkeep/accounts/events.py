@@ -226,9 +226,7 @@ class SubjectChangeHeld(Fact, frozen=True):
 
 @fact("accounts.subject_language_changed")
 class SubjectLanguageChanged(Fact, frozen=True):
-    """By an API key, an application had mail to one of its users written in another language.
-    ``before``: the tag of what they read so far; ``chosen``: how whoever speaks it calls the new
-    one."""
+    """An API key has mail to a user written in another language; see ``LanguageChosen``."""
 
     account: str
     application: str
