@@ -85,8 +85,9 @@ def over(below: Mapping[str, Any], given: Given) -> dict[str, Any]:
     merged = dict(below)
     for name in given.read:
         one, under = given.raw[name], below.get(name)
-        both = isinstance(under, dict) and isinstance(one, dict)
-        merged[name] = {**under, **one} if both else one
+        if isinstance(under, dict) and isinstance(one, dict):
+            one = {**under, **one}
+        merged[name] = one
     if "stream" in given.raw:
         merged["stream"] = _streams(below["stream"], given.raw["stream"], given.file)
     return merged
