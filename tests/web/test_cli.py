@@ -212,6 +212,8 @@ MISTAKES: list[tuple[tuple[str, ...], dict[str, str], str]] = [
     (("send", *MAIL, "--text", "x"), {"MAILKEEP_KEY": "mk_wrong"}, "not known"),
     (("send", *MAIL, "--text", "x"), {"MAILKEEP_URL": "http://mail.example"}, "in clear"),
     (("up", "--dev", "--host", "0.0.0.0"), {}, "loopback only"),
+    (("up", "--settings", "x.toml"), {}, "--settings is for --dev"),
+    (("up", "--dev", "--settings", "no.toml"), {}, "no.toml"),
 ]
 
 

@@ -224,6 +224,17 @@ class SubjectChangeHeld(Fact, frozen=True):
     agreed: str = ""
 
 
+@fact("accounts.subject_language_changed")
+class SubjectLanguageChanged(Fact, frozen=True):
+    """An API key has mail to a user written in another language; see ``LanguageChosen``."""
+
+    account: str
+    application: str
+    key: str
+    before: str
+    chosen: str
+
+
 @fact("accounts.subject_change_ended")
 class SubjectChangeEnded(Fact, frozen=True):
     """A held change came to its end. ``why``: applied, stopped (by an owner), replaced (by a newer

@@ -8,9 +8,11 @@ again, and whoever holds one of those mails can stop it. What nobody agrees to l
 waits in the same way: a name that became free at once could be registered again, with a thief's
 address.
 
+Another language alone opens nothing: it holds at once, and is told in the language from before.
+
 Attacks met here: a thief of an application's API key rewrites addresses, erases and registers anew,
-claims that there is no second factor any more, waits for owners who read no mail, or floods every
-owner with notices.
+claims that there is no second factor any more, waits for owners who read no mail, has what warns
+them written in a language that they do not read, or floods every owner with notices.
 """
 
 from collections.abc import Sequence
@@ -32,9 +34,11 @@ from .classes import Classes
 from .events import (
     SubjectChangeHeld,
     SubjectErased,
+    SubjectLanguageChanged,
     SubjectsRegistered,
     SubjectsRewritten,
 )
+from .language import Languages
 from .registration import Registration, only_language
 from .subject_answers import APPLICATION, end
 from .subject_views import ERASE, FORGET, REPLACE, SubjectView
@@ -56,12 +60,16 @@ class Subjects:
         database: where they are.
         keys: name addresses.
         classes: which a user may have.
+        languages: in which they are written to.
     """
 
-    def __init__(self, database: Database, keys: KeyRing, classes: Classes) -> None:
+    def __init__(
+        self, database: Database, keys: KeyRing, classes: Classes, languages: Languages
+    ) -> None:
         self._database = database
         self._keys = keys
         self.classes = classes
+        self._languages = languages
 
     async def register(
         self,
@@ -189,14 +197,33 @@ class Subjects:
         self, tx: Tx, application: str, key: str, found: SubjectView, wanted: Registration
     ) -> SubjectView | MailkeepError:
         if only_language(found.stands, wanted):
+            if (much := await self._reword(tx, application, key, found, wanted.locale)) is not None:
+                return much
             await self._end_pending(tx, found.account, "withdrawn")
-            await tx.run(update(_a).where(_a.c.id == found.account).values(locale=wanted.locale))
             return SubjectView(found.subject, found.account, wanted, found.since)
         if found.pending is not None and only_language(found.pending, wanted):
             return found
         return await self._hold(
             tx, application, key, found, REPLACE, wanted, subject_views.what(found.stands, wanted)
         )
+
+    async def _reword(
+        self, tx: Tx, application: str, key: str, found: SubjectView, locale: str
+    ) -> TooMany | None:
+        """Have a user written to in another language. Their addresses are told where they read
+        another one from then on, so it is bounded as changes are."""
+        account = found.account
+        read, reads = self._languages.of(found.stands.locale), self._languages.of(locale)
+        if read is not reads:
+            lane, most = "language", max(MANY, int(SHARE * await self._size(tx, application)))
+            if not await throttle.take(tx, account, lane, limit=CHANGES, window=DAY):
+                return _too_many("the language of this subject was")
+            if not await throttle.take(tx, application, lane, limit=most, window=DAY):
+                return _too_many("the language of too many subjects was")
+            fact = SubjectLanguageChanged(account, application, key, read.tag, reads.name)
+            await record(self._database, tx, fact)
+        await tx.run(update(_a).where(_a.c.id == account).values(locale=locale))
+        return None
 
     async def _hold(
         self,
@@ -213,9 +240,7 @@ class Subjects:
         if crowded or not await throttle.take(
             tx, account, "subject change", limit=CHANGES, window=DAY
         ):
-            whom = "too many subjects were" if crowded else "this subject was"
-            what = f"{whom} changed of late: try again tomorrow"
-            return TooMany(what, retry_after=DAY / SECOND)
+            return _too_many("too many subjects were" if crowded else "this subject was")
         await self._end_pending(tx, account, "replaced")
         change, lapses = new_id("chg", tx.now), tx.now + LAPSES
         await tx.run(
@@ -299,16 +324,17 @@ class Subjects:
         count = await tx.value(select(func.count()).select_from(changed.subquery())) or 0
         if count < MANY:
             return False
-        of = await tx.value(
-            select(func.count())
-            .select_from(_a)
-            .where(_a.c.application == application, _a.c.subject.is_not(None))
-        )
-        if count < SHARE * (of or 0):
+        of = await self._size(tx, application)
+        if count < SHARE * of:
             return False
         if await throttle.take(tx, application, "rewritten", limit=1, window=DAY):
-            await record(self._database, tx, SubjectsRewritten(application, key, count, of or 0))
+            await record(self._database, tx, SubjectsRewritten(application, key, count, of))
         return True
+
+    async def _size(self, tx: Tx, application: str) -> int:
+        """How many users an application has."""
+        ours = (_a.c.application == application, _a.c.subject.is_not(None))
+        return await tx.value(select(func.count()).select_from(_a).where(*ours)) or 0
 
     async def _owners(
         self, tx: Tx, application: str, wanted: Sequence[Registration]
@@ -319,3 +345,7 @@ class Subjects:
 
     def _key(self, address: str) -> str:
         return self._keys.pseudonym("address", addresses.key(address))
+
+
+def _too_many(whose: str) -> TooMany:
+    return TooMany(f"{whose} changed of late: try again tomorrow", retry_after=DAY / SECOND)

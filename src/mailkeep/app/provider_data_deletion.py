@@ -40,12 +40,14 @@ class Held(msgspec.Struct, frozen=True):
     Attributes:
         goes: what its API deletes.
         stays: how many there are, by item of the list, that only a person deletes.
+        read: how many lists could be read.
         unread: lists that could not be read, and why.
         unseen: items of the list of which something may be there that was not read.
     """
 
     goes: tuple[Item, ...]
     stays: Mapping[str, int]
+    read: int
     unread: Mapping[str, Trouble]
     unseen: frozenset[str]
 
@@ -92,13 +94,15 @@ async def look(config: AccountConfig, carry: Carry, clock: Clock, items: Collect
     stays: dict[str, int] = {}
     unread: dict[str, Trouble] = {}
     unseen: set[str] = set()
+    read = 0
     for name, several in found.items():
+        about = {ITEMS[kind] for kind in module.lists[name] if kind in ITEMS} & set(items)
         if isinstance(several, Trouble):
-            about = {ITEMS[kind] for kind in module.lists[name] if kind in ITEMS} & set(items)
             if about:
                 unread[name] = several
                 unseen |= about
             continue
+        read += bool(about)
         for one in several:
             item = ITEMS.get(one.kind)
             if item is None or item not in items or one.id in SETTINGS.get(config.kind, ()):
@@ -107,7 +111,7 @@ async def look(config: AccountConfig, carry: Carry, clock: Clock, items: Collect
                 goes.append(one)
             else:
                 stays[item] = stays.get(item, 0) + 1
-    return Held(tuple(goes), stays, unread, frozenset(unseen))
+    return Held(tuple(goes), stays, read, unread, frozenset(unseen))
 
 
 async def empty(

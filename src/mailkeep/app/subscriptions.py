@@ -14,6 +14,7 @@ from mailkeep.accounts.events import (
     SignedInFact,
     SubjectChangeHeld,
     SubjectErased,
+    SubjectLanguageChanged,
 )
 from mailkeep.events.subscribe import Handler, Subscriber, Wants
 from mailkeep.events.types import Fact
@@ -100,6 +101,7 @@ def subscribers(
             ProviderRested: [recovery.on_rested],
             AccountOpened: [recovery.notices.on_opened],
             SubjectChangeHeld: [recovery.notices.on_change_held],
+            SubjectLanguageChanged: [recovery.notices.on_language],
             **{key: [recovery.notices.on_credential] for key in factor_words.FACTS},
             FactorReminderDue: [recovery.notices.on_reminder],
             ClassChanged: [recovery.notices.on_class],

@@ -15,6 +15,7 @@ from mailkeep.trust.catalogue import OF_PROVIDER
 
 from .house import ACCOUNTS_FILE, KEY_FILE
 from .standins import StandIn
+from .tried import Given
 
 KINDS = ("mandrill", "postmark")  #: two unrelated providers, so that a reset has two routes
 CANARY_DOMAIN = "post.example.org"  #: mail to it is our own, and does not fill the mailbox
@@ -115,7 +116,7 @@ def _keep(path: Path, content: bytes) -> None:
 
 
 def described(
-    url: str, smtp: int, key: str, home: Path, standins: list[StandIn]
+    url: str, smtp: int, key: str, home: Path, standins: list[StandIn], tried: Given
 ) -> dict[str, object]:
     """The same as ``greet`` says, for a program."""
     return {
@@ -126,6 +127,11 @@ def described(
         "smtp": {"host": "localhost", "port": smtp},
         "key": key,
         "home": str(home),
+        "settings": {
+            "file": None if tried.file is None else str(tried.file),
+            "read": tried.read,
+            "not_read": tried.unread,
+        },
         "standins": [{"kind": one.kind, "api": one.api, "faults": one.control} for one in standins],
     }
 
@@ -135,7 +141,15 @@ def views(standins: list[StandIn]) -> tuple[StandInView, ...]:
     return tuple(StandInView(one.kind, one.control) for one in standins)
 
 
-def greet(out: Console, url: str, smtp: int, key: str, home: Path, standins: list[StandIn]) -> None:
+def greet(
+    out: Console,
+    url: str,
+    smtp: int,
+    key: str,
+    home: Path,
+    standins: list[StandIn],
+    tried: Given,
+) -> None:
     """Say where everything is, and a line that works when pasted."""
     body = (
         '{"stream": "alert", "from": "hello@example.com", "to": "ada@example.net", '
@@ -152,6 +166,8 @@ def greet(out: Console, url: str, smtp: int, key: str, home: Path, standins: lis
     for one in standins:
         out.print(f"  {one.kind:<12} {one.api}   (faults: {one.control})")
     out.print(f"  Data         {escape(str(home))}")
+    for at, line in enumerate(tried.lines()):
+        out.print(f"  {'Settings' if at == 0 else '':<12} {escape(line)}")
     out.print()
     out.print("Send a mail, and see it arrive in the mailbox:")
     out.print()

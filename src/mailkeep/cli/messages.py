@@ -19,6 +19,7 @@ from mailkeep.base.wording import nearest
 from mailkeep.events import audit
 from mailkeep.mail import lives, queries, services, told
 from mailkeep.mail.lives import Life, Wanted
+from mailkeep.mail.taking_back import TakenBack, take_back
 from mailkeep.mail.told import Listed, MessageOut
 from mailkeep.mail.types import Status
 from mailkeep.store.database import Database, Tx
@@ -153,26 +154,31 @@ def cancel(
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Take messages back that wait, for their time or for a route; ends with 1 where one has left.
+    """Take messages back that wait, for their time or for a route, with their blind copies; ends
+    with 1 where something has left.
 
     A message that was taken back cannot be requeued: its body is gone.
     """
 
-    async def work(database: Database, tx: Tx) -> dict[str, bool]:
-        done = {}
+    async def work(database: Database, tx: Tx) -> list[TakenBack]:
         for one in dict.fromkeys(messages):
-            done[one] = await services.cancel(database, tx, one, services.CANCELLED)
-            if done[one]:
-                await audit.write(tx, operator(), "cancel_message", {"message": one})
+            await lives.one(tx, one)  # a mistyped one stops nothing of the others
+        done = [await take_back(database, tx, one) for one in dict.fromkeys(messages)]
+        for found in done:
+            if found.back or found.unsure:
+                await audit.write(tx, operator(), "cancel_message", {"message": found.message})
         return done
 
     done = write(home, work)
-    said = [
-        f"{one}: {'will not be sent' if back else 'has left, or never waited'}"
-        for one, back in done.items()
-    ]
-    result({"cancelled": done}, "\n".join(map(plain, said)), as_json=as_json)
-    if not all(done.values()):
+    document = {
+        "cancelled": {one.message: one.back for one in done},
+        "stopped": [copy for one in done for copy in one.stopped],
+        "left": [copy for one in done for copy in one.left],
+        "waiting": [copy for one in done for copy in one.waiting],
+    }
+    said = [plain(f"{one.message}: {one}") for one in done]
+    result(document, "\n".join(said), as_json=as_json)
+    if not all(one.back and not one.left for one in done):
         raise typer.Exit(FOUND)
 
 
@@ -188,7 +194,7 @@ def lines(life: MessageOut) -> list[str]:
         out.append(f"  waits: {life.waits_for}{again}")
     if life.copy_of is not None:
         out.append(f"  a copy of {life.copy_of}, sent by itself")
-    out += [f"  a copy goes on as {one}" for one in life.copies]
+    out += [f"  a copy goes as {one.id}: {one.status}" for one in life.copies]
     happened = []
     for number, tried in enumerate(life.attempts, start=1):
         detail = f": {tried.detail}" if tried.detail else ""

@@ -15,7 +15,7 @@ from mailkeep.app.offboarding_looks import Ticking
 from mailkeep.app.provider_keys import keyrings
 from mailkeep.app.settings import Settings
 from mailkeep.base.clock import SystemClock, iso, when
-from mailkeep.base.errors import Conflict, NotFound
+from mailkeep.base.errors import BadSettings, Conflict, MailkeepError, NotFound, Unavailable
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.wording import counted
 from mailkeep.cutover import offboarding
@@ -23,7 +23,7 @@ from mailkeep.cutover.checklist import How, Leaving, checklist
 from mailkeep.cutover.looks import Seen, noted
 from mailkeep.cutover.offboarding import Offboarding, OffboardingView
 from mailkeep.mail import queries as mail
-from mailkeep.providers.posture.types import AccountConfig
+from mailkeep.providers.posture.types import AccountConfig, Trouble
 from mailkeep.response.keeping import take_turn
 from mailkeep.response.keysmith import Keysmith
 from mailkeep.store.database import Database, Tx
@@ -263,7 +263,22 @@ def empty(
                 await database.retrying(work)
 
         at_length(home, tick)
+    if not said.held.read:
+        raise _refusal(name, set(said.held.unread.values()))
     result(said.document(name), said.text(name), as_json=as_json)
+    if said.failed:
+        raise _refusal(name, {Trouble(why) for why in said.failed})
+
+
+def _refusal(name: str, whys: set[Trouble]) -> MailkeepError:
+    """Why not all that was asked for is seen, or done."""
+    if Trouble.REFUSED in whys:
+        return BadSettings(
+            f"{name} does not take the key, or the key may not do this: make one there that may,"
+            " and say with --key where it is"
+        )
+    said = ", ".join(sorted(why.value.replace("_", " ") for why in whys))
+    return Unavailable(f"{name} did not answer as it should ({said}): begin again")
 
 
 class _Said(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mailkeep.app import wiring_response
-from mailkeep.base.clock import when
+from mailkeep.base.clock import SystemClock, when
 from mailkeep.incidents import duties
 from mailkeep.incidents.by_hand import Saying
 from mailkeep.incidents.types import Duty
@@ -20,7 +20,7 @@ from .output import Json, result
 Since = Annotated[
     str, typer.Option(help="Since when it was so: `2026-08-03` or `2026-08-03 14:30`, UTC.")
 ]
-Until = Annotated[str, typer.Option(help="Until when; a day alone counts whole.")]
+Until = Annotated[str, typer.Option(help="Until when; a day alone counts whole, today up to now.")]
 Reason = Annotated[
     str, typer.Option(help="How you know; it stands in the timeline and the report.")
 ]
@@ -46,7 +46,7 @@ def begin(
         subject=subject,
         reason=reason,
         since=instant(since, "--since"),
-        until=instant(until, "--until", end=True),
+        until=instant(until, "--until", end=SystemClock().now()),
     )
 
     async def work(database: Database, tx: Tx) -> tuple[str, bool]:
@@ -68,7 +68,7 @@ def window(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Say from when to when it was; what is left out stands as the signs say."""
-    start, end = instant(since, "--since"), instant(until, "--until", end=True)
+    start, end = instant(since, "--since"), instant(until, "--until", end=SystemClock().now())
 
     async def work(database: Database, tx: Tx) -> None:
         room = wiring_response.incidents(settings(home), database)

@@ -214,19 +214,22 @@ def give_back(
         )
 
     run(home, given)
-    result({"provider": name, "cut": False}, f"{name} carries mail again.", as_json=as_json)
+    carries = read(home, lambda tx: queries.carries(tx, name))
+    result({"provider": name, "cut": False}, f"{carries}.", as_json=as_json)
 
 
 @app.command()
 def restore(name: Name, reason: Reason, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Let a provider that was cut off carry mail again."""
 
-    async def work(database: Database, tx: Tx) -> bool:
-        return await services.restore(database, tx, name, by=operator(), reason=reason)
+    async def work(database: Database, tx: Tx) -> tuple[bool, bool, str]:
+        changed = await services.restore(database, tx, name, by=operator(), reason=reason)
+        return changed, name in await queries.resting(tx), await queries.carries(tx, name)
 
-    changed = _act(home, name, work)
-    text = f"{name} carries mail again." if changed else f"{name} was not cut off."
-    result({"provider": name, "cut": False, "changed": changed}, text, as_json=as_json)
+    changed, rests, carries = _act(home, name, work)
+    text = f"{carries}." if changed else f"{name} was not cut off."
+    document = {"provider": name, "cut": False, "rests": rests, "changed": changed}
+    result(document, text, as_json=as_json)
 
 
 @app.command()
@@ -254,12 +257,14 @@ def rest(
 def unrest(name: Name, reason: Reason, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Let a provider that rests carry ordinary mail again."""
 
-    async def work(database: Database, tx: Tx) -> bool:
-        return await services.unrest_provider(database, tx, name, by=operator(), reason=reason)
+    async def work(database: Database, tx: Tx) -> tuple[bool, bool, str]:
+        changed = await services.unrest_provider(database, tx, name, by=operator(), reason=reason)
+        return changed, name in await queries.cut(tx), await queries.carries(tx, name)
 
-    changed = _act(home, name, work)
-    text = f"{name} carries mail again." if changed else f"{name} did not rest."
-    result({"provider": name, "rests": False, "changed": changed}, text, as_json=as_json)
+    changed, cut_off, carries = _act(home, name, work)
+    text = f"{carries}." if changed else f"{name} did not rest."
+    document = {"provider": name, "cut": cut_off, "rests": False, "changed": changed}
+    result(document, text, as_json=as_json)
 
 
 def describe(known: Settings, states: dict[str, ProviderState]) -> list[dict[str, object]]:

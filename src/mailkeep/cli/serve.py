@@ -22,6 +22,7 @@ from mailkeep.smtp import door, receiving
 from mailkeep.smtp.types import Limits, SubmissionSettings
 
 from . import development as dev
+from . import tried
 from .house import FILE
 from .output import result
 from .standins import StandIn, StandIns
@@ -56,8 +57,15 @@ async def production(home: Path, host: str, port: int, *, as_json: bool = False)
             await asyncio.gather(checking, return_exceptions=True)
 
 
-async def development(home: Path, port: int, smtp_port: int, *, as_json: bool = False) -> None:
-    """Run on embedded defaults with two stand-in providers and the mailbox, on loopback."""
+async def development(
+    home: Path, port: int, smtp_port: int, settings_file: Path | None, *, as_json: bool = False
+) -> None:
+    """Run on embedded defaults with two stand-in providers and the mailbox, on loopback.
+
+    Args:
+        settings_file: whose streams and rules go before the defaults (``tried``).
+    """
+    given = tried.find(home, settings_file)
     logs.configure("warning", people=True)
     out = Console(soft_wrap=True)  # a narrow terminal, or a pipe, is the reader's to wrap
     async with contextlib.AsyncExitStack() as stack:
@@ -88,7 +96,7 @@ async def development(home: Path, port: int, smtp_port: int, *, as_json: bool = 
         started = StandIns(standins)
         stack.push_async_callback(started.end)
         await started.start()
-        raw = dev.settings(url, standins, smtp_port)
+        raw = tried.over(dev.settings(url, standins, smtp_port), given)
         settings = app_settings.of_development(raw)
         theirs = {name: value for one in standins for name, value in one.secrets().items()}
         environ = dict(os.environ) | theirs  # a table may come from the environment, and its secret
@@ -110,9 +118,9 @@ async def development(home: Path, port: int, smtp_port: int, *, as_json: bool = 
             )
         dev.keep_key(home, key)
         if as_json:
-            result(dev.described(url, smtp_port, key, home, standins), "", as_json=True)
+            result(dev.described(url, smtp_port, key, home, standins, given), "", as_json=True)
         else:
-            dev.greet(out, url, smtp_port, key, home, standins)
+            dev.greet(out, url, smtp_port, key, home, standins, given)
         hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
         await _serve(running, claimed, hosts)
 

@@ -1,6 +1,7 @@
 """``mailkeep up``: start the service."""
 
 import gc
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +28,13 @@ def up(
             min=0, max=65535, help="Port for SMTP submission, in development; 0 takes a free one."
         ),
     ] = 8026,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            help="In development, a settings file whose streams and rules are tried out. Mail goes"
+            " to the stand-ins, whatever it says."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start Mailkeep."""
@@ -35,7 +43,9 @@ def up(
 
     if dev and host not in {"127.0.0.1", "::1", "localhost"}:
         raise BadSettings("development mode listens on loopback only")
+    if settings is not None and not dev:
+        raise BadSettings(f"--settings is for --dev: without it {home / 'mailkeep.toml'} is read")
     if dev:
-        run(serve.development(home, port, smtp_port, as_json=as_json))
+        run(serve.development(home, port, smtp_port, settings, as_json=as_json))
     else:
         run(serve.production(home, host, port, as_json=as_json))

@@ -92,9 +92,16 @@ def prose(text: str, field: str) -> str:
     return text
 
 
-def instant(text: str, field: str, *, end: bool = False) -> Instant | None:
-    """A time that a person wrote, UTC unless it says otherwise; None for nothing. Of a day alone
-    its beginning, or its ``end``. Raises ``Invalid``."""
+def instant(text: str, field: str, *, end: Instant | None = None) -> Instant | None:
+    """A time that a person wrote, UTC unless it says otherwise; None for nothing.
+
+    Args:
+        end: of a day alone the end is meant, and not the beginning; while that day lasts, this
+            instant, which is now.
+
+    Raises:
+        Invalid: it is no such time.
+    """
     text = text.strip()
     if not text:
         return None
@@ -106,8 +113,10 @@ def instant(text: str, field: str, *, end: bool = False) -> Instant | None:
         at = at.replace(tzinfo=UTC)
     if not 1970 < at.year < 2200:
         raise Invalid("say the year in full", field=field)
-    alone = len(text) == len("2026-08-03")
-    return round(at.timestamp()) * SECOND + (DAY if end and alone else 0)
+    said = round(at.timestamp()) * SECOND
+    if end is None or len(text) != len("2026-08-03"):
+        return said
+    return end if said <= end < said + DAY else said + DAY
 
 
 def short(at: Instant | None) -> str:

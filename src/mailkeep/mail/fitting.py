@@ -17,7 +17,42 @@ from .types import Content
 MAX_SIZE = 25 * 1024 * 1024  #: octets of bodies and decoded attachments
 #: A secret's mail carries at most a picture: what else is in it would be sealed and shredded too.
 MAX_SECRET_ATTACHMENTS = 100 * 1024
+MOST_STORED = 100 * 1024 * 1024  #: octets that one request may come to, for all whom it goes to
+MOST_MADE = 5_000  #: messages that one request may come to
 SMALL = 256 * 1024  #: below this no provider minds the size, and no thread is worth its while
+
+
+class Request:
+    """What one request comes to: where mail carries a code, each of its blind copies is a message
+    of its own, with a body of its own. A thousand small ones with fifty each would fill the
+    memory."""
+
+    def __init__(self) -> None:
+        self._messages = 0
+        self._octets = 0
+
+    def take(self, octets: int, blind: int, field: str) -> None:
+        """Count one more message of the request.
+
+        Args:
+            octets: of its body, as it is stored.
+            blind: how many of its blind copies are messages of their own.
+            field: its path in the request.
+
+        Raises:
+            Invalid: it would be too much; it is not counted.
+        """
+        made = self._messages + 1 + blind
+        stored = self._octets + (octets * (1 + blind) if blind else 0)
+        why = ""
+        if stored > MOST_STORED:
+            why = f"the request would come to more than {MOST_STORED >> 20} MB"
+        elif made > MOST_MADE:
+            why = f"the request would come to more than {MOST_MADE:,} messages"
+        if why:
+            words = "each blind copy is one of its own, with a code of its own"
+            raise Invalid(f"{why}: {words}; send fewer at a time", field=f"{field}bcc")
+        self._messages, self._octets = made, stored
 
 
 def check(content: Content, *, secret: bool, most: int = MAX_SIZE) -> None:

@@ -25,6 +25,7 @@ from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.store.database import Tx
 
 from . import tables
+from .queries import may_have_left
 from .types import Content, Status
 
 LENGTH = 16  #: characters of a code, 5 bits each
@@ -45,7 +46,8 @@ class Genuine(msgspec.Struct, frozen=True):
     """A mail that we did send.
 
     Attributes:
-        at: when a provider took it; None while it waits.
+        at: when a provider took it; None while it waits, and where that is not known.
+        unsure: it was given up, and may have left before.
         taken_in: when it was handed to us.
         to: its recipient, masked.
     """
@@ -55,6 +57,7 @@ class Genuine(msgspec.Struct, frozen=True):
     taken_in: Instant
     to: str
     secret: bool
+    unsure: bool = False
 
 
 def code_of(keys: KeyRing, message: str) -> str:
@@ -122,11 +125,11 @@ def mask(address: str) -> str:
     return f"{local[:1]}•••@{domain}"
 
 
-def _mails() -> Select[tuple[str, bytes, Instant, Instant | None, bool]]:
-    # A message that was given up never left: nobody has it from us.
-    left = _m.c.status != Status.GIVEN_UP.value
+def _mails() -> Select[tuple[str, bytes, Instant, Instant | None, bool, str]]:
+    # Of one that was given up nobody has anything from us, unless it may have left before.
+    left = (_m.c.status != Status.GIVEN_UP.value) | may_have_left()
     return (
-        select(_m.c.id, _g.c.sealed, _m.c.created_at, _m.c.accepted_at, _m.c.secret)
+        select(_m.c.id, _g.c.sealed, _m.c.created_at, _m.c.accepted_at, _m.c.secret, _m.c.status)
         .join(_m, _m.c.id == _g.c.message_id)
         .where(left)
     )
@@ -140,5 +143,10 @@ def _read(keys: KeyRing, found: RowMapping, address: str) -> Genuine:
     if found["secret"]:
         subject = _TELLING.sub("••••", subject)
     return Genuine(
-        subject, found["accepted_at"], found["created_at"], mask(address), found["secret"]
+        subject,
+        found["accepted_at"],
+        found["created_at"],
+        mask(address),
+        found["secret"],
+        unsure=found["status"] == Status.GIVEN_UP.value,
     )

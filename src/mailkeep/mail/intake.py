@@ -25,7 +25,6 @@ from .outbox import due
 from .tracing import untraced
 from .types import Content, NewMessage, Status, StreamSettings, Taken
 
-MOST_STORED = 100 * 1024 * 1024  #: octets that one message may come to, for all whom it goes to
 MOST_AHEAD = 3_660 * DAY  #: ten years: further off is a mistyped year
 REUSED = "this idempotency key was used for another message"
 
@@ -130,9 +129,8 @@ class Intake:
         if ordinary:
             return msgspec.structs.replace(new, content=clean)
         body = msgspec.json.encode(clean)
-        if stream.genuine and len(body) * (1 + len(clean.bcc)) > MOST_STORED:
-            words = "too large for so many: each blind copy carries a code of its own; send it to"
-            raise Invalid(f"{words} a few at a time", field=f"{field}bcc")
+        if stream.genuine:
+            fitting.Request().take(len(body), len(clean.bcc), field)
         return msgspec.structs.replace(
             new, content=clean, avoid=self._too_small(new, stream, message, field), body=body
         )

@@ -96,11 +96,11 @@ async def one(tx: Tx, message_id: str) -> Life:
     return _view(row)
 
 
-async def copies(tx: Tx, message_id: str) -> list[str]:
-    """The messages that carry copies of one: those that its provider would not deliver, and blind
-    ones where mail carries a code."""
-    rows = await tx.tuples(select(_m.c.id).where(_m.c.copy_of == message_id).order_by(_m.c.id))
-    return [row[0] for row in rows]
+async def copies(tx: Tx, message_id: str) -> list[tuple[str, str]]:
+    """The messages that carry copies of one, and the status of each: those that its provider would
+    not deliver, and blind ones where mail carries a code."""
+    query = select(_m.c.id, _m.c.status).where(_m.c.copy_of == message_id).order_by(_m.c.id)
+    return [(row[0], row[1]) for row in await tx.tuples(query)]
 
 
 async def attempts(tx: Tx, message_id: str) -> list[AttemptView]:

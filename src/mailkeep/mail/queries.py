@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 
 from mailkeep.base.clock import HOUR, Instant
 from mailkeep.base.errors import NotFound
@@ -15,6 +15,8 @@ from . import bodies, counting, recipients, tables
 from .bodies import lost
 from .types import TOLD, Status
 
+#: Outcomes of an attempt after which somebody may have a message that is ours again.
+_MAY_HAVE_LEFT = (OutcomeKind.AMBIGUOUS, OutcomeKind.ACCEPTED)
 _DEALT_WITH = (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED, OutcomeKind.SUPPRESSED_THERE)
 
 
@@ -94,6 +96,14 @@ async def statuses(tx: Tx, messages: Sequence[str]) -> dict[str, str]:
     m = tables.messages
     rows = await tx.all(select(m.c.id, m.c.status).where(m.c.id.in_(messages)))
     return {row["id"]: row["status"] for row in rows}
+
+
+def may_have_left() -> ColumnElement[bool]:
+    """Whether somebody may have a message that waits, or was given up: an answer was lost, or it
+    was to be sent once more. Of ``messages``, inside another query."""
+    a = tables.attempts.c
+    unsure = or_(a.outcome.is_(None), a.outcome.in_([one.value for one in _MAY_HAVE_LEFT]))
+    return exists().where(a.message_id == tables.messages.c.id, unsure)
 
 
 def having(status: Status) -> Select[tuple[str]]:
@@ -185,6 +195,18 @@ async def rests_in(tx: Tx, provider: str) -> str | None:
     resting = (s.c.provider == provider) & s.c.rested_at.is_not(None)
     row = await tx.one(select(s.c.rest_in).where(resting))
     return None if row is None else row["rest_in"] or ""
+
+
+async def carries(tx: Tx, provider: str) -> str:
+    """What a provider carries from now on, for whoever has just restored it or ended its rest."""
+    if provider in await cut(tx):
+        return f"{provider} rests no more, and stays cut off: no mail goes to it"
+    if provider in await resting(tx):
+        return (
+            f"{provider} is cut off no more, and rests: it carries ordinary mail only where no"
+            " other route stands"
+        )
+    return f"{provider} carries mail again"
 
 
 async def distrusted(tx: Tx) -> frozenset[str]:

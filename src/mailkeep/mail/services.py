@@ -3,15 +3,12 @@ mail."""
 
 from collections.abc import Collection, Mapping
 
-from sqlalchemy import and_, delete, exists, insert, or_, select, update
+from sqlalchemy import and_, delete, exists, insert, select, update
 
 from mailkeep.base.clock import SECOND, Instant
-from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import earliest, new_id
-from mailkeep.base.keys import KeyRing
 from mailkeep.events import audit
 from mailkeep.events.log import record
-from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Database, Tx
 
 from . import tables
@@ -25,14 +22,10 @@ from .events import (
     ProviderTrusted,
     ProviderUnrested,
 )
-from .intake import keyed
 from .outbox import due, give_up
 from .shifting import STANDING
 from .types import Status, StreamSettings
 
-CANCELLED = "cancelled"  #: why a message was given up that its sender took back
-#: Outcomes of an attempt after which a message that waits again may be with somebody all the same.
-_MAY_HAVE_LEFT = (OutcomeKind.AMBIGUOUS.value, OutcomeKind.ACCEPTED.value)
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
 
 _states = tables.provider_states
@@ -206,57 +199,18 @@ async def forget_ours(tx: Tx, before: Instant) -> int:
     return await tx.run(delete(m).where(old))
 
 
-async def cancel(
-    database: Database, tx: Tx, message: str, why: str, *, copies: bool = False
-) -> bool:
-    """Give up a message that waits to be sent; False when it has left, or is leaving.
-
-    Args:
-        copies: with its copies that wait by themselves, which go to others.
-    """
+async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
+    """Give up a message that waits to be sent; False when it has left, or is leaving. What its
+    sender asks for is ``taking_back``."""
     m = tables.messages
     row = await tx.one(
         select(m).where(m.c.id == message, m.c.status == Status.QUEUED.value).with_for_update()
     )
     if row is None:
         return False
-    rows = [row]
-    if copies:
-        waits = (m.c.copy_of == message, m.c.status == Status.QUEUED.value)
-        rows += await tx.all(select(m).where(*waits).order_by(m.c.id).with_for_update())
-    for one in rows:
-        fact = await give_up(tx, one["id"], one["stream"], one["address_id"], why)
-        await record(database, tx, fact)
+    fact = await give_up(tx, row["id"], row["stream"], row["address_id"], why)
+    await record(database, tx, fact)
     return True
-
-
-async def cancel_keyed(
-    database: Database,
-    tx: Tx,
-    keys: KeyRing,
-    idempotency: tuple[str, str],
-    streams: Collection[str],
-) -> str | None:
-    """Give up the message that was handed in under an idempotency key, while it waits; its id, or
-    None when it has left, is leaving, or may have: that one goes nowhere else.
-
-    Args:
-        idempotency: ``(caller, key)``: nobody takes back what another one handed in.
-        streams: of which it may be; empty: of any.
-
-    Raises:
-        NotFound: there is no such message.
-    """
-    m = tables.messages.c
-    row = await tx.one(select(m.id, m.stream).where(m.idempotency == keyed(keys, idempotency)))
-    if row is None or (streams and row["stream"] not in streams):
-        raise NotFound("no message was handed in under this key")
-    if not await cancel(database, tx, row["id"], CANCELLED, copies=True):
-        return None
-    a = tables.attempts.c
-    unsure = or_(a.outcome.is_(None), a.outcome.in_(_MAY_HAVE_LEFT))
-    left = await tx.value(select(a.id).where(a.message_id == row["id"], unsure).limit(1))
-    return row["id"] if left is None else None
 
 
 async def given_up(

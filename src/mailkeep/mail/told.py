@@ -52,6 +52,13 @@ class Listed(msgspec.Struct):
     tags: list[str]
 
 
+class CopyOut(msgspec.Struct):
+    """A copy that goes as a message of its own, and where it stands."""
+
+    id: str
+    status: Status
+
+
 class MessageOut(Listed):
     """A message's life; bodies and addresses are never returned.
 
@@ -65,7 +72,7 @@ class MessageOut(Listed):
     next_at: str | None
     attempts: list[AttemptOut]
     events: list[EventOut]
-    copies: list[str]
+    copies: list[CopyOut]
     copy_of: str | None
 
 
@@ -89,7 +96,7 @@ def life(
     attempts: Sequence[AttemptView],
     events: Sequence[EventView],
     waits_for: str | None,
-    copies: Sequence[str] = (),
+    copies: Sequence[tuple[str, str]] = (),
 ) -> MessageOut:
     """A message with all that came of it.
 
@@ -114,6 +121,6 @@ def life(
             )
             for e in events
         ],
-        copies=list(copies),
+        copies=[CopyOut(of, Status(status)) for of, status in copies],
         copy_of=one.copy_of,
     )

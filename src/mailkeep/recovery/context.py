@@ -74,7 +74,7 @@ class Context:
         self.database = database
         self.keys = keys
         self.accounts = accounts
-        self.subjects = Subjects(database, keys, accounts.classes)
+        self.subjects = Subjects(database, keys, accounts.classes, accounts.languages)
         self.answers = SubjectAnswers(database, keys, accounts.classes)
         self.slow = slow
         self.intake = intake
@@ -94,7 +94,11 @@ class Context:
         house = await self.ours(tx, account)
         if not view.application:
             return house
-        found = await applications.get(tx, view.application)
+        return await self.about(tx, house, view.application)
+
+    async def about(self, tx: Tx, house: MailComposer, application: str) -> MailComposer:
+        """The same, who writes about the users of an application."""
+        found = await applications.get(tx, application)
         return msgspec.structs.replace(house, application=found.name, home=found.home)
 
     async def ours(self, tx: Tx, account: str) -> MailComposer:

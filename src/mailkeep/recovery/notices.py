@@ -16,6 +16,7 @@ from mailkeep.accounts.events import (
     FactorRevoked,
     LanguageChosen,
     SubjectChangeHeld,
+    SubjectLanguageChanged,
 )
 from mailkeep.events.types import Recorded
 from mailkeep.mail import queries as mail_queries
@@ -82,6 +83,19 @@ class Notices:
                 secret = await answers.secret(tx, change, "".join(only))
                 content = subject_mails.held(house, point.address, fact, secret)
                 await self.mail(tx, house, content, only, sealed=True)
+
+    async def on_language(self, tx: Tx, recorded: Recorded) -> None:
+        """An application, or whoever has got hold of its key, had a user written to in another
+        language: they are told in the one from before, as they may not read the new one."""
+        fact = recorded.fact
+        if not isinstance(fact, SubjectLanguageChanged):
+            return
+        house = self._context.speaking(fact.before)
+        house = await self._context.about(tx, house, fact.application)
+        for point in await accounts.contact_points(tx, fact.account):
+            content = subject_mails.reworded(house, point.address, fact.chosen)
+            for only in await self.ways(tx):
+                await self.mail(tx, house, content, only)
 
     async def on_opened(self, tx: Tx, recorded: Recorded) -> None:
         """An account was opened by a code that went over one route: its address is told over one

@@ -49,6 +49,19 @@ def held(house: MailComposer, to: str, change: SubjectChangeHeld, secret: str) -
     )
 
 
+def reworded(house: MailComposer, to: str, language: str) -> Content:
+    """The notice that an application had mail to its user written in another language.
+
+    Args:
+        house: writes in the one from before.
+        language: as whoever speaks the new one calls it.
+    """
+    say, application = house.words.say, house.application
+    what = say("subject.language", application=application, at=house.at, language=language)
+    lines = [what, say("mail.mine"), say("subject.tell", application=application)]
+    return house.write(to, say("subject.language_subject", at=house.at), lines)
+
+
 def _what(words: Words, about: str) -> str:
     """What a change is about; a fact of another version may say more than is known here."""
     said = ""

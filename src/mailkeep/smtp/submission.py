@@ -29,8 +29,9 @@ from mailkeep.base.errors import (
     Unavailable,
 )
 from mailkeep.mail.api_keys import Grants
+from mailkeep.mail.fitting import MOST_STORED
 from mailkeep.mail.grants import Grant, Scope
-from mailkeep.mail.intake import MOST_STORED, Intake
+from mailkeep.mail.intake import Intake
 from mailkeep.mail.taking import Handed, Outcome, Taking
 from mailkeep.mail.types import Content, NewMessage, StreamSettings
 

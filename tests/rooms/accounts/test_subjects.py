@@ -9,6 +9,7 @@ from sqlalchemy import select
 from mailkeep.accounts import applications, queries, subject_views, tables
 from mailkeep.accounts.classes import Classes
 from mailkeep.accounts.hashing import SlowHash
+from mailkeep.accounts.language import shipped
 from mailkeep.accounts.registration import Registration, check, subject
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.subject_answers import SubjectAnswers
@@ -30,7 +31,7 @@ class Shop:
 
     def __init__(self, database: Database, keys: KeyRing) -> None:
         self.database, self.keys = database, keys
-        self.subjects = Subjects(database, keys, CLASSES)
+        self.subjects = Subjects(database, keys, CLASSES, shipped())
         self.answers = SubjectAnswers(database, keys, CLASSES)
         self.id = ""
 
@@ -44,6 +45,10 @@ class Shop:
 
     async def put(self, name: str, *addresses: str, factor: str = "none") -> object:
         return (await self.put_all({name: check(addresses, "customer", factor, "en", CLASSES)}))[0]
+
+    async def speak(self, name: str, address: str, locale: str) -> object:
+        wanted = check([address], "customer", "none", locale, CLASSES)
+        return (await self.put_all({name: wanted}))[0]
 
     async def put_all(self, wanted: dict[str, Registration]) -> list[object]:
         async with self.database.write() as tx:
@@ -495,6 +500,39 @@ def test_where_no_browser_may_be_sent(uri: str) -> None:
 def test_what_is_no_name_of_a_user(name: str) -> None:
     with pytest.raises(Invalid):
         subject(name)
+
+
+async def test_a_language_is_changed_by_a_key_and_never_in_silence(shop: Shop) -> None:
+    """A thief of the key has what will warn an owner written so that they do not read it."""
+    made = await shop.speak("41", ADA, "de")
+    for locale in ("de-AT", "fr"):  # the first reads the same
+        stands = await shop.speak("41", ADA, locale)
+        assert (stands.stands.locale, stands.due) == (locale, None)
+    told = [data for kind, data in await shop.facts() if kind == "subject_language_changed"]
+    before = {"account": made.account, "application": shop.id, "key": "key_1", "before": "de"}
+    assert told == [before | {"chosen": "Français"}]
+
+
+async def test_a_thief_of_the_key_floods_nobody_with_notices_of_languages(
+    shop: Shop, clock: ManualClock
+) -> None:
+    await shop.speak("41", ADA, "en")
+    for n in range(CHANGES):
+        assert isinstance(await shop.speak("41", ADA, ("fr", "de")[n % 2]), SubjectView)
+    assert isinstance(await shop.speak("41", ADA, "es"), TooMany)
+    assert (await shop.get("41")).stands.locale == "fr", "what is not told is not done"
+    users = {f"u{n}": f"u{n}@example.net" for n in range(MANY)}
+    for name, address in users.items():
+        await shop.speak(name, address, "en")
+    done = [await shop.speak(name, address, "es") for name, address in users.items()]
+    refused = [one for one in done if isinstance(one, TooMany)]
+    assert len(refused) == CHANGES, "of all users together"
+    told = [data for kind, data in await shop.facts() if kind == "subject_language_changed"]
+    assert len(told) == MANY
+    # What reads the same writes to nobody, and is not counted.
+    assert isinstance(await shop.speak("u19", users["u19"], "en-GB"), SubjectView)
+    clock.advance(86_401)
+    assert isinstance(await shop.speak("41", ADA, "es"), SubjectView)
 
 
 @pytest.mark.parametrize(

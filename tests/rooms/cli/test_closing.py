@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,9 @@ def test_an_incident_is_opened_at_the_shell_on_a_persons_word(
         _run(tmp_path, "open", "sendgrid", "--reason", "case 4711")
     made = json.loads(_run(tmp_path, *words, "--reason", "case 4711", "--json"))
     assert made["new"]
-    again = json.loads(_run(tmp_path, "open", "a", "--reason", "case 4712", "--json"))
+    today = datetime.now(UTC).date().isoformat()
+    words = ("--since", "2026-08-03", "--until", today)
+    again = json.loads(_run(tmp_path, "open", "a", *words, "--reason", "case 4712", "--json"))
     assert again == {"incident": incident, "new": False}
     text = _run(tmp_path, "show", made["incident"])
     assert "as a person says from 2026-08-03 00:00:00 UTC" in text

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from mailkeep.app import settings as app_settings
 from mailkeep.app import wiring_cutover
 from mailkeep.base.clock import SystemClock
+from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.cli.main import app
 from mailkeep.mail import queries as mail
@@ -273,6 +274,21 @@ base_url = "{url}"
     assert shown["goes"] == {"templates": 1, "webhooks": 1}
     assert not shown["deleted"]
     assert account.lists["templates"]  # it was only shown
+    monkeypatch.setenv("WRONG", "SG.wrong")
+    for more in ((), ("--yes",)):
+        asked = [*words[:-1], "env:WRONG", *more, "--home", str(tmp_path)]
+        refused = await asyncio.to_thread(CliRunner().invoke, app, asked)
+        assert isinstance(refused.exception, BadSettings), "no exit code of 0"
+        assert "old does not take the key" in str(refused.exception)
+        assert refused.stdout == "", "nobody read what would be deleted"
+    account.scopes = READING
+    refused = await asyncio.to_thread(
+        CliRunner().invoke, app, [*words, "--yes", "--home", str(tmp_path)]
+    )
+    assert isinstance(refused.exception, BadSettings)
+    assert "1 not deleted: refused" in refused.stdout
+    account.scopes = (*READING, *DELETING)
+    assert account.lists["templates"]
     done = await asyncio.to_thread(_run, tmp_path, *words, "--yes")
     assert done["empty"] == ["templates", "webhooks"]
     assert done["failed"] == {}

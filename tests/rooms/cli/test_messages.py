@@ -155,7 +155,7 @@ async def test_what_waits_can_be_taken_back_and_what_left_cannot(tmp_path: Path)
         assert len(await outbox.claim(database, tx, streams["secret"], {}, 5)) == 1
     assert await _run(tmp_path, "cancel", waits, left) == (
         1,
-        {"cancelled": {waits: True, left: False}},
+        {"cancelled": {waits: True, left: False}, "stopped": [], "left": [], "waiting": []},
     )
     async with database.read() as tx:
         assert (await lives.one(tx, waits)).status == "given_up"

@@ -110,3 +110,23 @@ async def test_limits_are_told_beside_the_recovery_peak(tmp_path: Path) -> None:
         "recovery_peak": 0,
         "providers": [{"name": "a", "not_known": "its protocol tells no limits"}],
     }
+
+
+def test_what_is_given_back_and_rests_is_not_said_to_carry_mail(tmp_path: Path) -> None:
+    (tmp_path / "mailkeep.toml").write_text(SETTINGS)
+
+    def say(act: str, *more: str) -> str:
+        words = ["providers", act, "a", "--reason", "x", *more, "--home", str(tmp_path)]
+        return CliRunner().invoke(app, words).stdout
+
+    say("rest")
+    say("cut")
+    rests = "cut off no more, and rests: it carries ordinary mail only where no other route stands"
+    assert say("restore") == f"a is {rests}.\n"
+    say("cut")
+    assert say("unrest") == "a rests no more, and stays cut off: no mail goes to it.\n"
+    say("rest")
+    again = json.loads(say("restore", "--json"))
+    assert again == {"provider": "a", "cut": False, "rests": True, "changed": True}
+    assert say("unrest") == "a carries mail again.\n"
+    assert say("restore") == "a was not cut off.\n"

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
-from mailkeep.base.clock import DAY, ManualClock
+from mailkeep.base.clock import DAY, ManualClock, iso
 from mailkeep.base.ids import new_id
 from mailkeep.events.anchors import line
 from mailkeep.events.audit import head
@@ -316,6 +316,9 @@ async def test_an_incident_is_opened_at_the_console(house: House) -> None:
         assert path in page
         assert "Somebody told you more of it" in page
         assert "/console/providers/one/cut" in page
+        today = iso(house.running.database.clock.now())[:10]
+        set_it = {"since": today, "until": today, "reason": "their log"}
+        assert (await ada.post(f"{path}/window", data=set_it)).status_code == 303, "until now"
         set_it = {"since": "2023-11-01", "until": "", "reason": "their log"}
         assert (await ada.post(f"{path}/window", data=set_it)).status_code == 303
         text = (await ada.get(path)).text

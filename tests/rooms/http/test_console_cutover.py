@@ -100,6 +100,11 @@ async def test_everything_moves_with_one_press_though_the_old_one_is_cut_off(hou
             lambda tx: rooms.start(tx, leaving, hostile=True, by="uid:0")
         )
         left = (await browser.get(PATH)).text
+        provider = (await browser.get("/console/providers/one")).text
+        assert "not believed" not in (await browser.get("/console/providers/two")).text
+    for page in (left, provider):  # where one looks for how it is believed again
+        assert "<code>mailkeep offboard stop one</code>" in page
+        assert "at the server&#39;s own shell" in page or "at the server's own shell" in page
     api = Api(running, await house.browser(""), "")
     api.key = await api.new_key("read", name="reads")
     (told,) = (await api.ask("GET", "/v1/offboardings")).json()["offboardings"]

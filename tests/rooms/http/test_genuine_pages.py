@@ -8,13 +8,14 @@ from typing import Any
 import httpx
 import pytest
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
+from sqlalchemy import func, select
 
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.clock import ManualClock
 from mailkeep.http import server
 from mailkeep.http.pages import genuine as pages
-from mailkeep.mail import genuine
+from mailkeep.mail import api_keys, genuine, tables
 from mailkeep.mail.types import Content, NewMessage
 from mailkeep.store.database import Database
 
@@ -68,6 +69,36 @@ async def browser(
         headers={"Origin": running.public_url},
     ) as client:
         yield Browser(running, client)
+
+
+async def test_many_small_mails_with_many_blind_copies_are_bounded_together(
+    browser: Browser,
+) -> None:
+    async with browser.running.database.write() as tx:
+        key = await api_keys.create(tx, browser.running.keys, "shop", ["send"], by="test")
+    mail = {
+        "stream": "alert",
+        "from": "us@example.com",
+        "to": ADDRESS,
+        "subject": "Your invoice",
+        "text": "Words",
+        "bcc": [f"p{number}@example.net" for number in range(49)],
+    }
+
+    async def send(count: int, **more: object) -> httpx.Response:
+        return await browser.client.post(
+            "/v1/messages",
+            json={"messages": [mail] * count, **more},
+            headers={"Authorization": f"Bearer {key}"},
+        )
+
+    refused = await send(101, all_or_none=True)
+    assert (refused.status_code, refused.json()["field"]) == (422, "messages[100].bcc")
+    assert "more than 5,000 messages" in refused.json()["detail"]
+    async with browser.running.database.read() as tx:
+        assert await tx.value(select(func.count()).select_from(tables.messages)) == 0
+    some = (await send(101)).json()["results"]
+    assert [one["status"] for one in some] == ["accepted"] * 100 + ["refused"]
 
 
 async def test_a_mail_is_compared_and_never_only_confirmed(browser: Browser) -> None:

@@ -1,17 +1,18 @@
 """'Did you really send this?': what the page knows, and what a phisher and a stranger get of it."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select, update
 
 from mailkeep.base import tokens
 from mailkeep.base.clock import DAY
-from mailkeep.base.errors import Invalid
+from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.base.keys import KeyRing
-from mailkeep.mail import erasing, genuine, services, tables
+from mailkeep.mail import erasing, genuine, lives, services, tables
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.taking_back import take_back
 from mailkeep.mail.types import Content, NewMessage, StreamSettings
 from mailkeep.providers.message import Address
 from mailkeep.store.database import Database
@@ -53,6 +54,15 @@ def send(database: Database, keys: KeyRing) -> Send:
 async def _ask(database: Database, keys: KeyRing, code: str, address: str) -> object:
     async with database.read() as tx:
         return await genuine.find(tx, keys, code, address)
+
+
+async def _to(database: Database, messages: Collection[str]) -> dict[str, str]:
+    """To whom each message goes."""
+    m, k = tables.messages, tables.addresses
+    query = select(m.c.id, k.c.address).join(k, k.c.id == m.c.address_id)
+    async with database.read() as tx:
+        rows = await tx.all(query.where(m.c.id.in_(list(messages))))
+    return {row["id"]: row["address"] for row in rows}
 
 
 async def test_a_mail_carries_its_code_and_is_known_by_it(
@@ -184,9 +194,8 @@ async def test_blind_copies_go_once_and_end_with_their_mail(
     m = tables.messages.c
     async with database.read() as tx:
         assert await tx.value(select(func.count()).select_from(tables.messages)) == 3
-    await database.retrying(
-        lambda tx: services.cancel(database, tx, taken.id, "cancelled", copies=True)
-    )
+    found = await database.retrying(lambda tx: take_back(database, tx, taken.id))
+    assert (found.back, len(found.stopped), found.left, found.waiting) == (True, 2, (), ())
     async with database.read() as tx:
         rows = await tx.all(select(m.status))
     assert {row["status"] for row in rows} == {"given_up"}
@@ -196,6 +205,57 @@ async def test_blind_copies_go_once_and_end_with_their_mail(
         await intake.accept(tx, plain)
     async with database.read() as tx:
         assert await tx.value(select(func.count()).select_from(tables.messages)) == 4
+
+
+@pytest.mark.parametrize("outcome", ["accepted", "ambiguous", None])
+async def test_what_is_taken_back_names_the_blind_copy_that_left(
+    database: Database, keys: KeyRing, outcome: str | None
+) -> None:
+    intake = Intake(database, keys, STREAMS, public_url="https://example.com/")
+    people = tuple(Address(f"{name}@example.net", "") for name in ("grace", "carl"))
+    content = Content("us@example.com", VICTIM, "Your invoice", WORDS, bcc=people)
+    async with database.write() as tx:
+        message = await intake.accept(tx, intake.check(NewMessage("alert", content)))
+        (gone, _), (stays, _) = await lives.copies(tx, message)
+        m, a = tables.messages, tables.attempts
+        if outcome == "accepted":
+            await tx.run(update(m).where(m.c.id == gone).values(status="accepted"))
+        else:  # its answer was lost, and it waits for what its provider says
+            row = {"id": "att_1", "message_id": gone, "provider": "a", "started_at": 1}
+            await tx.run(insert(a).values(**row, outcome=outcome))
+    for _ in ("once", "again"):
+        found = await database.retrying(lambda tx: take_back(database, tx, message))
+        assert (found.back, found.stopped, found.left) == (True, (stays,), (gone,))
+        assert str(found) == (
+            f"will not be sent; copies that will not be sent either: {stays}"
+            f"; copies that have left, are leaving, or may have left: {gone}"
+        )
+    # Whoever has it may ask whether it is ours; nobody has the others.
+    asked = {one: genuine.code_of(keys, one) for one in (message, gone, stays)}
+    addresses = await _to(database, asked)
+    answers = {one: await _ask(database, keys, asked[one], addresses[one]) for one in asked}
+    assert {one for one, answer in answers.items() if answer} == {gone}
+    assert answers[gone].unsure is (outcome != "accepted")
+
+
+async def test_where_the_mail_itself_has_left_its_copies_stay_as_they_are(
+    database: Database, keys: KeyRing
+) -> None:
+    """Such as one for an archive: what it is a copy of is on its way."""
+    intake = Intake(database, keys, STREAMS, public_url="https://example.com/")
+    people = (Address("archive@example.net", ""),)
+    content = Content("us@example.com", VICTIM, "Your invoice", WORDS, bcc=people)
+    m = tables.messages
+    async with database.write() as tx:
+        message = await intake.accept(tx, intake.check(NewMessage("alert", content)))
+        await tx.run(update(m).where(m.c.id == message).values(status="sending"))
+        ((copy, _),) = await lives.copies(tx, message)
+        found = await take_back(database, tx, message)
+        assert (found.back, found.unsure, found.waiting) == (False, False, (copy,))
+        assert str(found) == f"has left, or is leaving; copies that wait still: {copy}"
+        assert await lives.copies(tx, message) == [(copy, "queued")]
+        with pytest.raises(NotFound):
+            await take_back(database, tx, "msg_0")
 
 
 async def test_who_is_erased_takes_nobody_elses_copy_along(
@@ -226,7 +286,9 @@ def test_what_would_fill_the_memory_with_blind_copies_is_refused(keys: KeyRing) 
     people = tuple(Address(f"p{n}@example.net", "") for n in range(49))
     long = "x" * 3_000_000
     content = Content("us@example.com", VICTIM, "Your invoice", long, bcc=people)
-    with pytest.raises(Invalid, match="a few at a time") as refused:
+    with pytest.raises(
+        Invalid, match="more than 100 MB: each blind copy is one of its own"
+    ) as refused:
         intake.check(NewMessage("alert", content))
     assert refused.value.field == "bcc"
     assert intake.check(NewMessage("bulk", content)).stream == "bulk"  # one body for all

@@ -25,6 +25,7 @@ from mailkeep.mail import (
 )
 from mailkeep.mail.health import Breaker
 from mailkeep.mail.intake import Intake
+from mailkeep.mail.taking_back import take_back_keyed
 from mailkeep.mail.types import Job, Keeping, NewMessage, StreamSettings
 from mailkeep.providers import registry
 from mailkeep.providers.types import Outcome, OutcomeKind, SmtpRequest
@@ -290,10 +291,10 @@ async def test_nobody_is_told_that_a_mail_was_taken_back_that_may_have_left(
     else:
         async with database.write() as tx:
             await tx.run(update(tables.messages).values(status="queued"))
-    for first in (True, False):
+    for _ in ("once", "again"):
         async with database.write() as tx:
-            told = await services.cancel_keyed(database, tx, keys, key, ())
-        assert told == (message if taken_back and first else None)
+            told = await take_back_keyed(database, tx, keys, key, ())
+        assert (told.message, told.back, told.unsure) == (message, taken_back, not taken_back)
         assert await _status(database, message) == "given_up"
     clock.advance(3600)
     assert await _claim(database) == []

@@ -63,7 +63,7 @@ class Room:
 
     async def copies(self, message: str) -> list[str]:
         async with self.database.read() as tx:
-            return await lives.copies(tx, message)
+            return [of for of, _ in await lives.copies(tx, message)]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from mailkeep.accounts import applications, registration, undoing
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import tables as account_tables
 from mailkeep.accounts.classes import Classes
+from mailkeep.accounts.language import shipped
 from mailkeep.accounts.subject_answers import SubjectAnswers
 from mailkeep.accounts.subject_views import SubjectView
 from mailkeep.accounts.subjects import Subjects
@@ -339,7 +340,7 @@ async def test_a_forgotten_user_of_an_application_makes_no_incident_smaller(
     """Else an application's thief, or the attacker whose account it is, would take it out of what
     an incident counts by having it forgotten."""
     classes = Classes()
-    subjects = Subjects(house.database, keys, classes)
+    subjects = Subjects(house.database, keys, classes, shipped())
     answers = SubjectAnswers(house.database, keys, classes)
     wanted = registration.check((ADDRESS,), "customer", "none", "en", classes)
     async with house.database.write() as tx:

@@ -13,7 +13,7 @@ from mailkeep.accounts import applications
 from mailkeep.accounts import tables as tables_of_accounts
 from mailkeep.accounts.applications import ApplicationView
 from mailkeep.accounts.classes import Classes
-from mailkeep.accounts.events import SubjectChangeHeld
+from mailkeep.accounts.events import SubjectChangeHeld, SubjectLanguageChanged
 from mailkeep.accounts.factors.types import Typed
 from mailkeep.accounts.registration import check
 from mailkeep.accounts.subject_views import SubjectView
@@ -399,6 +399,21 @@ async def tell(shop: Shop, made: SubjectView, agreed: str = "") -> list[dict[str
         recorded = Recorded(1, tx.now, tx.now, "evt", fact)
         await shop.room.recovery.notices.on_change_held(tx, recorded)
     return [one for one in await shop.room.mails("security") if one["id"] not in before]
+
+
+async def test_who_has_stolen_a_key_cannot_hide_behind_a_language(shop: Shop) -> None:
+    """The user is told in the language from before, over two routes."""
+    made = await shop.register("41", ADDRESS)
+    fact = SubjectLanguageChanged(made.account, shop.view.id, "k", "de", "Français")
+    async with shop.room.database.write() as tx:
+        recorded = Recorded(1, tx.now, tx.now, "evt", fact)
+        await shop.room.recovery.notices.on_language(tx, recorded)
+    told = await shop.room.mails("security")
+    assert {one["to"] for one in told} == {ADDRESS}
+    assert len({one["provider"] for one in told}) == 2
+    for one in told:
+        assert "kommen jetzt in einer anderen Sprache" in str(one["subject"])
+        assert f"Sagen Sie es {shop.view.name} sofort" in str(one["text"])
 
 
 async def test_a_held_change_is_told_where_the_owner_was_reached_and_can_be_stopped(

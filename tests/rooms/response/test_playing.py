@@ -116,7 +116,7 @@ async def test_a_rest_ends_with_the_incident_that_a_person_closes(stage: Stage) 
     assert await _state(stage, "rest_provider") is ActionState.UNDONE
     assert (await stage.lines(incident))[-1] == (
         "action",
-        "Let the provider rest: taken back; a carries ordinary mail again",
+        "Let the provider rest: taken back; a carries mail again",
     )
 
 

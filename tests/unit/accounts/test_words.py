@@ -40,6 +40,12 @@ GUARDS = {
         "fr": "nous ne les demandons jamais",
         "es": "nosotros nunca los pedimos",
     },
+    "subject.tell": {
+        "en": "This was not you? Tell {application} at once",
+        "de": "Das waren Sie nicht? Sagen Sie es {application} sofort",
+        "fr": "Ce n'était pas vous ? Dites-le tout de suite à {application}",
+        "es": "¿No fue usted? Dígaselo enseguida a {application}",
+    },
     "proof.link": {
         "en": "You need both",
         "de": "Sie brauchen beide",

@@ -94,11 +94,14 @@ def test_a_sign_of_the_same_takes_its_place_in_words() -> None:
 def test_a_time_is_read_as_people_write_it() -> None:
     day = instant("2026-08-03", "since")
     assert day is not None
-    assert instant("2026-08-03", "until", end=True) == day + DAY
-    assert instant("2026-08-03 02:00", "until", end=True) == day + 2 * HOUR
+    assert instant("2026-08-03", "until", end=day + 9 * DAY) == day + DAY
+    assert instant("2026-08-03 02:00", "until", end=day + 9 * DAY) == day + 2 * HOUR
     assert instant("2026-08-03T02:00+02:00", "since") == day
     assert instant(short(day), "since") == day
     assert (instant(" ", "since"), short(None)) == (None, "")
+    for now in (day, day + 9 * HOUR, day + DAY):
+        assert instant("2026-08-03", "until", end=now) == now, "today is until now"
+    assert instant("2026-08-03", "until", end=day - 1) == day + DAY, "tomorrow is refused as such"
     for wrong in ("3 August", "0001-01-01", "9999-12-31"):
         with pytest.raises(Invalid):
             instant(wrong, "since")

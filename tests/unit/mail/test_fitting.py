@@ -122,3 +122,16 @@ def test_what_is_ordinary_is_not_looked_at() -> None:
         changed(text="x" * (fitting.SMALL + 1)),
     ):
         assert not fitting.plain(content)
+
+
+def test_what_a_request_comes_to_is_counted_over_all_of_its_messages() -> None:
+    """Each of them is small, and has as many blind copies as one may have."""
+    request = fitting.Request()
+    for at in range(100):
+        request.take(2_000, 49, f"messages[{at}].")
+    with pytest.raises(Invalid, match="more than 5,000 messages: each blind copy") as refused:
+        request.take(2_000, 49, "messages[100].")
+    assert refused.value.field == "messages[100].bcc"
+    with pytest.raises(Invalid, match="more than 100 MB"):
+        fitting.Request().take(3_000_000, 49, "")
+    fitting.Request().take(3_000_000_000, 0, "")  # its own size is bounded elsewhere

@@ -95,6 +95,7 @@ def _theirs(house: MailComposer) -> list[Content]:
             for change in (("a", "p", "replace", what), ("a", "p", "erase", "to be forgotten here"))
             for agreed in ("", "owner", "application")
         ),
+        subject_mails.reworded(house, TO, "Nederlands"),
     ]
 
 
@@ -146,6 +147,42 @@ def test_both_proofs_say_that_we_never_ask_for_them(words: Words) -> None:
         content = mails.proof(_house(words), TO, kind, SECRET, "D" * 26)
         assert words.say("proof.never") in (content.text or "")
         assert f"{URL}/deny#{'D' * 26}" in (content.text or "")
+
+
+#: What the two links of a reset mail say of themselves: going on, and stopping.
+SAYS = {
+    "en": ("Go on with the reset:", "Stop the reset, and tell us:"),
+    "de": (
+        "Weiter mit dem Zurücksetzen:",
+        "Brechen Sie das Zurücksetzen ab, und sagen Sie es uns:",
+    ),
+    "fr": ("Continuez la réinitialisation :", "Arrêtez la réinitialisation, et dites-le-nous :"),
+    "es": ("Continúe con el restablecimiento:", "Detenga el restablecimiento y avísenos:"),
+}
+
+
+@every
+def test_nobody_takes_the_link_that_stops_a_reset_for_the_one_that_goes_on(words: Words) -> None:
+    """Not in the text either, nor where a screen reader reads nothing but the links."""
+    go, stop = SAYS[words.tag]
+    content = mails.proof(_house(words), TO, ProofKind.LINK, SECRET, "D" * 26)
+    html = dict(re.findall(r'<a href="([^"]+)">([^<]+)</a>', content.html or ""))
+    on, off = f"{URL}/recover/proof", f"{URL}/deny"
+    assert html[f"{on}#{SECRET}"] == f"{go} {on}"
+    assert html[f"{off}#{'D' * 26}"] == f"{stop} {off}"
+    assert f" {go} {on}#{SECRET}\n" in (content.text or "")
+    assert f" {stop} {off}#{'D' * 26}\n" in (content.text or "")
+    assert words.say("mail.genuine") in html["{{genuine_link}}"]
+
+
+def test_only_the_sentence_that_says_what_a_link_does_is_pressed() -> None:
+    house = _house(shipped().of("en"))
+    line = f"Not <you>? Go to {URL}/a and type. Stop it before 10:30: {URL}/b#s {URL}/c"
+    html = house.write(TO, "x", [line]).html or ""
+    assert (
+        f'<p>Not &lt;you&gt;? Go to <a href="{URL}/a">{URL}/a</a> and type. '
+        f'<a href="{URL}/b#s">Stop it before 10:30: {URL}/b</a> <a href="{URL}/c">{URL}/c</a></p>'
+    ) in html
 
 
 def test_a_language_from_right_to_left_says_so() -> None:

@@ -12,7 +12,7 @@ from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.http import problems
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running, Services
-from mailkeep.mail import lives, queries, services, told, tracing
+from mailkeep.mail import lives, queries, taking_back, told, tracing
 from mailkeep.mail.fitting import SMALL
 from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.lives import PAGE, Wanted
@@ -75,9 +75,13 @@ class CancelIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Cancelled(msgspec.Struct):
-    """It will not be sent, and its body is gone."""
+    """It will not be sent, and its body is gone. ``stopped``: those of its blind copies that go as
+    messages of their own, and will not be sent either; ``left``: those of them that have left, are
+    leaving, or may have left."""
 
     id: str
+    stopped: tuple[str, ...]
+    left: tuple[str, ...]
     status: Status = Status.GIVEN_UP
 
 
@@ -133,17 +137,20 @@ class Messages(Controller):
     async def cancel(self, request: Incoming, running: Running) -> Cancelled:
         """Found by the idempotency key that it was sent under, with the same API key or its
         successor: nobody cancels another's message. 409 when it has left, is leaving, or may have
-        left because an answer was lost; in that case it is not sent through another provider."""
+        left because an answer was lost; in that case it is not sent through another provider. Who
+        asks again has the same answer."""
         await admit(request, running, Scope.SEND)
         wanted = strict_json.decode(await strict_json.body(request), CancelIn)
         grant = await authorise(request, running, Scope.SEND)
         own = grant.line, wanted.idempotency_key
         found = await running.database.retrying(
-            lambda tx: services.cancel_keyed(running.database, tx, running.keys, own, grant.streams)
+            lambda tx: taking_back.take_back_keyed(
+                running.database, tx, running.keys, own, grant.streams
+            )
         )
-        if found is None:
-            raise Conflict("it has left, is leaving, or may have left")
-        return Cancelled(found)
+        if not found.back:
+            raise Conflict(f"it {found}")
+        return Cancelled(found.message, found.stopped, found.left)
 
     @get("/{message_id:str}", summary="One message with its attempts and events")
     async def show(self, request: Incoming, running: Running, message_id: str) -> MessageOut:

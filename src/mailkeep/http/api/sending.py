@@ -9,6 +9,7 @@ from mailkeep.base.errors import Invalid, MailkeepError, NotSignedIn, Unavailabl
 from mailkeep.http.port import Running
 from mailkeep.http.problems import Problem, problem_of
 from mailkeep.mail import tracing
+from mailkeep.mail.fitting import Request
 from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.taking import Handed, InDoubt
 from mailkeep.mail.types import NewMessage, Taken
@@ -80,6 +81,7 @@ class Sending:
         self._asked = asked
         self._header = header
         self._trace = trace
+        self._request = Request()
 
     async def take(self, *, aside: bool) -> list[Outcome]:
         """Accept the messages that can be accepted; returns the result for each, in order.
@@ -122,6 +124,8 @@ class Sending:
         key = idempotency.choose(self._header, one.idempotency_key, field)
         new = tracing.traced(to_new(one, grant.line, key, field), self._trace)
         new = self._running.intake.check(new, field=field)
+        apart = new.content.bcc if self._running.streams[new.stream].genuine else ()
+        self._request.take(len(new.body or b""), len(apart), field)
         grant.require(Scope.SEND, senders=(new.content.sender,), network=None, field=field)
         return new
 

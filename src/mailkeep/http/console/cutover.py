@@ -97,6 +97,7 @@ async def _shown(running: Services, operator: Operator) -> Template:
         shifts, kept = await shifting.shifts(tx), await shifting.former(tx)
         states = await mail.states(tx)
         leaving, now = await offboarding.open_ones(tx), tx.now
+        unheard = await mail.distrusted(tx)
     one = live or (moves[0] if moves else None)
     down = {
         name
@@ -114,5 +115,6 @@ async def _shown(running: Services, operator: Operator) -> Template:
         providers=sorted(running.providers),
         down=down,
         leaving=leaving,
+        unheard=unheard,
         now=now,
     )

@@ -48,7 +48,8 @@ class IncidentForms(Controller):
 
         async def work() -> Response[Any]:
             what = _word(Hypothesis, form.get("hypothesis", ""), "hypothesis")
-            saying = Saying(what, subject, form.get("reason", ""), *_window(form))
+            window = _window(form, running.database.clock.now())
+            saying = Saying(what, subject, form.get("reason", ""), *window)
             found, _ = await running.database.retrying(
                 lambda tx: running.incidents.by_hand.open(tx, saying, by=operator.actor)
             )
@@ -76,7 +77,7 @@ class IncidentForms(Controller):
         form = operator.form
 
         async def work(tx: Tx) -> None:
-            since, until = _window(form)
+            since, until = _window(form, tx.now)
             reason = form.get("reason", "")
             await running.incidents.by_hand.window(
                 tx, incident, since, until, reason, by=operator.actor
@@ -161,7 +162,7 @@ def _word(kind: type[T], said: str, field: str) -> T:
         raise Invalid("say what it is", field=field) from None
 
 
-def _window(form: Mapping[str, str]) -> tuple[Instant | None, Instant | None]:
+def _window(form: Mapping[str, str], now: Instant) -> tuple[Instant | None, Instant | None]:
     """From when to when, as a form says it. Raises ``Invalid``."""
     since, until = form.get("since", ""), form.get("until", "")
-    return instant(since, "since"), instant(until, "until", end=True)
+    return instant(since, "since"), instant(until, "until", end=now)

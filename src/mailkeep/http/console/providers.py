@@ -8,6 +8,7 @@ from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
 from mailkeep.base.errors import NotFound
+from mailkeep.cutover import offboarding
 from mailkeep.http.api.posture import shown as told
 from mailkeep.http.health import former, providers
 from mailkeep.http.port import Incoming, Running, Services
@@ -154,6 +155,8 @@ async def shown(running: Services, operator: Operator, name: str) -> Template:
         incident = await hands.about(tx, name)
         case = await incidents.about(tx, provider_subject(name))
         cut = (await hands.current(tx)).get(name)
+        unheard = name in await mail.distrusted(tx)
+        leaving = await offboarding.view(tx, name) is not None
         names = await operators.names(tx)
     breakers = {
         stream: breaker
@@ -177,6 +180,8 @@ async def shown(running: Services, operator: Operator, name: str) -> Template:
         incident=incident,
         case=case,
         cut=cut,
+        unheard=unheard,
+        leaving=leaving,
         names=names,
     )
 
@@ -188,7 +193,7 @@ async def _ask(running: Services, operator: Operator, name: str, step: str) -> T
     async with running.database.read() as tx:
         would = await hands.would(tx, running.response.means, name)
         incident = await hands.about(tx, name)
-        is_cut = name in await mail.cut(tx)
+        is_cut, rests = name in await mail.cut(tx), name in await mail.resting(tx)
         cut = (await hands.current(tx)).get(name)
     return page(
         operator,
@@ -199,6 +204,7 @@ async def _ask(running: Services, operator: Operator, name: str, step: str) -> T
         would=would,
         incident=incident,
         is_cut=is_cut,
+        rests=rests,
         cut=cut,
     )
 

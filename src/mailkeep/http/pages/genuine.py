@@ -26,13 +26,15 @@ MOST = 50
 
 
 class MailRow(msgspec.Struct, frozen=True):
-    """A mail as the pages show it; ``at``: when it left, or was written."""
+    """A mail as the pages show it; ``at``: when it left, or was written; ``unsure``: it may have
+    left."""
 
     subject: str
     at: str
     left: bool
     to: str
     secret: bool
+    unsure: bool
 
 
 class GenuinePages(Controller):
@@ -92,4 +94,4 @@ def _page(
 
 def _row(one: Genuine) -> MailRow:
     at = when(one.at) or iso(one.taken_in)
-    return MailRow(one.subject, at, one.at is not None, one.to, one.secret)
+    return MailRow(one.subject, at, one.at is not None, one.to, one.secret, one.unsure)

@@ -66,7 +66,7 @@ async def undo(at: At) -> str:
     if not await services.restore(at.means.database, at.tx, name, by=at.by, reason=reason):
         raise Conflict(f"{name} is not cut off")
     await at.means.incidents.restore(at.tx, at.case.incident.id, by=at.by)
-    return f"{name} carries mail again"
+    return await mail.carries(at.tx, name)
 
 
 ACTION = Action(

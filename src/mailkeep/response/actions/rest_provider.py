@@ -60,7 +60,7 @@ async def undo(at: At) -> str:
     name, reason = at.case.provider, f"incident {at.case.incident.id}"
     if not await services.unrest_provider(at.means.database, at.tx, name, by=at.by, reason=reason):
         raise Conflict(f"{name} does not rest")
-    return f"{name} carries ordinary mail again"
+    return await mail.carries(at.tx, name)
 
 
 ACTION = Action(
