@@ -8,6 +8,7 @@ from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
 from mailkeep.base.errors import NotFound
+from mailkeep.cutover import offboarding
 from mailkeep.http.api.posture import shown as told
 from mailkeep.http.health import former, providers
 from mailkeep.http.port import Incoming, Running, Services
@@ -50,6 +51,7 @@ class ProviderPages(Controller):
             found = await providers(tx, running)
             changes = await posture.unexplained(tx)
             exposed = await mail.exposed_to_each(tx)
+            lists = {one.provider: one for one in await offboarding.listing(tx)}
         return page(
             operator,
             "providers",
@@ -58,6 +60,7 @@ class ProviderPages(Controller):
             changes=changes,
             streams={one.name: _streams(running, one.name) for one in found},
             left=former(running, exposed),
+            lists=lists,
         )
 
     @get("/{name:str}", opt=_SEE)
@@ -154,6 +157,7 @@ async def shown(running: Services, operator: Operator, name: str) -> Template:
         incident = await hands.about(tx, name)
         case = await incidents.about(tx, provider_subject(name))
         cut = (await hands.current(tx)).get(name)
+        left = await offboarding.view(tx, name)
         names = await operators.names(tx)
     breakers = {
         stream: breaker
@@ -177,6 +181,7 @@ async def shown(running: Services, operator: Operator, name: str) -> Template:
         incident=incident,
         case=case,
         cut=cut,
+        left=left,
         names=names,
     )
 
