@@ -55,11 +55,14 @@ async def main(messages: int) -> bool:
             recoveries=messages // 10,
             incidents_=max(messages // 200, 10),
         )
+        await pictures.leave(running)
         async with running.database.write() as tx:
             key = await api_keys.create(tx, running.keys, "proof", ["operate"], by="proof")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", LitestarDeprecationWarning)
             app = server.create(running)
+        if missed := pictures.forgotten(app, pictures._paths(crowd).values()):
+            raise LookupError(f"no path to {', '.join(missed)}")
         cases.FRESH = 0  # each opening works its case out
         transport = httpx.ASGITransport(app=app, client=("192.0.2.7", 1))
         async with httpx.AsyncClient(transport=transport, base_url=URL) as browser:

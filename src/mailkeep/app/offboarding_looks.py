@@ -18,7 +18,7 @@ from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.wording import counted
 from mailkeep.cutover.checklist import Leaving
-from mailkeep.cutover.looks import Seen
+from mailkeep.cutover.looks import WORD, Seen
 from mailkeep.cutover.offboarding import OffboardingView
 from mailkeep.mail import queries as mail
 from mailkeep.providers.allowance import Allowance
@@ -46,7 +46,6 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 }
 #: Of these an account holds more than is read.
 PART = frozenset({"contacts", "archives", "users"})
-WORD = "a person's word: "  #: before why there is nothing else
 
 
 class Ticking:

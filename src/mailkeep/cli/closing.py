@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from mailkeep.app.environment import NoSecrets
-from mailkeep.incidents.tracks import Item, owed
+from mailkeep.incidents.tracks import Item
 from mailkeep.mail import queries as mail
 from mailkeep.response import queries, report
 from mailkeep.response.services import Response
+from mailkeep.response.todo import still_to_do
 from mailkeep.store.database import Tx
 
 from .acting import write
@@ -58,9 +59,8 @@ def close(
 
     async def work(room: Response, tx: Tx, by: str) -> tuple[Item, ...]:
         case = await queries.case(tx, room.means, incident)
-        duties = case.deadline.items if case.deadline else ()
         await room.means.incidents.close(tx, incident, reason, by=by)
-        return owed((*case.mail, *case.security, *duties))
+        return still_to_do(case)
 
     left = [f"{one.text} ({one.detail})" if one.detail else one.text for one in write(home, work)]
     lines = [f"It is closed; `mailkeep incidents report {incident}` has the whole."]

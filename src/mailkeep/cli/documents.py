@@ -17,8 +17,8 @@ def suspicion(one: Suspicion) -> object:
     return shown(one)
 
 
-def incident(one: Incident) -> dict[str, object]:
-    """A line of the list."""
+def incident(one: Incident, deciding: int) -> dict[str, object]:
+    """A line of the list. ``deciding``: actions that wait for a person."""
     return {
         "id": one.id,
         "subject": {"kind": one.subject.kind, "id": one.subject.id},
@@ -28,6 +28,7 @@ def incident(one: Incident) -> dict[str, object]:
         "since": when(one.since),
         "contained_at": when(one.contained_at),
         "closed_at": when(one.closed_at),
+        "to_decide": deciding,
     }
 
 

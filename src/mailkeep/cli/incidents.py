@@ -6,7 +6,7 @@ import typer
 
 from mailkeep.app.environment import NoSecrets
 from mailkeep.incidents import queries as incident_queries
-from mailkeep.incidents.types import Entry
+from mailkeep.incidents.types import Entry, Incident
 from mailkeep.response import queries as response_queries
 from mailkeep.store.database import Tx
 
@@ -34,11 +34,19 @@ def list_all(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """List the incidents, those that are not closed first; so does `mailkeep incidents` alone."""
-    found, after = read(home, lambda tx: incident_queries.page(tx, before or None))
-    lines = [report.line(one) for one in found]
+
+    async def work(tx: Tx) -> tuple[list[Incident], str | None, dict[str, int]]:
+        found, after = await incident_queries.page(tx, before or None)
+        return found, after, await response_queries.to_decide(tx, [one.id for one in found])
+
+    found, after, deciding = read(home, work)
+    lines = [report.line(one, deciding[one.id]) for one in found]
     if after is not None:
         lines.append(f"Older ones: mailkeep incidents list --before {after}")
-    document = {"incidents": [documents.incident(one) for one in found], "after": after}
+    document = {
+        "incidents": [documents.incident(one, deciding[one.id]) for one in found],
+        "after": after,
+    }
     result(document, "\n".join(lines) or "No incident so far.", as_json=as_json)
 
 

@@ -24,13 +24,15 @@ from mailkeep.incidents.words import (
     standing,
     told,
 )
+from mailkeep.response import todo
 from mailkeep.response.types import ActionState, CaseView
 
 
-def line(one: Incident) -> str:
-    """One incident of the list."""
-    ever = course(one)
-    more = f" ({ever})" if ever else ""
+def line(one: Incident, deciding: int) -> str:
+    """One incident of the list. ``deciding``: actions that wait for a person."""
+    ever = [course(one), todo.say(deciding) if deciding else ""]
+    more = "; ".join(filter(None, ever))
+    more = f" ({more})" if more else ""
     return _plain(f"{one.id}  {clock(one.opened_at)}  [{one.state.value}]  {headline(one)}{more}")
 
 
@@ -40,6 +42,8 @@ def full(case: CaseView) -> str:
     start = began(one)
     start = f"{start[0].lower()}{start[1:]} {clock(one.since)}"
     lines = [headline(one), f"  {one.id}, {one.state.value}; {start}"]
+    left = counted(len(todo.still_to_do(case)), "item is", "items are")
+    lines.append(f"  {todo.say(len(todo.to_decide(case.actions)))}; {left} still to do")
     if one.word is not None:
         lines.append(f"  {told(one)} ({one.word.by})")
     if case.severity is not None:

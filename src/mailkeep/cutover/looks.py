@@ -2,6 +2,8 @@
 
 import msgspec
 
+WORD = "a person's word: "  #: before why there is nothing else
+
 
 class Seen(msgspec.Struct, frozen=True):
     """Attributes:
@@ -11,6 +13,11 @@ class Seen(msgspec.Struct, frozen=True):
 
     stands: str = ""
     note: str = ""
+
+
+def is_word(note: str) -> bool:
+    """Whether nothing was seen of an item that has this note: a person's word is all there is."""
+    return not note or note.startswith(WORD)
 
 
 def noted(seen: Seen, word: str) -> str:

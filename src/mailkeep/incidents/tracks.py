@@ -4,8 +4,6 @@ Both begin at once. Each item is computed from state, so nobody has to tick it a
 what is not so.
 """
 
-from collections.abc import Iterable
-
 import msgspec
 
 from mailkeep.base.wording import counted
@@ -109,11 +107,6 @@ def security_track(incident: Incident, seen: Seen, blast: BlastRadius) -> tuple[
         case "mailbox":
             return _mailbox(incident, seen)
     return (_owners(incident, seen, blast),)
-
-
-def owed(items: Iterable[Item]) -> tuple[Item, ...]:
-    """What is still to do."""
-    return tuple(one for one in items if one.done is False)
 
 
 def _carries(incident: Incident, seen: Seen) -> bool:

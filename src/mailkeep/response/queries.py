@@ -1,8 +1,10 @@
 """Read-only queries of the response room: an incident with all that is known and all that was
 done."""
 
+from collections.abc import Sequence
+
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import MINUTE, readable
@@ -18,7 +20,7 @@ from mailkeep.incidents.types import Incident, Reach
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 
-from . import approval, tables, telling
+from . import approval, tables, telling, todo
 from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means, Progress
 from .checking import checked
@@ -120,11 +122,7 @@ async def briefs(
     found, after = await incidents.page(tx, before, limit)
     ids = [one.id for one in found]
     blasts = await incidents.kept_blasts(tx, ids)
-    asked = {(one.incident, one.action): one for one in await approval.all_waiting(tx)}
-    actions: dict[str, list[ActionView]] = {one: [] for one in ids}
-    for row in await tx.all(select(_a).where(_a.c.incident_id.in_(ids)).order_by(_a.c.id)):
-        waits = asked.get((row["incident_id"], row["name"]))
-        actions[row["incident_id"]].append(msgspec.structs.replace(_view(row), waits=waits))
+    actions = await _kept(tx, ids)
     made = [
         BriefView(
             one,
@@ -137,15 +135,19 @@ async def briefs(
     return made, after
 
 
-async def waiting(tx: Tx) -> dict[str, int]:
-    """How many actions are proposed for each incident that is not closed, and were not done."""
-    live = [one.id for one in await incidents.live(tx)]
-    rows = await tx.all(
-        select(_a.c.incident_id, func.count().label("n"))
-        .where(_a.c.incident_id.in_(live), _a.c.state == ActionState.PROPOSED.value)
-        .group_by(_a.c.incident_id)
-    )
-    return {row["incident_id"]: row["n"] for row in rows}
+async def to_decide(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
+    """How many actions of each of these incidents wait for a person."""
+    return {one: len(todo.to_decide(kept)) for one, kept in (await _kept(tx, ids)).items()}
+
+
+async def _kept(tx: Tx, ids: Sequence[str]) -> dict[str, list[ActionView]]:
+    """The actions of each incident as they are kept, and what of them is asked for."""
+    asked = {(one.incident, one.action): one for one in await approval.all_waiting(tx)}
+    actions: dict[str, list[ActionView]] = {one: [] for one in ids}
+    for row in await tx.all(select(_a).where(_a.c.incident_id.in_(ids)).order_by(_a.c.id)):
+        waits = asked.get((row["incident_id"], row["name"]))
+        actions[row["incident_id"]].append(msgspec.structs.replace(_view(row), waits=waits))
+    return actions
 
 
 async def failed(tx: Tx) -> dict[str, list[str]]:

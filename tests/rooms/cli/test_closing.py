@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import insert, select
 from typer.testing import CliRunner
@@ -17,6 +18,8 @@ from mailkeep.cli.main import app
 from mailkeep.incidents import tables
 from mailkeep.mail import api_keys
 from mailkeep.mail import tables as mail_tables
+from mailkeep.response import tables as response_tables
+from mailkeep.response.types import Preview
 from mailkeep.store.database import Database
 from mailkeep.store.migrate import upgrade
 
@@ -58,6 +61,28 @@ def _run(home: Path, *words: str) -> str:
         raise done.exception
     assert done.exit_code == 0, done.output
     return done.stdout
+
+
+def test_what_is_to_do_is_counted_at_the_shell_as_everywhere(tmp_path: Path, incident: str) -> None:
+    async def propose() -> None:
+        database = Database(f"sqlite:///{tmp_path}/mailkeep.db", SystemClock())
+        async with database.write() as tx:
+            for name, idle in (("cut_provider", False), ("rest_provider", True)):
+                preview = msgspec.json.encode(Preview("x", 1, idle=idle)).decode()
+                row = {"id": new_id("act", tx.now), "incident_id": incident, "name": name}
+                row |= {"state": "proposed", "by": "mailkeep", "at": tx.now}
+                row |= {"preview": preview, "cursor": ""}
+                await tx.run(insert(response_tables.actions).values(row))
+        await database.close()
+
+    assert "for a decision" not in _run(tmp_path, "list")
+    asyncio.run(propose())
+    assert "(1 action waits for a decision)" in _run(tmp_path, "list")
+    assert json.loads(_run(tmp_path, "list", "--json"))["incidents"][0]["to_decide"] == 1
+    told = json.loads(_run(tmp_path, "show", incident, "--json"))
+    assert told["to_decide"] == 1
+    said = _run(tmp_path, "show", incident)
+    assert f"1 action waits for a decision; {told['still_to_do']} items are still to do" in said
 
 
 def test_an_incident_goes_to_its_closing_report_at_the_shell(tmp_path: Path, incident: str) -> None:

@@ -113,8 +113,8 @@ async def test_everything_moves_with_one_press_though_the_old_one_is_cut_off(hou
     (record,) = [one for one in told["items"] if one["name"].startswith("dns.")]
     assert record["text"] == "DNS: withdraw s1._domainkey.example.com"
     assert (record["how"], record["done_at"], record["done_by"]) == ("hand", None, None)
-    assert "one is left, hostile" in left
-    assert "DNS: withdraw s1._domainkey.example.com" in left
+    assert 'href="/console/providers/one/leave"' in left
+    assert 'class="chip hostile"' in left
     assert "100%" in shown
     assert "at once" in shown
     assert set((await _shifts(running)).values()) == {1.0}

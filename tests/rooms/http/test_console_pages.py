@@ -1,6 +1,7 @@
 """Every page of the console: whom it lets in, what it shows, and that it reads little."""
 
 import asyncio
+import importlib.util
 import re
 import warnings
 from collections.abc import AsyncIterator, Iterable
@@ -76,6 +77,7 @@ class House:
             "recovery": self.crowd.recovery,
             "name": "one",
             "step": "cut",
+            "item": "keys",
             "key": "key_x",
             "who": "opr_x",
             "asked": "apv_x",
@@ -162,6 +164,20 @@ async def test_every_page_opens_and_shows_neither_address_nor_markup(house: Hous
             assert ">None<" not in answer.text, path
             assert answer.headers["content-security-policy"].startswith("default-src 'none'")
             assert "<script>" not in answer.text
+
+
+async def test_the_proof_and_the_pictures_go_to_every_page(house: House) -> None:
+    """A page that is new and that ``scripts/console_pictures.py`` does not know is named here."""
+    where = Path(__file__).parents[3] / "scripts" / "console_pictures.py"
+    spec = importlib.util.spec_from_file_location("console_pictures", where)
+    assert spec is not None
+    assert spec.loader is not None
+    pictures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pictures)
+    paths = pictures._paths(house.crowd)
+    assert pictures.forgotten(house.app, paths.values()) == []
+    del paths["leave"], paths["left"]
+    assert pictures.forgotten(house.app, paths.values()) == ["/console/providers/{name:str}/leave"]
 
 
 async def test_opening_an_account_takes_a_reason_and_leaves_a_trace(house: House) -> None:

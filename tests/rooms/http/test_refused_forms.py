@@ -183,6 +183,7 @@ async def test_what_was_typed_beside_the_wrong_field_is_kept(
             (f"{page}/regulator", {"duty": "not_needed", "at": "", "reference": ""}, "reference"),
             (f"{page}/notes", {"text": "x" * 4001}, "text"),
             ("/console/providers/two/cut", {"reason": " "}, "reason"),
+            ("/console/providers/two/leave", {"hostile": "yes", "reason": " "}, "reason"),
             ("/console/cutover/now", {"from": "one", "to": "two", "reason": " "}, "reason"),
             (
                 "/console/incidents/open",

@@ -16,6 +16,7 @@ from mailkeep.incidents.types import (
     Word,
 )
 from mailkeep.incidents.words import headline
+from mailkeep.response import todo
 from mailkeep.response.types import ActionView, BriefView, CaseView
 
 from .approval_out import ApprovalOut, approval
@@ -162,7 +163,8 @@ class WordOut(msgspec.Struct):
 
 
 class IncidentHeadOut(msgspec.Struct):
-    """The fields that every form of an incident begins with."""
+    """The fields that every form of an incident begins with. ``to_decide``: actions that wait for a
+    person: asked for by another one, or proposed with something to do."""
 
     id: str
     subject: IncidentSubjectOut
@@ -177,11 +179,13 @@ class IncidentHeadOut(msgspec.Struct):
     taken_by: str | None
     part_of: str | None
     said: WordOut | None
+    to_decide: int
 
 
 class IncidentOut(IncidentHeadOut):
     """An incident with everything that is known of it. ``earlier``: lines of the timeline before
-    those that are in it."""
+    those that are in it. ``still_to_do``: items of the tracks and for the regulator that are not
+    done."""
 
     parts: list[str]
     severity: SeverityOut | None
@@ -195,6 +199,7 @@ class IncidentOut(IncidentHeadOut):
     earlier: int
     tracks: dict[str, list[CheckOut]]
     regulator: RegulatorOut | None
+    still_to_do: int
 
 
 class IncidentReportOut(msgspec.Struct):
@@ -227,10 +232,6 @@ class TimelineOut(msgspec.Struct):
     earlier: int
 
 
-def _subject(one: Incident) -> IncidentSubjectOut:
-    return IncidentSubjectOut(one.subject.kind, one.subject.id)
-
-
 def _word(one: Word | None) -> WordOut | None:
     if one is None:
         return None
@@ -238,12 +239,10 @@ def _word(one: Word | None) -> WordOut | None:
     return WordOut(said, one.by, iso(one.at), when(one.since), when(one.until))
 
 
-def shown(case: CaseView) -> IncidentOut:
-    """An incident as the API and the command line write it."""
-    one = case.incident
-    return IncidentOut(
+def _head(one: Incident, actions: list[ActionView]) -> IncidentHeadOut:
+    return IncidentHeadOut(
         id=one.id,
-        subject=_subject(one),
+        subject=IncidentSubjectOut(one.subject.kind, one.subject.id),
         state=one.state.value,
         headline=headline(one),
         opened_at=iso(one.opened_at),
@@ -255,6 +254,15 @@ def shown(case: CaseView) -> IncidentOut:
         taken_by=one.taken_by,
         part_of=one.part_of,
         said=_word(one.word),
+        to_decide=len(todo.to_decide(actions)),
+    )
+
+
+def shown(case: CaseView) -> IncidentOut:
+    """An incident as the API and the command line write it."""
+    one = case.incident
+    return IncidentOut(
+        **msgspec.structs.asdict(_head(one, case.actions)),
         parts=[part.id for part in case.parts],
         severity=_severity(case.severity),
         pages=[
@@ -275,25 +283,14 @@ def shown(case: CaseView) -> IncidentOut:
             for name, track in (("mail", case.mail), ("security", case.security))
         },
         regulator=regulator(case.deadline),
+        still_to_do=len(todo.still_to_do(case)),
     )
 
 
 def brief(case: BriefView) -> IncidentBriefOut:
     one = case.incident
     return IncidentBriefOut(
-        id=one.id,
-        subject=_subject(one),
-        state=one.state.value,
-        headline=headline(one),
-        opened_at=iso(one.opened_at),
-        since=iso(one.since),
-        contained_at=when(one.contained_at),
-        restored_at=when(one.restored_at),
-        closed_at=when(one.closed_at),
-        taken_at=when(one.taken_at),
-        taken_by=one.taken_by,
-        part_of=one.part_of,
-        said=_word(one.word),
+        **msgspec.structs.asdict(_head(one, case.actions)),
         suspects=case.suspects,
         opinions=[_opinion(view) for view in one.opinions],
         blast_radius=None if case.blast is None else blast(case.blast),

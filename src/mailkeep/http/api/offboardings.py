@@ -1,9 +1,6 @@
 """``/v1/offboardings``: the lists by which providers are left: begin one, tick off, watch, stop.
 
-Security: a key that was stolen leaves a provider in an attacker's favour, or frames one. So what
-goes past a look or a gate (``--anyway``) is for the shell of the house alone; a hostile leave cuts
-off as any cut by hand does, with a second person's word, and none that would stop a stream's mail;
-and a word that counts no more is given back at the shell.
+Security: what a stolen key does not get is in ``http/leaving.py``.
 """
 
 from typing import Annotated
@@ -12,17 +9,15 @@ import msgspec
 from litestar import Controller, Response, get, post
 
 from mailkeep.base.clock import iso, when
-from mailkeep.base.errors import Conflict, NotFound
+from mailkeep.base.errors import NotFound
 from mailkeep.cutover import offboarding
 from mailkeep.cutover.checklist import Item, checklist
-from mailkeep.cutover.looks import noted
 from mailkeep.cutover.offboarding import ItemView, OffboardingView
+from mailkeep.http import leaving
 from mailkeep.http.bearer import admit, authorise, ours
 from mailkeep.http.port import Incoming, Running, Services
 from mailkeep.mail import queries as mail
 from mailkeep.operators.permissions import Permission
-from mailkeep.response import leaving
-from mailkeep.store.database import Tx
 
 from . import strict_json
 
@@ -130,27 +125,16 @@ class OffboardingsApi(Controller):
         await admit(request, running, Permission.PROVIDERS_CHANGE)
         wanted = strict_json.decode(await strict_json.body(request), LeaveIn)
         by = ours(await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
-        name = _known(running, wanted.provider)
-
-        async def work(tx: Tx) -> leaving.Begun:
-            return await leaving.begin(
-                tx,
-                running.response.means,
-                running.leaving,
-                await running.ticking.known(tx, name),
-                hostile=wanted.hostile,
-                by=by,
-                reason=wanted.reason,
-            )
-
-        begun = await running.database.retrying(work)
+        begun = await leaving.begin(
+            running, wanted.provider, hostile=wanted.hostile, by=by, reason=wanted.reason
+        )
         shown = BegunOut(await _shown(running, begun.view), begun.cut, begun.warnings)
         return Response(shown, status_code=201 if begun.new else 200)
 
     @get("/{provider:str}", summary="The list of one provider")
     async def show(self, request: Incoming, running: Running, provider: str) -> OffboardingOut:
         ours(await authorise(request, running, Permission.PROVIDERS_SEE))
-        return await _shown(running, await _view(running, provider))
+        return await _shown(running, await leaving.view(running, provider))
 
     @get("/{provider:str}/plan", summary="The list that a start would write down")
     async def plan(self, request: Incoming, running: Running, provider: str) -> PlanOut:
@@ -177,20 +161,9 @@ class OffboardingsApi(Controller):
         await admit(request, running, Permission.PROVIDERS_CHANGE)
         wanted = strict_json.decode(await strict_json.body(request), DoneIn)
         by = ours(await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
-        found = await _view(running, provider)
-        if offboarding.is_ticked(found, item):
-            return await _shown(running, found)
-        seen = await running.ticking.look(found, item)
-        if seen.stands:
-            raise Conflict(
-                f"{seen.stands}: see to it, and wait until that is seen (only `mailkeep offboard"
-                " done --anyway` goes past that)"
-            )
-        note = noted(seen, wanted.note)
-        view = await running.database.retrying(
-            lambda tx: running.leaving.done(tx, provider, item, by=by, note=note)
+        return await _shown(
+            running, await leaving.tick(running, provider, item, wanted.note, by=by)
         )
-        return await _shown(running, view)
 
     @post("/{provider:str}/stop", status_code=200, summary="Leave a provider no more")
     async def stop(self, request: Incoming, running: Running, provider: str) -> OffboardingsOut:
@@ -200,16 +173,7 @@ class OffboardingsApi(Controller):
         await admit(request, running, Permission.PROVIDERS_CHANGE)
         wanted = strict_json.decode(await strict_json.body(request), StopIn)
         by = ours(await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
-
-        async def work(tx: Tx) -> None:
-            if provider in await mail.distrusted(tx):
-                raise Conflict(
-                    f"no word of {provider} counts any more: `mailkeep offboard stop` at the shell"
-                    " gives it back"
-                )
-            await running.leaving.stop(tx, provider, by=by, reason=wanted.reason)
-
-        await running.database.retrying(work)
+        await leaving.stop(running, provider, wanted.reason, by=by)
         return await _every(running)
 
 
@@ -225,15 +189,6 @@ def _known(running: Services, name: str) -> str:
     if name not in running.providers:
         raise NotFound("no provider of that name", field="provider")
     return name
-
-
-async def _view(running: Services, provider: str) -> OffboardingView:
-    """Raises ``NotFound``."""
-    async with running.database.read() as tx:
-        found = await offboarding.view(tx, provider)
-    if found is None:
-        raise NotFound("no provider of that name is being left", field="provider")
-    return found
 
 
 async def _shown(running: Services, view: OffboardingView) -> OffboardingOut:

@@ -15,7 +15,8 @@ from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.keys import digest
 from mailkeep.events import queries as events
 from mailkeep.incidents import queries as incidents
-from mailkeep.response import approval, queries
+from mailkeep.mail import queries as mail
+from mailkeep.response import approval, hands, queries
 from mailkeep.response.actions.port import Means
 from mailkeep.response.types import CaseView
 from mailkeep.store.database import Database, Tx
@@ -58,21 +59,19 @@ class Cases:
         """A number that changes with the case; for pages that listen. Raises ``NotFound``."""
 
         async def work(tx: Tx) -> str:
-            case = await self._look(tx, incident)
-            # The window of an open incident always ends now, which is no change.
-            still_there = msgspec.structs.replace(case.blast, until=0)
-            return digest(msgspec.json.encode(msgspec.structs.replace(case, blast=still_there)))
+            return version_of(await self._look(tx, incident))
 
         return await self._version(incident, work)
 
     async def version_of_all(self) -> str:
-        """The same of the list."""
+        """The same of the list of incidents, and of how the providers stand."""
 
         async def work(tx: Tx) -> str:
             found, _ = await incidents.page(tx)
+            deciding = await queries.to_decide(tx, [one.id for one in found])
             waiting = [one.id for one in await approval.all_waiting(tx)]
-            shown = [(one.id, one.state, one.opinions) for one in found]
-            return digest(msgspec.json.encode((shown, waiting)))
+            stands = await mail.states(tx), await hands.current(tx)
+            return digest(msgspec.json.encode((found, deciding, waiting, stands)))
 
         return await self._version("", work)
 
@@ -106,3 +105,10 @@ class Cases:
             self._changes += 1
         self._position = position
         return self._changes
+
+
+def version_of(case: CaseView) -> str:
+    """A number that changes with what a page shows of a case (pure)."""
+    # The window of an open incident always ends now, which is no change.
+    still_there = msgspec.structs.replace(case.blast, until=0)
+    return digest(msgspec.json.encode(msgspec.structs.replace(case, blast=still_there)))

@@ -96,8 +96,7 @@ async def _shown(running: Services, operator: Operator) -> Template:
         live = await queries.live(tx)
         shifts, kept = await shifting.shifts(tx), await shifting.former(tx)
         states = await mail.states(tx)
-        leaving, now = await offboarding.open_ones(tx), tx.now
-        unheard = await mail.distrusted(tx)
+        leaving = await offboarding.open_ones(tx)
     one = live or (moves[0] if moves else None)
     down = {
         name
@@ -115,6 +114,4 @@ async def _shown(running: Services, operator: Operator) -> Template:
         providers=sorted(running.providers),
         down=down,
         leaving=leaving,
-        unheard=unheard,
-        now=now,
     )

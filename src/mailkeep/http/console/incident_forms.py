@@ -15,10 +15,10 @@ from mailkeep.base.errors import Invalid
 from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import duties
 from mailkeep.incidents.by_hand import Saying
-from mailkeep.incidents.tracks import owed
 from mailkeep.incidents.types import Duty
 from mailkeep.incidents.words import instant
 from mailkeep.operators.permissions import Permission
+from mailkeep.response.todo import still_to_do
 from mailkeep.store.database import Tx
 from mailkeep.watch.types import Hypothesis
 
@@ -121,9 +121,7 @@ class IncidentForms(Controller):
     ) -> Response[Any]:
         async def ask(now: Operator) -> Template:
             case = await cases.look(incident)
-            items = case.deadline.items if case.deadline else ()
-            left = owed((*case.mail, *case.security, *items))
-            return page(now, "close", "/incidents", case=case, owed=left)
+            return page(now, "close", "/incidents", case=case, owed=still_to_do(case))
 
         async def work() -> Response[Any]:
             why = operator.form.get("text", "")

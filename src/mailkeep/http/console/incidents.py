@@ -16,16 +16,15 @@ from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.http.api.evidence import bundle
 from mailkeep.http.port import Incoming, Running
 from mailkeep.incidents import queries as incidents
-from mailkeep.incidents.tracks import owed
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
-from mailkeep.response import approval, queries, report
+from mailkeep.response import approval, queries, report, todo
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.actions.port import Action
 from mailkeep.response.services import NotShown
-from mailkeep.response.types import ActionState, ActionView, CaseView
+from mailkeep.response.types import ActionView, CaseView
 
-from .cases import Cases
+from .cases import Cases, version_of
 from .operator import Operator, needs, still
 from .refusing import or_again
 from .showing import page
@@ -56,11 +55,15 @@ class Incidents(Controller):
     include_in_schema = False
 
     @get("/", opt=_SEE)
-    async def index(self, request: Incoming, running: Running, operator: Operator) -> Template:
+    async def index(
+        self, request: Incoming, running: Running, operator: Operator, cases: Cases
+    ) -> Template:
+        version = await cases.version_of_all()
         before = request.query_params.get("before")
         async with running.database.read() as tx:
             found, after = await incidents.page(tx, before)
             waiting, names = await approval.all_waiting(tx), await operators.names(tx)
+            deciding = await queries.to_decide(tx, [one.id for one in found])
         return page(
             operator,
             "incidents",
@@ -70,6 +73,8 @@ class Incidents(Controller):
             waiting=waiting,
             names=names,
             actions=ACTIONS,
+            deciding=deciding,
+            version=version,
         )
 
     @get("/news", media_type="text/event-stream", opt=_SEE)
@@ -202,7 +207,6 @@ async def shown(running: Running, operator: Operator, cases: Cases, incident: st
             if one.part_of is None and one.id not in {incident, case.incident.part_of}
         ]
     offers = _offers(case)
-    items = (*case.mail, *case.security, *(case.deadline.items if case.deadline else ()))
     return page(
         operator,
         "incident",
@@ -210,11 +214,12 @@ async def shown(running: Running, operator: Operator, cases: Cases, incident: st
         case=case,
         offers=offers,
         following=_following(offers, operator),
-        proposed=sum(_waits(one) for one in offers),
-        left=len(owed(items)),
+        deciding=len(todo.to_decide(case.actions)),
+        left=len(todo.still_to_do(case)),
         names=names,
         most=_most(case),
         others=others,
+        version=version_of(case),
     )
 
 
@@ -299,14 +304,6 @@ def _offers(case: CaseView) -> list[Offer]:
     return sorted(offers, key=lambda one: one.kept is None)
 
 
-def _waits(offer: Offer) -> bool:
-    """Whether it waits for a person: proposed with something to do, or asked for by another."""
-    kept = offer.kept
-    if kept is None:
-        return False
-    return kept.waits is not None or (kept.state is ActionState.PROPOSED and not kept.preview.idle)
-
-
 def _following(offers: list[Offer], operator: Operator) -> Offer | None:
     """The one next press (pure): what another person asked for, else the first that is proposed."""
 
@@ -316,7 +313,7 @@ def _following(offers: list[Offer], operator: Operator) -> Offer | None:
             return 1
         return 2 if waits.asked_by == operator.actor else 0
 
-    waiting = [one for one in offers if _waits(one)]
+    waiting = [one for one in offers if one.kept is not None and todo.waits(one.kept)]
     first = min(waiting, key=rank, default=None)
     return None if first is None or rank(first) == 2 else first
 
@@ -331,7 +328,9 @@ def _most(case: CaseView) -> float:
 def _news(
     running: Running, operator: Operator, version: Callable[[], Awaitable[str]]
 ) -> ServerSentEvent:
-    """One event for each change; ends when who listens may look no longer."""
+    """The version that is current, and each later one; a page that has it already does nothing.
+    So nothing is missed between a page and its stream, nor while the stream was broken. Ends when
+    who listens may look no longer."""
 
     async def look() -> AsyncIterator[str]:
         last: str | None = None
@@ -341,8 +340,8 @@ def _news(
             if found is None or not found.may(Permission.INCIDENTS_SEE):
                 return
             current = await version()
-            if last is not None and current != last:
-                yield current[:16]
+            if current != last:
+                yield current
             last = current
             await asyncio.sleep(LOOK_SECONDS)
 

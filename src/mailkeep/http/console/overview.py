@@ -18,7 +18,7 @@ from mailkeep.incidents.types import Incident, State
 from mailkeep.mail import depth
 from mailkeep.mail.depth import Depth
 from mailkeep.operators.permissions import Permission
-from mailkeep.response import approval, hands, listing
+from mailkeep.response import approval, hands, listing, todo
 from mailkeep.response import queries as response
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.hands import HandCut
@@ -27,6 +27,7 @@ from mailkeep.store.database import Tx
 from mailkeep.watch import posture
 
 from . import chart
+from .cases import Cases
 from .operator import Operator, needs
 from .showing import page
 from .suspicions import Suspected
@@ -63,13 +64,24 @@ class Overview(Controller):
     include_in_schema = False
 
     @get("/", opt=_SEE)
-    async def show(self, running: Running, operator: Operator, suspected: Suspected) -> Template:
-        quiet = await suspected.quiet()
+    async def show(
+        self, running: Running, operator: Operator, suspected: Suspected, cases: Cases
+    ) -> Template:
+        version, quiet = await cases.version_of_all(), await suspected.quiet()
         async with running.database.read() as tx:
             found = await standing(tx, running)
             now = tx.now
         picture = chart.routes(found.routes, found.depths, {p.name: p for p in found.providers})
-        return page(operator, "overview", "", found=found, now=now, picture=picture, quiet=quiet)
+        return page(
+            operator,
+            "overview",
+            "",
+            found=found,
+            now=now,
+            picture=picture,
+            quiet=quiet,
+            version=version,
+        )
 
 
 async def standing(tx: Tx, running: Services) -> Standing:
@@ -84,7 +96,7 @@ async def standing(tx: Tx, running: Services) -> Standing:
             *_of_hands((await hands.current(tx)).values()),
             *_of_failures(live, await response.failed(tx)),
             *_of_clocks(await incidents.clocks(tx, running.incidents.settings), tx.now),
-            *_of_incidents(live, await response.waiting(tx)),
+            *_of_incidents(live, await response.to_decide(tx, [one.id for one in live])),
             *await _of_house(tx, depths, states),
         ],
         depths,
@@ -153,16 +165,16 @@ def _of_clocks(clocks: Iterable[tuple[Instant, Incident]], now: Instant) -> list
     return out
 
 
-def _of_incidents(live: Iterable[Incident], waiting: dict[str, int]) -> list[Need]:
+def _of_incidents(live: Iterable[Incident], deciding: dict[str, int]) -> list[Need]:
     """What incidents want of a person (pure)."""
     out = []
     for one in live:
-        path = f"/console/incidents/{one.id}"
-        if one.taken_at is None and one.state is State.OPEN:
-            out.append(Need(f"Nobody sees to this: {words.headline(one)}", path))
-        elif waiting.get(one.id):
-            count = waiting[one.id]
-            out.append(Need(f"{count} proposed, not done: {words.headline(one)}", path))
+        alone = one.taken_at is None and one.state is State.OPEN
+        says = ["nobody sees to this"] if alone else []
+        says += [todo.say(deciding[one.id])] if deciding[one.id] else []
+        if says:
+            text = f"{' and '.join(says)}: {words.headline(one)}"
+            out.append(Need(text[:1].upper() + text[1:], f"/console/incidents/{one.id}"))
     return out
 
 

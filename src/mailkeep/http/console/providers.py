@@ -51,6 +51,7 @@ class ProviderPages(Controller):
             found = await providers(tx, running)
             changes = await posture.unexplained(tx)
             exposed = await mail.exposed_to_each(tx)
+            lists = {one.provider: one for one in await offboarding.listing(tx)}
         return page(
             operator,
             "providers",
@@ -59,6 +60,7 @@ class ProviderPages(Controller):
             changes=changes,
             streams={one.name: _streams(running, one.name) for one in found},
             left=former(running, exposed),
+            lists=lists,
         )
 
     @get("/{name:str}", opt=_SEE)
@@ -156,7 +158,7 @@ async def shown(running: Services, operator: Operator, name: str) -> Template:
         case = await incidents.about(tx, provider_subject(name))
         cut = (await hands.current(tx)).get(name)
         unheard = name in await mail.distrusted(tx)
-        leaving = await offboarding.view(tx, name) is not None
+        left = await offboarding.view(tx, name)
         names = await operators.names(tx)
     breakers = {
         stream: breaker
@@ -181,7 +183,7 @@ async def shown(running: Services, operator: Operator, name: str) -> Template:
         case=case,
         cut=cut,
         unheard=unheard,
-        leaving=leaving,
+        left=left,
         names=names,
     )
 

@@ -14,6 +14,7 @@ from .exposed import ExposedPages
 from .factors import FactorPages
 from .incident_forms import IncidentForms
 from .incidents import Approvals, Incidents
+from .leaving import LeavingPages
 from .messages import MessagePages
 from .notices import NoticesPages
 from .openid import OpenIdSignIn
@@ -31,7 +32,7 @@ from .trust import TrustPages
 PAGES = (
     *(Overview, Incidents, IncidentForms, Approvals),
     *(ExposedPages, NoticesPages, TouchedPages),
-    *(SuspicionPages, MessagePages, ProviderPages, CutoverPages, ClaimPages),
+    *(SuspicionPages, MessagePages, ProviderPages, LeavingPages, CutoverPages, ClaimPages),
     *(TrustPages, RecoveryPages, AccountPages, FactorPages, AuditPages, SettingsPages),
 )
 
