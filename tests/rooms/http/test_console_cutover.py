@@ -101,10 +101,11 @@ async def test_everything_moves_with_one_press_though_the_old_one_is_cut_off(hou
         )
         left = (await browser.get(PATH)).text
         provider = (await browser.get("/console/providers/one")).text
+        leave = (await browser.get("/console/providers/one/leave")).text
         assert "not believed" not in (await browser.get("/console/providers/two")).text
-    for page in (left, provider):  # where one looks for how it is believed again
-        assert "<code>mailkeep offboard stop one</code>" in page
-        assert "at the server&#39;s own shell" in page or "at the server's own shell" in page
+    for page in (leave, provider):  # where one looks for how it is believed again
+        assert "<code>mailkeep offboard stop one" in page
+        assert "the server&#39;s own shell" in page or "the server's own shell" in page
     api = Api(running, await house.browser(""), "")
     api.key = await api.new_key("read", name="reads")
     (told,) = (await api.ask("GET", "/v1/offboardings")).json()["offboardings"]
