@@ -223,12 +223,15 @@ class ProviderNoticed(Fact, frozen=True):
 
     ``via``: ``mail`` or ``status`` (its page). ``notice``: a word of ``notices.Notice``.
     ``authentic``: signed by the provider's own domain, written to us, and new; or its page.
+    ``about``: of a change, the kind of thing that was changed, a word of
+    `providers.posture.types.Kind`; "": it names none, or several.
     """
 
     provider: str
     via: str
     notice: str
     authentic: bool
+    about: str = ""
 
 
 @fact("watch.support_claimed")

@@ -264,8 +264,10 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     backing: float = 0.75
 
     def __post_init__(self) -> None:
-        # A table of the settings may name some only, or be older than a hypothesis.
+        # A table of the settings may name some only, or be older than a hypothesis; a family that
+        # it does not name would have no cap at all.
         msgspec.structs.force_setattr(self, "prior", {**_prior(), **self.prior})
+        msgspec.structs.force_setattr(self, "family_cap", {**_caps(), **self.family_cap})
 
 
 class CanaryLetter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
