@@ -46,7 +46,7 @@ class CanaryArrived(Fact, frozen=True):
         planted: of the strangers those that stand where no honest provider writes: whom it is from,
             whom an answer goes to, what people read of a decoy. None of what was forwarded to us.
         signed: names of the keys of our domain by which it was signed, and what was planted (or
-            else all the strangers) with it. Of canaries to our own listener only.
+            else all the strangers) with it. None of what was forwarded to us.
     """
 
     provider: str

@@ -17,6 +17,7 @@ from .thresholds import (
     HoneyMailSettings,
     MisplacedSettings,
     RefusalSettings,
+    StrangerSettings,
     SurgeSettings,
     TakeoverSettings,
     UndeliveredSettings,
@@ -162,12 +163,6 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     canary_late: float = 0.01
     repeat_after: float = 600.0
     returned: int = 3
-
-
-class StrangerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of ``stranger_in_mail``: seconds after which the same stranger is said again."""
-
-    repeat_after: float = 3600.0
 
 
 class HalfProofSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
