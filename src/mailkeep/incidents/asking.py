@@ -25,19 +25,28 @@ NOTICE = 1.5
 
 def asks(incident: Incident) -> bool:
     """Whether the signs against a provider are all of one sitting, as far as is seen."""
-    view = next(
-        (one for one in incident.opinions if one.hypothesis is Hypothesis.PROVIDER_COMPROMISED),
-        None,
-    )
-    if view is None or not view.open or incident.said is not None or incident.word is not None:
+    view = _against(incident)
+    if view is None or incident.word is not None:
         return False
     return incident.state in {State.OPEN, State.RESTORED} and _one_sitting(view)
+
+
+def is_grave(incident: Incident) -> bool:
+    """Whether one of those signs alone makes it likelier than not: a forwarding, another owner, a
+    webhook to a strange place beside a key."""
+    view = _against(incident)
+    return view is not None and any(one.nats + view.prior > 0 for one in view.reasons)
 
 
 def only_asks(incident: Incident, blast: BlastRadius) -> bool:
     """Whether that is all that is held, and no owner has denied a recovery through it."""
     alone = incident.held == {Hypothesis.PROVIDER_COMPROMISED}
     return alone and not blast.denied and asks(incident)
+
+
+def _against(incident: Incident) -> View | None:
+    held = (one for one in incident.opinions if one.open)
+    return next((one for one in held if one.hypothesis is Hypothesis.PROVIDER_COMPROMISED), None)
 
 
 def _one_sitting(view: View) -> bool:

@@ -11,7 +11,7 @@ import msgspec
 from mailkeep.base.wording import counted
 from mailkeep.watch.types import Hypothesis
 
-from .asking import asks, only_asks
+from .asking import asks, is_grave, only_asks
 from .tracks import Seen
 from .types import BlastRadius, Incident, State
 
@@ -105,7 +105,8 @@ def _compromised(incident: Incident, blast: BlastRadius, seen: Seen) -> tuple[Le
     if incident.state not in {State.OPEN, State.RESTORED} or seen.cut:
         return Level.HIGH, f"{counted(blast.exposed, _KNOWN, _ALL_KNOWN)} to whoever reads it"
     if asks(incident) and not blast.denied:
-        return Level.MEDIUM, "somebody did there what our own people do, and nobody announced it"
+        words = "somebody did there what our own people do, and nobody announced it"
+        return Level.HIGH if is_grave(incident) else Level.MEDIUM, words
     return Level.CRITICAL, "a provider that may be read still carries our mail"
 
 

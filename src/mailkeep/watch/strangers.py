@@ -98,14 +98,14 @@ def sure(state: State, box: Box, now: Instant) -> bool:
     if box.mailbox != OWN_MAILBOX or now - box.said >= seconds(LASTS):
         return False
     found = dict(box.planted)
-    if elsewhere(state, box.provider, now):
+    if box.unsigned and elsewhere(state, box.provider, now):
         found |= box.unsigned
     return any(alone(state, box.provider, sort, at, now) for sort, at in found.items())
 
 
 def between(state: State, box: Box, now: Instant) -> bool:
     """Whether somebody between this provider and us planted it, or it did and hides that."""
-    if box.mailbox != OWN_MAILBOX or now - box.said >= seconds(LASTS):
+    if not box.unsigned or box.mailbox != OWN_MAILBOX or now - box.said >= seconds(LASTS):
         return False
     found = box.unsigned.items()
     return not sure(state, box, now) and any(

@@ -67,6 +67,18 @@ def test_what_one_sitting_at_the_console_brings_asks_whose_it_was() -> None:
     assert judge(incident, BUSY, STANDS).level is Level.MEDIUM
 
 
+def test_what_copies_mail_away_is_asked_about_and_grave() -> None:
+    """A company does it once in its life; in 2014 it was all that an intruder needed."""
+    for facts in (
+        (_change(Kind.FORWARD, "c1"),),
+        (_change(Kind.KEY, "c1"), _change(Kind.WEBHOOK, "c2", strange=True)),
+    ):
+        incident = _incident(*facts)
+        assert incident is not None
+        assert asks(incident)
+        assert judge(incident, BUSY, STANDS).level is Level.HIGH
+
+
 def test_an_answer_ends_it() -> None:
     assert _incident(*SITTING, PostureAccepted("a", ("c1", "c2"), "uid:0")) is None
 
