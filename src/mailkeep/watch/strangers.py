@@ -8,7 +8,8 @@ from mailkeep.base.clock import Instant
 
 from . import signers
 from .events import CanaryArrived
-from .types import OURS, OWN_MAILBOX, StrangerSettings, seconds
+from .thresholds import StrangerSettings
+from .types import OURS, OWN_MAILBOX, seconds
 
 LASTS = 7 * 86_400  #: seconds for which strangers count
 MOST_PROVIDERS = 64

@@ -1,5 +1,6 @@
 """Which providers and mailboxes the canaries tell apart, by the trust graph."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ STREAM = {
 }
 
 
-def _settings(*parties: dict[str, object]) -> dict[str, object]:
+def _settings(*parties: Mapping[str, object]) -> dict[str, object]:
     named = {str(one["id"]) for one in parties}
     return {
         "provider": [
@@ -74,7 +75,7 @@ def test_providers_of_one_owner_or_on_one_cloud_are_tied(tmp_path: Path) -> None
     ],
 )
 def test_a_mailbox_is_elsewhere_where_its_keeper_is_not_in_our_own_way(
-    parties: tuple[dict[str, object], ...], near: tuple[str, ...], tmp_path: Path
+    parties: tuple[Mapping[str, object], ...], near: tuple[str, ...], tmp_path: Path
 ) -> None:
     watch = canary_ties.detectors(parse(_settings(*parties)), KeyRing(tmp_path))
     assert watch.stranger_in_mail.near == near
