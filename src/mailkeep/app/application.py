@@ -44,6 +44,7 @@ from mailkeep.watch.runner import Watch
 
 from . import (
     canary_signatures,
+    canary_ties,
     housekeeping,
     settings_copies,
     startup_warnings,
@@ -173,7 +174,7 @@ class Application:
     def _notice(self, environ: Mapping[str, str]) -> None:
         """What betrays a fallen provider."""
         settings = self.settings
-        self.watch = Watch(self.database, wiring_watch.detectors(settings, self.keys))
+        self.watch = Watch(self.database, canary_ties.detectors(settings, self.keys))
         signed = None
         if not self.dev:  # in development no key lies in DNS
             ask = partial(wiring_reports.txt, None)

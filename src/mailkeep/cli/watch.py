@@ -6,7 +6,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from mailkeep.app import wiring_watch
+from mailkeep.app import canary_ties
 from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant, SystemClock, readable, when
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
@@ -168,7 +168,7 @@ def over(
 def watch_settings(home: Path, *, needed: bool, quiet: bool) -> WatchSettings:
     """The detectors' settings of a home; the defaults where there is none and it is not needed."""
     try:
-        return wiring_watch.detectors(settings(home), KeyRing(home))
+        return canary_ties.detectors(settings(home), KeyRing(home))
     except BadSettings:
         if needed or (home / "mailkeep.toml").exists():
             raise

@@ -11,6 +11,7 @@ import msgspec
 from mailkeep.base.wording import counted
 from mailkeep.watch.types import Hypothesis
 
+from .asking import asks, is_grave, only_asks
 from .tracks import Seen
 from .types import BlastRadius, Incident, State
 
@@ -57,8 +58,9 @@ def _harm(incident: Incident, blast: BlastRadius) -> list[tuple[Level, str]]:
         (Level.HIGH, blast.half_proven, "had", "had", "half a proof come back"),
         (Level.HIGH, blast.stopped_by_factor, "was", "were", "stopped by the second factor alone"),
     )
-    # Of what was altered on its way, recoveries are counted through everybody: most are honest.
-    held = bool(incident.held - {Hypothesis.INTERCEPTED})
+    # Of what was altered on its way, recoveries are counted through everybody: most are honest. So
+    # are they while all that is known is that somebody was in our account.
+    held = bool(incident.held - {Hypothesis.INTERCEPTED}) and not only_asks(incident, blast)
     return [
         (level, f"{counted(count, f'account {verb}', f'accounts {plural}')} {words}")
         for level, count, verb, plural, words in counts
@@ -69,15 +71,9 @@ def _harm(incident: Incident, blast: BlastRadius) -> list[tuple[Level, str]]:
 def _danger(incident: Incident, blast: BlastRadius, seen: Seen) -> list[tuple[Level, str]]:
     """What could happen, by what is held."""
     held = incident.held
-    loose = incident.state in {State.OPEN, State.RESTORED} and not seen.cut
     out: list[tuple[Level, str]] = []
     if Hypothesis.PROVIDER_COMPROMISED in held:
-        if loose:
-            out.append((Level.CRITICAL, "a provider that may be read still carries our mail"))
-        else:
-            out.append(
-                (Level.HIGH, f"{counted(blast.exposed, _KNOWN, _ALL_KNOWN)} to whoever reads it")
-            )
+        out.append(_compromised(incident, blast, seen))
     if Hypothesis.LEAKED_HERE in held:
         out.append((Level.HIGH, "it may have leaked from our own house"))
     if Hypothesis.INTERCEPTED in held:
@@ -103,6 +99,15 @@ def _danger(incident: Incident, blast: BlastRadius, seen: Seen) -> list[tuple[Le
         if hypothesis in held:
             out.append((Level.MEDIUM, words))
     return out
+
+
+def _compromised(incident: Incident, blast: BlastRadius, seen: Seen) -> tuple[Level, str]:
+    if incident.state not in {State.OPEN, State.RESTORED} or seen.cut:
+        return Level.HIGH, f"{counted(blast.exposed, _KNOWN, _ALL_KNOWN)} to whoever reads it"
+    if asks(incident) and not blast.denied:
+        words = "somebody did there what our own people do, and nobody announced it"
+        return Level.HIGH if is_grave(incident) else Level.MEDIUM, words
+    return Level.CRITICAL, "a provider that may be read still carries our mail"
 
 
 _KNOWN, _ALL_KNOWN = "address is known", "addresses are known"

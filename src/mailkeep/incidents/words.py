@@ -8,6 +8,7 @@ from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant, iso, readable
 from mailkeep.base.errors import Invalid
 from mailkeep.watch.types import Hypothesis
 
+from .asking import asks
 from .types import Incident, State, View
 
 LONGEST = 4000  #: characters that a person writes
@@ -25,6 +26,12 @@ _SAYS = {
     Hypothesis.DOMAIN_ABUSED: "somebody {sure} sends as {name}, or as a name like it",
     Hypothesis.MAILBOX_COMPROMISED: "somebody {sure} reads mailboxes at {name}",
 }
+
+#: Of a provider against which nothing speaks but what one of us could have done.
+_ASKS = (
+    "ask first whether it was one of you: somebody changed our account at {name}, or took something"
+    " out of it, and nobody announced that"
+)
 
 TITLES = {
     Hypothesis.PROVIDER_COMPROMISED: "Compromised",
@@ -170,6 +177,9 @@ def headline(incident: Incident) -> str:
         return f"{quiet}; {stands}."
     parts = []
     for view in held:
+        if view.hypothesis is Hypothesis.PROVIDER_COMPROMISED and asks(incident):
+            parts.append(_ASKS.format(name=incident.subject.id))
+            continue
         parts.append(_said(view.hypothesis, incident.subject.id, view.log_odds))
     if incident.said is not None:
         name = incident.subject.id

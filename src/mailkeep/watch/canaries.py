@@ -233,7 +233,8 @@ class Canaries:
             return 0
         signed: dict[str, tuple[Vouched, ...]] = {}
         for row in sent:
-            if self._signatures is not None and row["id"] in known and row["mailbox"] in OURS:
+            looked = read or row["mailbox"] in OURS
+            if self._signatures is not None and row["id"] in known and looked:
                 held = await self._signatures.of(row["provider"], raw, came)
                 its = (one for one in held if row["id"] in known_by(one.part.markers))
                 signed[row["id"]] = tuple(its)
@@ -380,8 +381,7 @@ class Canaries:
         # It may be of other settings; or others forward it, past whoever is in our listener's way.
         if row["created_at"] < self._since or not (arrival.read or mailbox in OURS):
             planted = ()
-        since = row["created_at"] if row["sent_at"] is None else row["sent_at"]
-        taken = max(0, min(arrival.at, tx.now) - since) / SECOND
+        taken = max(0, min(arrival.at, tx.now) - (row["sent_at"] or row["created_at"])) / SECOND
         signed = tuple(
             one.key
             for one in arrival.signed.get(canary, ())

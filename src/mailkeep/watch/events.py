@@ -46,7 +46,7 @@ class CanaryArrived(Fact, frozen=True):
         planted: of the strangers those that stand where no honest provider writes: whom it is from,
             whom an answer goes to, what people read of a decoy. None of what was forwarded to us.
         signed: names of the keys of our domain by which it was signed, and what was planted (or
-            else all the strangers) with it. Of canaries to our own listener only.
+            else all the strangers) with it. None of what was forwarded to us.
     """
 
     provider: str
@@ -223,12 +223,15 @@ class ProviderNoticed(Fact, frozen=True):
 
     ``via``: ``mail`` or ``status`` (its page). ``notice``: a word of ``notices.Notice``.
     ``authentic``: signed by the provider's own domain, written to us, and new; or its page.
+    ``about``: of a change, the kind of thing that was changed, a word of
+    `providers.posture.types.Kind`; "": it names none, or several.
     """
 
     provider: str
     via: str
     notice: str
     authentic: bool
+    about: str = ""
 
 
 @fact("watch.support_claimed")

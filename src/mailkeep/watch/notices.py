@@ -14,6 +14,8 @@ from email.header import decode_header
 
 import msgspec
 
+from mailkeep.providers.posture.types import Kind
+
 from .parts import take_apart
 
 MAX_PAGE = 64 * 1024  #: octets of a status page
@@ -51,7 +53,7 @@ _PATTERNS = (
     (
         Notice.CHANGE,
         re.compile(
-            r"\b(?:password|e-?mail address|api key|user|team member|webhook|sender|domain"
+            r"\b(?:password|e-?mail address|api key|user|team member|webhook|sender|domain|template"
             r"|two-factor[a-z ]{0,20})\b"
             rf"[^.!?]{{0,40}}\b(?:was|has been|were|have been) {_MADE}\b"
             r"|new (?:sign-?in|log-?in|device|api key)"
@@ -64,6 +66,17 @@ _PATTERNS = (
         ),
     ),
 )
+#: Words of a notice of a change, and the kind of thing in an account that they name.
+_THINGS = (
+    (Kind.ACCOUNT, re.compile(r"\b(?:password|e-?mail address|two-factor)\b")),
+    (Kind.KEY, re.compile(r"\bapi key\b")),
+    (Kind.USER, re.compile(r"\b(?:user|team member)\b")),
+    (Kind.WEBHOOK, re.compile(r"\bwebhook\b")),
+    (Kind.SENDER, re.compile(r"\bsender\b")),
+    (Kind.DOMAIN, re.compile(r"\bdomain\b")),
+    (Kind.TEMPLATE, re.compile(r"\btemplate\b")),
+)
+_SIGNED_IN = re.compile(r"new (?:sign-?in|log-?in|device)")
 _OVER = re.compile(r"\b(?:resolved|restored|reinstated|reactivated|completed)\b")
 _SPACES = re.compile(r"\s+")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
@@ -112,21 +125,35 @@ _INDICATORS = {"none": Notice.OTHER, "minor": Notice.OTHER, "maintenance": Notic
 )
 
 
-def of_mail(raw: bytes) -> Notice:
-    """What a mail is about. Never raises."""
+def of_mail(raw: bytes) -> tuple[Notice, str]:
+    """What a mail is about; of a change also the kind of thing that was changed, "" where it names
+    none or several. Never raises."""
+    text, subject = _words(raw)
+    for notice, pattern in _PATTERNS:
+        if pattern.search(text):
+            # An outage or suspension that is over counts as none; a break-in stays true.
+            if notice in {Notice.OUTAGE, Notice.SUSPENDED} and _OVER.search(subject):
+                return Notice.OTHER, ""
+            return notice, _thing(text) if notice is Notice.CHANGE else ""
+    return Notice.OTHER, ""
+
+
+def _thing(text: str) -> str:
+    """Whoever made a change names some of what stands in its notice, so one that speaks of several
+    things is taken for none of them."""
+    found = [kind.value for kind, pattern in _THINGS if pattern.search(text)]
+    return found[0] if len(found) == 1 and not _SIGNED_IN.search(text) else ""
+
+
+def _words(raw: bytes) -> tuple[str, str]:
+    """The beginning of a mail in plain small letters, its subject first; and that alone."""
     parts = take_apart(raw)
     subject = next((value for name, value in parts.fields if name == "subject"), "")
     plain = [one.text for one in parts.texts if not one.html] or [
         _TAG.sub(" ", one.text) for one in parts.texts
     ]
     subject = _SPACES.sub(" ", _decoded(subject[:1000])).lower()
-    text = _SPACES.sub(" ", f"{subject}. {' '.join(plain)}"[:_READ]).lower()
-    for notice, pattern in _PATTERNS:
-        if pattern.search(text):
-            # An outage or suspension that is over counts as none; a break-in stays true.
-            gone = notice in {Notice.OUTAGE, Notice.SUSPENDED} and _OVER.search(subject)
-            return Notice.OTHER if gone else notice
-    return Notice.OTHER
+    return _SPACES.sub(" ", f"{subject}. {' '.join(plain)}"[:_READ]).lower(), subject
 
 
 def of_page(text: bytes) -> Notice | None:

@@ -111,8 +111,8 @@ class Notices:
             except TooMany:
                 await received.refused("mail", "too-many")
                 return
-            notice = await asyncio.to_thread(notices.of_mail, raw)
-            fact = ProviderNoticed(provider, "mail", notice.value, authentic)
+            notice, about = await asyncio.to_thread(notices.of_mail, raw)
+            fact = ProviderNoticed(provider, "mail", notice.value, authentic, about)
             # Identified by the signature that holds: a copy to which somebody on the way added
             # something, another signature too, is the same.
             same = dkim.octets(found) if found is not None and authentic else mail.body

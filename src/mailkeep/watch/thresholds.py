@@ -3,6 +3,24 @@
 import msgspec
 
 
+class StrangerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of ``stranger_in_mail``.
+
+    Attributes:
+        repeat_after: seconds after which the same stranger is said again.
+        keys: names of keys with which providers sign for us now, as the signal has them, by which a
+            person vouches for those that came later.
+        ties: by provider, others that one house can read, or runs, together with it; filled in.
+        near: mailboxes elsewhere whose keeper is tied to who can be in the way of our own listener:
+            what comes there says no more than what comes to us; filled in.
+    """
+
+    repeat_after: float = 3600.0
+    keys: tuple[str, ...] = ()
+    ties: dict[str, tuple[str, ...]] = {}
+    near: tuple[str, ...] = ()
+
+
 class CanaryMissingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of ``canary_missing``.
 

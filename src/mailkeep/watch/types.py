@@ -17,6 +17,7 @@ from .thresholds import (
     HoneyMailSettings,
     MisplacedSettings,
     RefusalSettings,
+    StrangerSettings,
     SurgeSettings,
     TakeoverSettings,
     UndeliveredSettings,
@@ -164,12 +165,6 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     returned: int = 3
 
 
-class StrangerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of ``stranger_in_mail``: seconds after which the same stranger is said again."""
-
-    repeat_after: float = 3600.0
-
-
 class HalfProofSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Settings of ``half_proof``.
 
@@ -264,8 +259,10 @@ class CorrelationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tru
     backing: float = 0.75
 
     def __post_init__(self) -> None:
-        # A table of the settings may name some only, or be older than a hypothesis.
+        # A table of the settings may name some only, or be older than a hypothesis; a family that
+        # it does not name would have no cap at all.
         msgspec.structs.force_setattr(self, "prior", {**_prior(), **self.prior})
+        msgspec.structs.force_setattr(self, "family_cap", {**_caps(), **self.family_cap})
 
 
 class CanaryLetter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,13 +18,14 @@ from mailkeep.store.database import Database
 from mailkeep.watch import dkim
 from mailkeep.watch.canaries import Canaries
 from mailkeep.watch.events import CanaryArrived
-from mailkeep.watch.mailbox_types import CanaryMailbox
+from mailkeep.watch.mailbox_types import CanaryMailbox, ImapSettings
 from mailkeep.watch.signatures import AGAIN, Signatures
 from mailkeep.watch.types import CanarySettings
 
 STREAM = StreamSettings("alert", 2, (RouteSettings("one"), RouteSettings("two")))
 FORWARDED = CanaryMailbox("ann@elsewhere.example", "ann@post.example", "elsewhere")
-SETTINGS = CanarySettings("post.example", "us@example.com", mailbox=(FORWARDED,))
+READ = CanaryMailbox("ann@read.example", name="read", imap=ImapSettings("h", "env:X"))
+SETTINGS = CanarySettings("post.example", "us@example.com", mailbox=(FORWARDED, READ))
 OURS = "r._domainkey.example.com"
 KEY = dkim.fingerprint("example.com", record())
 OTHER = rsa.generate_private_key(65537, 2048)
@@ -195,3 +196,24 @@ async def test_what_others_forward_to_our_listener_plants_nothing(house: Signed)
     came = await house.comes(raw, "ann@post.example")
     assert (came.mailbox, came.strangers) == ("elsewhere", EVIL)
     assert (came.planted, came.signed) == ((), ())
+
+
+async def test_a_canary_that_is_read_elsewhere_vouches_for_the_key_and_a_forwarded_one_does_not(
+    house: Signed,
+) -> None:
+    """Who answers for our DNS has what we are forwarded, and not what is read where it came in."""
+    signed = []
+    for mailbox in (READ, FORWARDED):
+        message = await house.canaries.send("one", mailbox)
+        (job,) = [one for one in await house.claim() if one.message == message]
+        await house.accept(job)
+        content = msgspec.json.decode(job.body, type=Content)
+        raw = sign(_mail(content), "example.com", fields=SIGNED, key=RSA)
+        if mailbox is READ:
+            await house.canaries.read_at(mailbox, raw, None)
+        else:
+            await house.canaries.receive([mailbox.arrives_as], raw)
+        came = (await house.facts())[-1]
+        assert isinstance(came, CanaryArrived)
+        signed.append((came.mailbox, came.signed))
+    assert signed == [("read", (KEY,)), ("elsewhere", ())]

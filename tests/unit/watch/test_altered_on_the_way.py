@@ -10,6 +10,7 @@ from mailkeep.watch import signers
 from mailkeep.watch.correlation import Beliefs, Opinion, hear, weigh
 from mailkeep.watch.engine import Engine, replay
 from mailkeep.watch.events import CanaryArrived
+from mailkeep.watch.thresholds import StrangerSettings
 from mailkeep.watch.types import (
     DECOY_MAILBOX,
     OUR_HOUSE,
@@ -60,9 +61,12 @@ LATER = 2 * DAY + 60
 CLEAN = (LATER + 5, _came("b"))
 
 
-def _held(*timed: tuple[float, Fact]) -> dict[tuple[Hypothesis, str], Opinion]:
+def _held(
+    *timed: tuple[float, Fact], settings: StrangerSettings | None = None
+) -> dict[tuple[Hypothesis, str], Opinion]:
     beliefs, facts = Beliefs(), sorted(timed, key=lambda one: one[0])
-    for signal in replay(log(*facts)):
+    watch = WatchSettings(stranger_in_mail=settings or StrangerSettings())
+    for signal in replay(log(*facts), watch):
         beliefs = hear(beliefs, signal)
     now = START + round(facts[-1][0] * SECOND)
     opinions = weigh(beliefs, now, CorrelationSettings())[1]
@@ -126,13 +130,106 @@ def test_stripping_signatures_for_weeks_or_showing_many_keys_makes_nothing_forgo
     assert set(_held(*_usual(), *many, *altered)) == {WAY}
 
 
-def test_a_new_key_is_known_after_a_day_and_the_old_one_stays() -> None:
-    new = ("key_that_was_changed",)
-    later: Timed = [(2 * DAY + n * HOUR, _came("a", new)) for n in range(30)]
-    at = 2 * DAY + 30 * HOUR
-    for signed in (KEY, new):
-        altered: Timed = [(at, _altered(signed)), (at + 5, _came("b"))]
-        assert set(_held(*_usual(), *later, *altered)) == {PROVIDER}
+NEW = ("key_that_was_changed",)
+#: A provider that changes its key, or somebody who answers for our DNS and signs with their own.
+CHANGED: Timed = [(2 * DAY + n * HOUR, _came("a", NEW)) for n in range(30 * 24)]
+AFTER = 32 * DAY
+
+
+def _then(signed: tuple[str, ...]) -> Timed:
+    return [(AFTER, _altered(signed)), (AFTER + 5, _came("b"))]
+
+
+def test_who_answers_for_our_dns_for_a_month_frames_nobody_with_a_key_of_their_own() -> None:
+    assert set(_held(*_usual(), *CHANGED, *_then(NEW))) == {WAY}
+    # Nor with decoys that were switched on meanwhile.
+    at = 2 * DAY
+    decoys: Timed = [(at + n * HOUR, _came("a", NEW, mailbox=DECOY_MAILBOX)) for n in range(300)]
+    altered = (AFTER, _altered(NEW, mailbox=DECOY_MAILBOX))
+    clean = (AFTER + 5, _came("b", mailbox=DECOY_MAILBOX))
+    assert set(_held(*_usual(), *CHANGED, *decoys, altered, clean)) == {WAY}
+
+
+def test_a_new_key_is_known_where_a_mailbox_elsewhere_saw_it_and_the_old_one_stays() -> None:
+    """A provider changes its keys without a word, and nobody is in the way of that mailbox."""
+    gmail = (3 * DAY, _came("a", NEW, mailbox="gmail"))
+    for signed in (KEY, NEW):
+        assert set(_held(*_usual(), *CHANGED, gmail, *_then(signed))) == {PROVIDER}
+    # What came there altered, or of another provider, vouches for nothing.
+    for other in (
+        (3 * DAY, _altered(NEW, mailbox="gmail", planted=False)),
+        (3 * DAY, _came("b", NEW, mailbox="gmail")),
+    ):
+        assert PROVIDER not in _held(*_usual(), *CHANGED, other, *_then(NEW))
+
+
+def test_a_mailbox_whose_keeper_is_tied_to_our_own_way_vouches_for_nothing() -> None:
+    """The house that answers for our DNS keeps that mailbox as well."""
+    gmail = (3 * DAY, _came("a", NEW, mailbox="gmail"))
+    near = StrangerSettings(near=("gmail",))
+    assert set(_held(*_usual(), *CHANGED, gmail, *_then(NEW), settings=near)) == {WAY}
+    hidden: Timed = [*_usual(), (LATER, _altered()), CLEAN]
+    seen = (LATER + 900, _altered(mailbox="gmail"))
+    assert set(_held(*hidden, seen, settings=near)) == {WAY}
+
+
+def test_a_person_vouches_for_a_new_key() -> None:
+    named = StrangerSettings(keys=NEW)
+    assert set(_held(*_usual(), *CHANGED, *_then(NEW), settings=named)) == {PROVIDER}
+
+
+def test_a_changed_key_is_told_of_and_taken_back_when_somebody_vouches() -> None:
+    gmail = (10 * DAY, _came("a", NEW, mailbox="gmail"))
+    said = [
+        one for one in replay(log(*_usual(), *CHANGED, gmail)) if one.subject.id == OUR_HOUSE.id
+    ]
+    assert [one.evidence for one in said] == [{INTERCEPTED: 2.0}, {}]
+    assert "another key than before: a with key_that_was_changed" in said[0].reason
+    assert said[0].at - START < 4 * DAY * SECOND
+    assert _held(*_usual(), *CHANGED) == {}
+
+
+def test_a_new_host_that_decoys_are_without_weighs_less_and_one_in_a_decoy_opens() -> None:
+    """A provider's new tracking domain; and who writes it into recovery mail as well."""
+    usual = _usual(KEY, mailbox=DECOY_MAILBOX)
+    new = (LATER, _altered(KEY, planted=False))
+
+    def weighs(*more: tuple[float, Fact]) -> list[float]:
+        said = replay(log(*_usual(), *usual, new, *more))
+        return [one.evidence[COMPROMISED] for one in said if COMPROMISED in one.evidence]
+
+    decoy = (LATER + 60, _came("a", KEY, mailbox=DECOY_MAILBOX))
+    assert weighs() == [4.7]
+    assert weighs(decoy) == [4.7, 4.0]
+    assert weighs((LATER + 60, _came("b", mailbox=DECOY_MAILBOX))) == [4.7]
+    # A decoy from before the host was there says nothing of it.
+    assert weighs((LATER - 60, _came("a", KEY, mailbox=DECOY_MAILBOX))) == [4.7]
+    altered = (LATER + 3600, _altered(KEY, mailbox=DECOY_MAILBOX))
+    clean = (LATER + 3700, _came("b", mailbox=DECOY_MAILBOX))
+    assert weighs(decoy, altered, clean)[-1] == 8.4
+
+
+def test_who_writes_as_another_domain_in_our_account_is_named_by_a_mailbox_elsewhere() -> None:
+    """That domain signs it, and ours does not: to our listener alone it looks like somebody in the
+    way, who can have the provider sign the same from an account of their own."""
+    signed_by_another = (LATER, _altered(()))
+    assert set(_held(*_usual(), signed_by_another, CLEAN)) == {WAY}
+    elsewhere = (LATER + 900, _altered((), mailbox="gmail"))
+    assert set(_held(*_usual(), signed_by_another, CLEAN, elsewhere)) == {PROVIDER}
+
+
+def test_two_providers_of_one_house_are_no_two_witnesses() -> None:
+    """Whoever has the house alters what goes through both; a third one comes as we wrote it."""
+    both = [(LATER, _altered()), (LATER + 1, _altered(provider="b"))]
+    usual = _usual(())
+    third = (LATER + 5, _came("c"))
+    tied = StrangerSettings(ties={"a": ("b",), "b": ("a",)})
+    assert _held(*usual, *both, third) == {}
+    held = _held(*usual, *both, third, settings=tied)
+    assert set(held) == {(COMPROMISED, "a"), (COMPROMISED, "b")}
+    assert not any(one.may_cut_automatically for one in held.values())
+    # Without a third there is nothing to compare with: it may be our own gateway.
+    assert _held(*usual, *both, settings=tied) == {}
 
 
 def test_accounts_of_ones_own_and_the_way_to_our_listener_still_name_no_provider() -> None:

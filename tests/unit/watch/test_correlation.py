@@ -13,6 +13,7 @@ from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, FieldDigest, PostureChanged, ProviderNoticed
 from mailkeep.watch.types import (
     CorrelationSettings,
+    Family,
     Forger,
     HoneyAccount,
     HoneySettings,
@@ -47,6 +48,13 @@ COMPARED = (5.5, CanaryArrived("b", "m2", 1.0, ()))
 REDIRECTED = (5, CanaryArrived("a", "m1", 1.0, EVIL))
 
 
+def test_a_table_that_names_one_cap_or_prior_leaves_the_others_as_they_are() -> None:
+    """A family without a cap would count without end."""
+    some = msgspec.convert({"family_cap": {"flow": 3.0}, "prior": {}}, CorrelationSettings)
+    assert some.family_cap == {**SETTINGS.family_cap, Family.FLOW: 3.0}
+    assert some.prior == SETTINGS.prior
+
+
 def test_half_proof_and_stranger_together_name_the_provider() -> None:
     opinions = _opinions(_from(STRANGER, (6, half("r1", "a"))))
     named = opinions[COMPROMISED, "a"]
@@ -60,7 +68,7 @@ def test_a_new_host_of_redirections_and_what_every_day_has_hold_nothing() -> Non
     """A traveller, an announced change, one who gave up: in simulated years that was an incident,
     and would have cut an honest provider off."""
     drift = PostureChanged("a", "c", "template", "i", "added", (), False, expected=True)
-    notice = ProviderNoticed("a", "mail", "change", True)
+    notice = ProviderNoticed("a", "mail", "change", True, "template")
     everyday = (REDIRECTED, COMPARED, (6, half("r1", "a")), (7, drift), (8, notice))
     opinion = _opinions(_from(*everyday))[COMPROMISED, "a"]
     assert not opinion.open

@@ -7,10 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watch_logs import attempt, log, run
 
+from mailkeep.events.types import Fact
 from mailkeep.watch import notices
 from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.detectors import provider_notice
-from mailkeep.watch.events import ProviderNoticed
+from mailkeep.watch.engine import replay
+from mailkeep.watch.events import PostureAccepted, PostureChanged, ProviderNoticed
 from mailkeep.watch.notices import Notice
 from mailkeep.watch.types import CorrelationSettings, Forger, Hypothesis
 
@@ -37,7 +39,26 @@ def _mail(subject: str, text: str = "Hello,\r\nthe team\r\n") -> bytes:
     ],
 )
 def test_a_mail_is_about_one_thing(subject: str, text: str, notice: Notice) -> None:
-    assert notices.of_mail(_mail(subject, text)) is notice
+    assert notices.of_mail(_mail(subject, text))[0] is notice
+
+
+@pytest.mark.parametrize(
+    ("subject", "kind"),
+    [
+        ("A new API key was created", "key"),
+        ("A webhook was added", "webhook"),
+        ("Your password has been changed", "account"),
+        ("A team member was invited", "user"),
+        ("The template 'welcome' was updated", "template"),
+        ("New sign-in from a new device", ""),
+        # Whoever makes the change chooses the name of what is changed.
+        ("The user domain was added", ""),
+        ("New sign-in: user added", ""),
+        ("Security incident: a webhook was added", ""),
+    ],
+)
+def test_a_notice_of_a_change_is_of_one_kind_or_of_none(subject: str, kind: str) -> None:
+    assert notices.of_mail(_mail(subject))[1] == kind
 
 
 def _incident(*states: tuple[str, str], **more: object) -> dict[str, object]:
@@ -95,13 +116,13 @@ def test_a_page_that_is_none_says_nothing() -> None:
 
 @given(st.binary(max_size=400))
 def test_whatever_comes_is_about_something(raw: bytes) -> None:
-    assert notices.of_mail(b"Subject: account " + raw) in Notice
+    assert notices.of_mail(b"Subject: account " + raw)[0] in Notice
     assert notices.of_page(raw) is None or raw
 
 
 def test_a_long_text_is_quick() -> None:
     for piece in ("account ", "account suspende ", "password " * 3, "two-factor a "):
-        assert notices.of_mail(_mail("x", piece * 20_000)) in Notice
+        assert notices.of_mail(_mail("x", piece * 20_000))[0] in Notice
 
 
 @pytest.mark.parametrize(
@@ -139,7 +160,9 @@ def _open(*facts: ProviderNoticed) -> set[Hypothesis]:
 @pytest.mark.parametrize("authentic", [True, False])
 def test_a_notice_is_a_sign_and_opens_nothing_alone(notice: Notice, authentic: bool) -> None:
     fact = ProviderNoticed("a", "mail", notice.value, authentic)
-    (one,) = run(provider_notice.DETECTOR, log((1, attempt()), (2, fact), (3, fact)))
+    one, *again = run(provider_notice.DETECTOR, log((1, attempt()), (2, fact), (3, fact)))
+    # A second one that it signed, of a change, may be of another change.
+    assert len(again) == (authentic and notice is Notice.CHANGE)
     assert one.subject.id == "a"
     assert one.forger is (Forger.NOBODY if authentic else Forger.ANYONE)
     assert not one.own_observation
@@ -150,3 +173,68 @@ def test_a_notice_is_a_sign_and_opens_nothing_alone(notice: Notice, authentic: b
 def test_what_is_not_understood_is_quiet() -> None:
     facts = [ProviderNoticed("a", "mail", one, True) for one in ("other", "later-word")]
     assert run(provider_notice.DETECTOR, log(*((n, one) for n, one in enumerate(facts)))) == []
+
+
+def _changed(name: str, kind: str = "key", *, expected: bool = False) -> PostureChanged:
+    return PostureChanged("a", name, kind, f"item_{name}", "added", (), False, expected)
+
+
+def _of(about: str = "key", *, authentic: bool = True) -> ProviderNoticed:
+    return ProviderNoticed("a", "mail", "change", authentic, about)
+
+
+def _weighs(*timed: tuple[float, Fact]) -> float:
+    """What the notices add, as people read it: what rests on a fact that counts already adds
+    nothing."""
+    beliefs, facts = Beliefs(), log(*timed)
+    signals = replay(facts)
+    for one in signals:
+        beliefs = hear(beliefs, one)
+    found = weigh(beliefs, facts[-1].placed_at, CorrelationSettings())[1]
+    terms = [term for one in found for term in one.terms if term.detector == provider_notice.NAME]
+    return round(sum(one.counted for one in terms), 1)
+
+
+ACCEPTED = PostureAccepted("a", ("c1",), "uid:0")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_notice_of_a_change_that_is_known_to_be_ours_says_little(late: bool) -> None:
+    """Whichever is seen first: the mail comes at once, an account is read once a minute."""
+    change, notice = (2, 1) if late else (1, 2)
+    assert _weighs((notice, _of()), (change, _changed("c1", expected=True))) <= 0.3
+    assert _weighs((notice, _of()), (change, _changed("c1")), (9, ACCEPTED)) <= 0.3
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        (1, _changed("c1", "template", expected=True)),
+        (-7200, _changed("c1", expected=True)),
+        (1, PostureChanged("b", "c1", "key", "i", "added", (), False, expected=True)),
+    ],
+)
+def test_a_change_of_another_kind_or_day_or_provider_explains_no_notice(
+    beside: tuple[float, Fact],
+) -> None:
+    """A colleague works at templates while somebody makes a key."""
+    assert _weighs(beside, (2, _of())) == 1.5
+
+
+def test_a_notice_and_the_change_that_it_is_of_count_once() -> None:
+    assert _weighs((1, _changed("c1")), (2, _of())) == 0.0
+    assert _weighs((1, _of("")), (2, _changed("c1"))) == 1.5
+
+
+def test_who_makes_a_key_beside_our_own_is_told_by_the_second_notice() -> None:
+    ours = (1, _changed("c1", expected=True))
+    assert _weighs(ours, (2, _of()), (3, _of())) == 1.5
+    assert _weighs(ours, (2, _of()), (2000, _of("webhook"))) == 1.5
+
+
+def test_what_anyone_writes_in_its_name_drives_no_notice_of_a_break_in_out() -> None:
+    breach = ProviderNoticed("a", "mail", "security", authentic=True)
+    forged = [(10 + 1600.0 * n, _of(authentic=False)) for n in range(40)]
+    at = 41 * 1600.0
+    after = [(at, _of()), (at + 1, _changed("c1")), (at + 2, ACCEPTED)]
+    assert _weighs((1, breach), *forged, *after) > 2.5

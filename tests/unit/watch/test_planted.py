@@ -97,3 +97,19 @@ def test_it_goes_on_where_it_was_stopped() -> None:
     engine.step(first)
     (signal,) = Engine(WatchSettings(), engine.save()).step(second)
     assert signal.evidence == {COMPROMISED: 8.4}
+
+
+def test_a_stranger_of_a_week_ago_is_let_go_and_blinds_nobody() -> None:
+    """The detector failed on the canary after which it was a week old, on each of them anew."""
+    engine, week = Engine(WatchSettings()), 7 * 86_400.0
+    facts = log(
+        (1.0, _came("a", planted=True)),
+        (2.0, _came("b")),
+        *((week + n, _came(one)) for n in range(10, 60, 10) for one in ("a", "b")),
+        (week + 100, _came("b", planted=True)),
+        (week + 101, _came("a")),
+    )
+    said = [signal for one in facts for signal in engine.step(one)]
+    assert not engine.failed
+    assert said[-1].subject.id == "b"
+    assert said[-1].evidence == {COMPROMISED: 8.4}

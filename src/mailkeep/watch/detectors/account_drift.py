@@ -16,7 +16,9 @@ about.
 Parameters: ``remembers``: over how long changes of one account are summed.
 Taken back: a change that an operator accepts; blindness, when the lists are read again.
 False alarms: a colleague who changes something and tells nobody. They open an incident and never
-cut: what an API tells of an account is not a sign that we observed ourselves.
+cut: what an API tells of an account is not a sign that we observed ourselves. With exports,
+sign-ins and notices of changes it may be one sitting of one of us, so where nothing else speaks the
+incident asks that first (``incidents.asking``); a thief in the console is asked about as well.
 Delay: one reading (``posture.interval``, 60 s). Evasion: acting by what the API does not list (see
 ``blind`` of each module: sign-ins, reads, on some providers keys and users); doing and undoing
 between two readings; and whoever has the provider itself, not our account there only, can have its

@@ -5,7 +5,8 @@ Evidence (judged, not measured): compromised: 5.0 nats for one, 0.75 for each do
 0.3 where an operator had announced it. Our own people export seldom (a few times a year), and who
 comes for the list of recipients does it first.
 Parameters: ``remembers``: over how long exports of one account are counted together.
-Taken back: when an operator accepts them. False alarms: an export of our own that nobody announced.
+Taken back: when an operator accepts them. False alarms: an export of our own that nobody announced;
+where nothing speaks but what one of us could have done there, the incident asks that first.
 Delay: one reading (``posture.interval``, 60 s); an export that is listed is seen even if it was
 made between two readings. Evasion: paging through messages or searches one by one, which no
 provider lists; most tell nothing of reads, and then silence here says nothing.

@@ -209,7 +209,7 @@ class Beside:
                     provider, name, kind, f"item_{name}", "added", (), strange, expected
                 )
                 out.append((at, change))
-                noticed = ProviderNoticed(provider, "mail", "change", True)
+                noticed = ProviderNoticed(provider, "mail", "change", True, kind)
                 out.append((at + 2 * MINUTE, noticed))
                 if not expected:
                     later = at + round(self._chance.uniform(0.5, 6) * HOUR)
