@@ -214,18 +214,19 @@ def give_back(
         )
 
     run(home, given)
-    result({"provider": name, "cut": False}, f"{name} carries mail again.", as_json=as_json)
+    states = read(home, queries.states)
+    result({"provider": name, "cut": False}, _again(name, states.get(name)), as_json=as_json)
 
 
 @app.command()
 def restore(name: Name, reason: Reason, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Let a provider that was cut off carry mail again."""
 
-    async def work(database: Database, tx: Tx) -> bool:
-        return await services.restore(database, tx, name, by=operator(), reason=reason)
+    async def work(database: Database, tx: Tx) -> tuple[bool, str]:
+        changed = await services.restore(database, tx, name, by=operator(), reason=reason)
+        return changed, _again(name, (await queries.states(tx)).get(name), changed=changed)
 
-    changed = _act(home, name, work)
-    text = f"{name} carries mail again." if changed else f"{name} was not cut off."
+    changed, text = _act(home, name, work)
     result({"provider": name, "cut": False, "changed": changed}, text, as_json=as_json)
 
 
@@ -254,11 +255,11 @@ def rest(
 def unrest(name: Name, reason: Reason, as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Let a provider that rests carry ordinary mail again."""
 
-    async def work(database: Database, tx: Tx) -> bool:
-        return await services.unrest_provider(database, tx, name, by=operator(), reason=reason)
+    async def work(database: Database, tx: Tx) -> tuple[bool, str]:
+        changed = await services.unrest_provider(database, tx, name, by=operator(), reason=reason)
+        return changed, _again(name, (await queries.states(tx)).get(name), changed=changed)
 
-    changed = _act(home, name, work)
-    text = f"{name} carries mail again." if changed else f"{name} did not rest."
+    changed, text = _act(home, name, work)
     result({"provider": name, "rests": False, "changed": changed}, text, as_json=as_json)
 
 
@@ -300,6 +301,19 @@ def _act(home: Path, name: str, work: Callable[[Database, Tx], Awaitable[T]]) ->
 
 def _streams(known: Settings, name: str) -> list[str]:
     return [one.name for one in known.stream if name in {route.provider for route in one.routes}]
+
+
+def _again(name: str, state: ProviderState | None, *, changed: bool = True) -> str:
+    """What a provider carries that is no longer cut off, or rests no longer: the one may hold still
+    when the other is over."""
+    if state is not None and state.cut_at is not None:
+        return f"{name} is cut off: `mailkeep providers restore {name} --reason …` ends that."
+    if state is not None and state.rested_at is not None:
+        return (
+            f"{name} is not cut off, and rests: `mailkeep providers unrest {name} --reason …` gives"
+            " it ordinary mail again."
+        )
+    return f"{name} carries mail {'again' if changed else 'already'}."
 
 
 def _state(state: ProviderState | None) -> str:

@@ -132,7 +132,10 @@ class Cutover:
             raise Conflict(f"{view.target} is no route of any stream of {view.source}")
         other = await queries.live(tx, lock=True)
         if other is not None:
-            raise Conflict(f"a move from {other.source} to {other.target} is under way")
+            raise Conflict(
+                f"a move from {other.source} to {other.target} is under way: it is finished or"
+                " taken back first"
+            )
         self._known(view.source, view.target)
         against = await held_against(tx, view.target)
         if against:
@@ -162,7 +165,11 @@ class Cutover:
         states, down = await mail.states(tx), await without_proofs(tx)
         state, left = states.get(target), states.get(source)
         if state is not None and (state.cut_at is not None or state.rested_at is not None):
-            raise Conflict(f"{target} is cut off, or rests: it would carry nothing")
+            how, verb = ("rests", "unrest") if state.cut_at is None else ("is cut off", "restore")
+            raise Conflict(
+                f"{target} {how}, and would carry nothing: `mailkeep providers {verb} {target}"
+                " --reason …` ends that"
+            )
         streams, order = await self._keeper.order(tx, source)
         without = decide.missing(streams.values(), order, target)
         names = [one for one in reversed(order) if one not in without]  # recovery first

@@ -188,7 +188,7 @@ async def _ask(running: Services, operator: Operator, name: str, step: str) -> T
     async with running.database.read() as tx:
         would = await hands.would(tx, running.response.means, name)
         incident = await hands.about(tx, name)
-        is_cut = name in await mail.cut(tx)
+        state = (await mail.states(tx)).get(name)
         cut = (await hands.current(tx)).get(name)
     return page(
         operator,
@@ -198,7 +198,8 @@ async def _ask(running: Services, operator: Operator, name: str, step: str) -> T
         step=step,
         would=would,
         incident=incident,
-        is_cut=is_cut,
+        is_cut=state is not None and state.cut_at is not None,
+        rests=state is not None and state.rested_at is not None,
         cut=cut,
     )
 
