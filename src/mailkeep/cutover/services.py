@@ -7,7 +7,7 @@ Security: a move can only take mail to a provider that the settings give the str
 planned at the server's own shell, where DNS was checked; a failed check prevents the start.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import insert, update
@@ -19,6 +19,7 @@ from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services as mail_services
+from mailkeep.mail.types import StreamSettings
 from mailkeep.store.database import Database, Tx
 
 from . import decide, queries, tables
@@ -80,9 +81,7 @@ class Cutover:
         """
         self._known(source, target)
         check(pace)
-        streams, order = await self._keeper.order(tx, source)
-        if not order:
-            raise Invalid(f"{source} carries nothing: there is nothing to move", field="from")
+        streams, order = await self._order(tx, source)
         without = decide.missing(streams.values(), order, target)
         names = [one for one in order if one not in without]
         down = await without_proofs(tx)
@@ -170,7 +169,7 @@ class Cutover:
                 f"{target} {how}, and would carry nothing: `mailkeep providers {verb} {target}"
                 " --reason …` ends that"
             )
-        streams, order = await self._keeper.order(tx, source)
+        streams, order = await self._order(tx, source)
         without = decide.missing(streams.values(), order, target)
         names = [one for one in reversed(order) if one not in without]  # recovery first
         if not names:
@@ -295,6 +294,13 @@ class Cutover:
         ]
         then = [one for one in view.gates if one.id not in OURS]
         return [one for one in (*then, *now) if one.state == "failed"]
+
+    async def _order(self, tx: Tx, source: str) -> tuple[Mapping[str, StreamSettings], list[str]]:
+        """The streams as mail goes now, and those to move. Raises ``Invalid`` for none."""
+        streams, order = await self._keeper.order(tx, source)
+        if not order:
+            raise Invalid(f"{source} carries nothing: there is nothing to move", field="from")
+        return streams, order
 
     def _known(self, source: str, target: str) -> None:
         for name, field in ((source, "from"), (target, "to")):

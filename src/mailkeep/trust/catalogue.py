@@ -264,9 +264,9 @@ _HOUSES = (
         "namecheap",
         "Namecheap",
         PartyKind.REGISTRAR,
-        "https://grokipedia.com/page/Default_nameservers",
-        _LAST,
-        word=Word.OTHERS,
+        "https://www.namecheap.com/support/knowledgebase/article.aspx/767/10/"
+        "how-to-change-dns-for-a-domain/",
+        "2026-11-30",
         signs=("registrar-servers.com",),
     ),
     Known(
@@ -317,11 +317,9 @@ _HOUSES = (
         "proton",
         "Proton",
         PartyKind.MAILBOX,
-        "https://raw.githubusercontent.com/blackmatrix7/ios_rule_script/master/rule/Loon/"
-        "Protonmail/Protonmail.list",
-        _LAST,
-        word=Word.OTHERS,
-        signs=("protonmail.ch",),
+        "https://proton.me/support/custom-domain",
+        "2026-11-30",
+        signs=("protonmail.ch", "domains.proton.ch"),
     ),
     Known(
         "okta",

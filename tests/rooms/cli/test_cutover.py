@@ -475,4 +475,5 @@ def test_one_that_rests_as_well_is_not_said_to_carry_mail_again(home: Path) -> N
     refused = _says(home, "cutover", "now", "new", "old", *because)
     assert "old rests, and would carry nothing: `mailkeep providers unrest old" in refused
     assert "old carries mail again" in _says(home, "providers", "unrest", "old", *because)
+    assert "new carries nothing" in _says(home, "cutover", "now", "new", "old", *because)
     assert "old carries mail already" in _says(home, "providers", "unrest", "old", *because)
