@@ -279,9 +279,9 @@ def document(view: View, comes: Ahead | None = None) -> dict[str, object]:
         "started_at": when(view.started_at),
         "ended_at": when(view.ended_at),
         "why": view.why,
-        "next_step_at": when(comes and comes.step_at),
-        "all_moved_at": when(comes and comes.done_at),
-        "known": comes and comes.known,
+        "next_step_at": None if comes is None else iso(comes.step_at),
+        "all_moved_at": None if comes is None else iso(comes.done_at),
+        "known": None if comes is None else comes.known,
         "gates": view.gates,
         "streams": [
             {

@@ -110,9 +110,9 @@ async def _out(tx: Tx, view: View) -> CutoverOut:
         when(view.started_at),
         when(view.ended_at),
         view.why,
-        when(comes and comes.step_at),
-        when(comes and comes.done_at),
-        comes and comes.known,
+        None if comes is None else iso(comes.step_at),
+        None if comes is None else iso(comes.done_at),
+        None if comes is None else comes.known,
         [
             MovingStreamOut(
                 one.stream, view.share(one), when(view.moved_at(one)), one.backs, one.why
