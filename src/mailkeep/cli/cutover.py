@@ -14,10 +14,11 @@ import typer
 
 from mailkeep.app import wiring_cutover
 from mailkeep.app.doctor.resolver import resolver
-from mailkeep.base.clock import MINUTE, SystemClock, iso, readable, when
+from mailkeep.base.clock import MINUTE, Instant, SystemClock, iso, readable, when
 from mailkeep.base.errors import BadSettings, NotFound
 from mailkeep.base.wording import counted
-from mailkeep.cutover import queries
+from mailkeep.cutover import ahead, queries
+from mailkeep.cutover.ahead import Ahead
 from mailkeep.cutover.services import Cutover
 from mailkeep.cutover.types import Gate, Pace, State, View
 from mailkeep.mail import shifting
@@ -34,6 +35,16 @@ From = Annotated[str, typer.Argument(metavar="FROM", help="The provider that is 
 To = Annotated[str, typer.Argument(metavar="TO", help="The provider that takes over.")]
 Reason = Annotated[str, typer.Option(help="Goes into the audit log.")]
 _USUAL = Pace()
+_Shown = tuple[View, Ahead | None, Instant]  #: a move, what lies ahead of it, and now
+
+#: What a person does next, by where a move stands.
+_NEXT = {
+    State.PLANNED: "Nothing has moved: `mailkeep cutover start` begins it.",
+    State.MOVING: "It goes on by itself while Mailkeep runs; `mailkeep cutover pause` holds it up.",
+    State.PAUSED: "`mailkeep cutover resume` goes on, `mailkeep cutover back` takes it back.",
+    State.MOVED: "`mailkeep cutover finish` says that it is well, `mailkeep cutover back` takes it"
+    " back.",
+}
 
 
 @app.command()
@@ -87,25 +98,32 @@ def plan(
     if not offline and not in_development(home):
         gates.append(asyncio.run(wiring_cutover.limit(known, target, peak)))
 
-    async def work(database: Database, tx: Tx) -> tuple[View, int]:
+    async def work(database: Database, tx: Tx) -> tuple[View, int, View | None]:
         every = [*gates, await wiring_cutover.warmth(tx, source, target)]
         cutover = Cutover(database, wiring_cutover.house(known, database.clock))
         made = await cutover.plan(tx, source, target, every, pace, by=operator())
-        return made, await shifting.carried_over(tx, source)
+        return made, await shifting.carried_over(tx, source), await queries.live(tx)
 
-    view, kept_from = write(home, work)
+    view, kept_from, other = write(home, work)
     held_back = counted(kept_from, "address", "addresses")
+    long = _long(dwell * (len(shares) - 1) * len(view.streams))
+    paced = f"{', '.join(f'{one:.0%}' for one in pace.shares)}, each {dwell:.0f} s at least"
     lines = [_gate(one) for one in view.gates]
     lines += [
         "",
         f"{view.id}: {len(view.streams)} streams, in this order: "
         + ", ".join(one.stream for one in view.streams),
-        f"Steps: {', '.join(f'{one:.0%}' for one in pace.shares)}, each {dwell:.0f} s at least.",
+        f"Steps: {paced}: {long} in all at the soonest.",
         f"Bulk mail is kept from {held_back} that bounced, or complained, there.",
         "Begin with `mailkeep cutover start`."
         if not view.failed
         else f"{counted(len(view.failed), 'check')} failed: it does not start.",
     ]
+    if other is not None:
+        lines.append(
+            f"The move from {plain(other.source)} to {plain(other.target)} is under way:"
+            " it is finished or taken back first."
+        )
     result({**document(view), "kept_from": kept_from}, "\n".join(lines), as_json=as_json)
     if view.failed:
         raise typer.Exit(FOUND)
@@ -121,6 +139,7 @@ def start(
     _act(
         home,
         lambda rooms, tx, view: rooms.start(tx, view.id, by=operator(), anyway=anyway),
+        newest=True,
         as_json=as_json,
     )
 
@@ -129,18 +148,22 @@ def start(
 def status(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """Say how far the move is, what it waits for, and where the settings say otherwise."""
 
-    async def work(tx: Tx) -> tuple[View | None, dict[str, list[Shift]], list[shifting.Former]]:
+    async def work(
+        tx: Tx,
+    ) -> tuple[_Shown | None, dict[str, list[Shift]], list[shifting.Former]]:
         found = await queries.live(tx) or await queries.newest(tx)
-        return found, await shifting.shifts(tx), await shifting.former(tx)
+        shown = None if found is None else await _shown(tx, found)
+        return shown, await shifting.shifts(tx), await shifting.former(tx)
 
-    view, shifts, former = read(home, work)
+    shown, shifts, former = read(home, work)
+    view = None if shown is None else shown[0]
     known, moved, stands = settings(home).streams(), [], []
     for name, some in shifts.items():
         moved += [{"stream": name, **msgspec.structs.asdict(one)} for one in some]
         weights = {r.provider: r.weight for r in known[name].routes} if name in known else {}
         if any(weights.get(one.source) for one in some):
             stands.append(name)
-    text = "No move was ever planned." if view is None else "\n".join(told(view))
+    text = "No move was ever planned." if shown is None else "\n".join(told(*shown))
     if stands and (view is None or view.state in {State.MOVED, State.FINISHED}):
         text += (
             f"\nThe settings still give the old provider weight in {', '.join(stands)}: "
@@ -152,7 +175,11 @@ def status(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
             f"{plain(one.source)} until {readable(one.until)}."
         )
     kept = [{"stream": one.stream, "from": one.source, "until": iso(one.until)} for one in former]
-    said = {"cutover": None if view is None else document(view), "shifts": moved, "kept": kept}
+    said = {
+        "cutover": None if shown is None else document(*shown[:2]),
+        "shifts": moved,
+        "kept": kept,
+    }
     result(said, text, as_json=as_json)
 
 
@@ -232,11 +259,16 @@ def now(
         f"{retries} moved; {again} sent again.",
     ]
     lines += [f"warning: {one}" for one in said["warnings"]]
+    lines.append(_NEXT[State.MOVED])
     result(said, "\n".join(map(plain, lines)), as_json=as_json)
 
 
-def document(view: View) -> dict[str, object]:
-    """A move as JSON has it."""
+def document(view: View, comes: Ahead | None = None) -> dict[str, object]:
+    """A move as JSON has it.
+
+    Args:
+        comes: what lies ahead of it.
+    """
     return {
         "id": view.id,
         "from": view.source,
@@ -247,6 +279,9 @@ def document(view: View) -> dict[str, object]:
         "started_at": when(view.started_at),
         "ended_at": when(view.ended_at),
         "why": view.why,
+        "next_step_at": None if comes is None else iso(comes.step_at),
+        "all_moved_at": None if comes is None else iso(comes.done_at),
+        "known": None if comes is None else comes.known,
         "gates": view.gates,
         "streams": [
             {
@@ -261,8 +296,8 @@ def document(view: View) -> dict[str, object]:
     }
 
 
-def told(view: View) -> list[str]:
-    """A move in words."""
+def told(view: View, comes: Ahead | None, now: Instant) -> list[str]:
+    """A move in words, and what comes next."""
     lines = [f"{view.source} to {view.target}: {view.state.value}" + (view.why and f"; {view.why}")]
     rows = [("stream", view.target, "since", "taken back")]
     rows += [
@@ -274,7 +309,18 @@ def told(view: View) -> list[str]:
         )
         for one in view.streams
     ]
-    return [*map(plain, lines), table(rows, "")]
+    ends = [] if comes is None else ahead.told(view, comes, now, readable)
+    ends += [_NEXT[view.state]] if view.state in _NEXT else []
+    return [*map(plain, lines), table(rows, ""), *map(plain, ends)]
+
+
+async def _shown(tx: Tx, view: View) -> _Shown:
+    return view, await queries.what_comes(tx, view), tx.now
+
+
+def _long(seconds: float) -> str:
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
 def _gate(one: Gate) -> str:
@@ -283,15 +329,27 @@ def _gate(one: Gate) -> str:
     return f"[{word}] {one.id}: {plain(one.meaning)}{step}"
 
 
-def _act(home: Path, act: Callable[[Cutover, Tx, View], Awaitable[View]], *, as_json: bool) -> None:
-    """Do something to the move that is under way, or was planned last."""
+def _act(
+    home: Path,
+    act: Callable[[Cutover, Tx, View], Awaitable[View]],
+    *,
+    as_json: bool,
+    newest: bool = False,
+) -> None:
+    """Do something to the move that is under way, or to the one that was planned last.
+
+    Args:
+        newest: to that one, though another is under way.
+    """
     known = settings(home)
 
-    async def work(database: Database, tx: Tx) -> View:
-        view = await queries.live(tx) or await queries.newest(tx)
+    async def work(database: Database, tx: Tx) -> _Shown:
+        view = None if newest else await queries.live(tx)
+        view = view or await queries.newest(tx)
         if view is None:
             raise NotFound("no move was ever planned; begin with `mailkeep cutover plan`")
-        return await act(Cutover(database, wiring_cutover.house(known, SystemClock())), tx, view)
+        rooms = Cutover(database, wiring_cutover.house(known, SystemClock()))
+        return await _shown(tx, await act(rooms, tx, view))
 
-    view = write(home, work)
-    result(document(view), "\n".join(told(view)), as_json=as_json)
+    shown = write(home, work)
+    result(document(*shown[:2]), "\n".join(told(*shown)), as_json=as_json)

@@ -19,7 +19,7 @@ from mailkeep.base.errors import BadSettings, Conflict, MailkeepError, NotFound,
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.wording import counted
 from mailkeep.cutover import offboarding
-from mailkeep.cutover.checklist import How, Leaving, checklist
+from mailkeep.cutover.checklist import Leaving, checklist
 from mailkeep.cutover.looks import Seen, noted
 from mailkeep.cutover.offboarding import Offboarding, OffboardingView
 from mailkeep.mail import queries as mail
@@ -244,10 +244,12 @@ def empty(
 
     found = write(home, may)
     now = SystemClock().now()
-    due = {one.name for one in found.items if one.due_at <= now and one.how is How.HAND}
-    due &= set(provider_data_deletion.ITEMS.values())
+    held = set(provider_data_deletion.ITEMS.values())
+    dates = {one.name: one.due_at for one in found.items if one.name in held}
+    due = {name for name, at in dates.items() if at <= now}
     if not due:
-        raise Conflict("nothing that it holds is due yet: see `mailkeep offboard status`")
+        first = f" before {iso(min(dates.values()))[:10]}" if dates else ""
+        raise Conflict(f"nothing that it holds is due{first}: see `mailkeep offboard status`")
     said = asyncio.run(_emptied(config, due, delete=yes, quiet=as_json))
     if yes:
         gone = [one.name for one in found.items if one.done_at is None and one.name in said.gone]

@@ -227,7 +227,8 @@ def restore(name: Name, reason: Reason, as_json: Json = False, home: Home = DEFA
         return changed, name in await queries.resting(tx), await queries.carries(tx, name)
 
     changed, rests, carries = _act(home, name, work)
-    text = f"{carries}." if changed else f"{name} was not cut off."
+    still = _still(name, carries, command="unrest" if rests else "")
+    text = still if changed else f"{name} was not cut off."
     document = {"provider": name, "cut": False, "rests": rests, "changed": changed}
     result(document, text, as_json=as_json)
 
@@ -262,7 +263,8 @@ def unrest(name: Name, reason: Reason, as_json: Json = False, home: Home = DEFAU
         return changed, name in await queries.cut(tx), await queries.carries(tx, name)
 
     changed, cut_off, carries = _act(home, name, work)
-    text = f"{carries}." if changed else f"{name} did not rest."
+    still = _still(name, carries, command="restore" if cut_off else "")
+    text = still if changed else f"{name} did not rest."
     document = {"provider": name, "cut": cut_off, "rests": False, "changed": changed}
     result(document, text, as_json=as_json)
 
@@ -305,6 +307,11 @@ def _act(home: Path, name: str, work: Callable[[Database, Tx], Awaitable[T]]) ->
 
 def _streams(known: Settings, name: str) -> list[str]:
     return [one.name for one in known.stream if name in {route.provider for route in one.routes}]
+
+
+def _still(name: str, carries: str, *, command: str) -> str:
+    """What it carries now, and the command that ends what still holds it back, if anything does."""
+    return f"{carries}." + (f" `mailkeep providers {command} {name}` ends that." if command else "")
 
 
 def _state(state: ProviderState | None) -> str:

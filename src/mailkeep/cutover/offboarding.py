@@ -13,6 +13,7 @@ from sqlalchemy import delete, insert, select, update
 from mailkeep.base.clock import HOUR, Instant, iso
 from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.base.ids import new_id
+from mailkeep.base.wording import nearest
 from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.mail import queries as mail
@@ -139,7 +140,9 @@ class Offboarding:
             raise Invalid("say why", field="reason")
         found = await self._get(tx, provider)
         if provider in await mail.cut(tx):
-            raise Conflict(f"{provider} is cut off: restore it first (providers restore)")
+            raise Conflict(
+                f"{provider} is cut off: `mailkeep providers restore {provider} --reason …` first"
+            )
         await self._forget(tx, found)
         why = reason.strip()[:LONGEST]
         await audit.write(tx, by, "stop_offboarding", {"provider": provider, "reason": why})
@@ -180,7 +183,8 @@ class Offboarding:
         found = await self._get(tx, provider)
         known = next((one for one in found.items if one.name == item), None)
         if known is None:
-            raise NotFound(f"no item {item!r} on the list of {provider}", field="item")
+            hint = nearest(item[:64], [one.name for one in found.items])
+            raise NotFound(f"no item {item[:64]!r} on the list of {provider}{hint}", field="item")
         if known.how is not How.HAND or known.done_at is not None:
             raise Conflict(f"{item} is done, or is not done by hand")
         await self._tick(tx, found, known.name, by, note.strip()[:LONGEST])

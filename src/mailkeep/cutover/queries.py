@@ -7,9 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.errors import NotFound
+from mailkeep.mail import shifting
 from mailkeep.store.database import Tx
 
-from . import tables
+from . import decide, tables
+from .ahead import Ahead, ahead
+from .sequential import Seen
 from .types import Gate, Pace, State, StreamView, View
 
 _c, _s = tables.cutovers, tables.cutover_streams
@@ -46,6 +49,17 @@ async def newest(tx: Tx) -> View | None:
     """The one that was planned last."""
     found = await listing(tx, 1)
     return found[0] if found else None
+
+
+async def what_comes(tx: Tx, view: View) -> Ahead | None:
+    """What lies ahead of a move, with what is known of its present step; None where it does not go
+    on by itself."""
+    stream, known = decide.current(view), 0
+    if view.state is State.MOVING and stream is not None and stream.step >= 0:
+        fared = await shifting.fared(tx, stream.stream, (view.target,), stream.since)
+        found = fared.get(view.target, shifting.Fared())
+        known = Seen(found.good, found.bad).known
+    return ahead(view, known, tx.now)
 
 
 async def _views(tx: Tx, rows: Sequence[RowMapping]) -> list[View]:

@@ -7,7 +7,7 @@ Security: a move can only take mail to a provider that the settings give the str
 planned at the server's own shell, where DNS was checked; a failed check prevents the start.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from sqlalchemy import insert, update
@@ -19,6 +19,7 @@ from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services as mail_services
+from mailkeep.mail.types import StreamSettings
 from mailkeep.store.database import Database, Tx
 
 from . import decide, queries, tables
@@ -80,9 +81,7 @@ class Cutover:
         """
         self._known(source, target)
         check(pace)
-        streams, order = await self._keeper.order(tx, source)
-        if not order:
-            raise Invalid(f"{source} carries nothing: there is nothing to move", field="from")
+        streams, order = await self._order(tx, source)
         without = decide.missing(streams.values(), order, target)
         names = [one for one in order if one not in without]
         down = await without_proofs(tx)
@@ -132,7 +131,10 @@ class Cutover:
             raise Conflict(f"{view.target} is no route of any stream of {view.source}")
         other = await queries.live(tx, lock=True)
         if other is not None:
-            raise Conflict(f"a move from {other.source} to {other.target} is under way")
+            raise Conflict(
+                f"a move from {other.source} to {other.target} is under way: it is finished or"
+                " taken back first"
+            )
         self._known(view.source, view.target)
         against = await held_against(tx, view.target)
         if against:
@@ -162,8 +164,12 @@ class Cutover:
         states, down = await mail.states(tx), await without_proofs(tx)
         state, left = states.get(target), states.get(source)
         if state is not None and (state.cut_at is not None or state.rested_at is not None):
-            raise Conflict(f"{target} is cut off, or rests: it would carry nothing")
-        streams, order = await self._keeper.order(tx, source)
+            how, verb = ("rests", "unrest") if state.cut_at is None else ("is cut off", "restore")
+            raise Conflict(
+                f"{target} {how}, and would carry nothing: `mailkeep providers {verb} {target}"
+                " --reason …` ends that"
+            )
+        streams, order = await self._order(tx, source)
         without = decide.missing(streams.values(), order, target)
         names = [one for one in reversed(order) if one not in without]  # recovery first
         if not names:
@@ -288,6 +294,13 @@ class Cutover:
         ]
         then = [one for one in view.gates if one.id not in OURS]
         return [one for one in (*then, *now) if one.state == "failed"]
+
+    async def _order(self, tx: Tx, source: str) -> tuple[Mapping[str, StreamSettings], list[str]]:
+        """The streams as mail goes now, and those to move. Raises ``Invalid`` for none."""
+        streams, order = await self._keeper.order(tx, source)
+        if not order:
+            raise Invalid(f"{source} carries nothing: there is nothing to move", field="from")
+        return streams, order
 
     def _known(self, source: str, target: str) -> None:
         for name, field in ((source, "from"), (target, "to")):

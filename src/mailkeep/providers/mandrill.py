@@ -125,7 +125,7 @@ class Mandrill(CannotBeAsked):
         # Their help pages say 25 MB for the mail with its attachments; 1,000 recipients are ours.
         max_size=25 * 1024 * 1024,
         max_recipients=1000,
-        # "About Email Content Storage", in their help pages.
+        # https://mandrill.zendesk.com/hc/en-us/articles/205583187-About-Email-Content-Storage
         keeps_days=30,
         # A thousand events, percent-encoded, take about one MiB; bounces with long replies more.
         max_webhook=2 * 1024 * 1024,

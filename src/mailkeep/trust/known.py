@@ -11,7 +11,6 @@ class Word(enum.StrEnum):
     """Whose words a source is."""
 
     OWN = "own"  #: the house's, or its owner's: terms, a list of subprocessors, documentation
-    FILED = "filed"  #: filed by one of them with an authority
     OTHERS = "others"  #: somebody else's, and so not confirmed
 
 
@@ -22,6 +21,8 @@ class Known(msgspec.Struct, frozen=True):
         source: where it says so; "": an owner, of which nothing is said but whom it owns.
         seen: the day on which the source was read.
         word: whose words the source is.
+        also: more pages of the same kind, read on the same day, for hosts and signs that the source
+            says nothing of.
         provider_kinds: kinds of ``[[provider]]`` that are this house.
     """
 
@@ -31,6 +32,7 @@ class Known(msgspec.Struct, frozen=True):
     source: str = ""
     seen: str = ""
     word: Word = Word.OWN
+    also: tuple[str, ...] = ()
     owned_by: tuple[str, ...] = ()
     relays_via: tuple[str, ...] = ()
     runs_on: tuple[str, ...] = ()
@@ -47,11 +49,11 @@ class Known(msgspec.Struct, frozen=True):
             runs_on=self.runs_on,
             kind=self.kind,
             known=self.id,
-            source=f"{self.source} ({self.seen})" if self.source else "",
+            source=f"{', '.join((self.source, *self.also))} ({self.seen})" if self.source else "",
             confirmed=self.is_confirmed,
         )
 
     @property
     def is_confirmed(self) -> bool:
         """Whether the house, or its owner, says so itself."""
-        return bool(self.source) and self.word is not Word.OTHERS
+        return bool(self.source) and self.word is Word.OWN

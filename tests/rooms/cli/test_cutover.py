@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,15 +98,35 @@ def test_a_plan_says_what_stops_it_and_a_person_may_go_past_it(home: Path) -> No
     assert [one["stream"] for one in plan["streams"]] == ["alert"]
     assert "no route of bulk" in _says(home, "cutover", "start")
     assert [one["since"] for one in plan["streams"]] == [None], "nothing has moved"
-    row = _says(home, "cutover", "status").splitlines()[-1]
+    *_, row, last = _says(home, "cutover", "status").splitlines()
     assert row.split() == ["alert", "0%", "-", "-"]
+    assert last == "Nothing has moved: `mailkeep cutover start` begins it."
     started = _run(home, "cutover", "start", "--anyway")
     assert started["state"] == "moving"
     assert _run(home, "cutover", "pause")["state"] == "paused"
+    assert "`mailkeep cutover resume` goes on" in _says(home, "cutover", "status")
     assert _run(home, "cutover", "resume")["state"] == "moving"
     assert "moving" in _says(home, "cutover", "finish")
     assert _run(home, "cutover", "back", "--reason", "no")["state"] == "returned"
     assert _shares(home) == {}
+
+
+def test_who_waits_is_told_when_it_goes_on_and_when_it_is_over(home: Path) -> None:
+    plan = ("cutover", "plan", "old", "new", "--offline")
+    assert "at least: 1 h 15 min in all at the soonest." in _says(home, *plan)
+    assert _run(home, "cutover", "status")["cutover"]["all_moved_at"] is None
+    _run(home, "cutover", "start", "--anyway")
+    said = _says(home, "cutover", "status")
+    assert "The next step of" not in said  # it may come at any moment
+    assert "new carries everything at 20" in said
+    assert "It goes on by itself while Mailkeep runs" in said
+    move = _run(home, "cutover", "status")["cutover"]
+    soonest, over = (datetime.fromisoformat(move[at]) for at in ("next_step_at", "all_moved_at"))
+    assert (over - soonest).total_seconds() == 5 * 900
+    assert move["known"] == 0
+    # A plan beside it is one for later, and does not become the one that is spoken of.
+    assert "The move from old to new is under way" in _says(home, *plan)
+    assert "a move from old to new is under way" in _says(home, "cutover", "start", "--anyway")
 
 
 @pytest.mark.parametrize(("ours", "state"), [(False, "ok"), (True, "warning")])
@@ -311,7 +332,7 @@ def test_nothing_is_deleted_before_its_day(home: Path, monkeypatch: pytest.Monke
     text = text.replace('[{ provider = "old", weight = 0 }]', '[{ provider = "new" }]')
     (home / "mailkeep.toml").write_text(text)
     _run(home, "offboard", "start", "old")  # in peace: its webhooks report bounces for a week
-    assert "nothing that it holds is due yet" in _says(home, *words)
+    assert "nothing that it holds is due before 20" in _says(home, *words)
     assert "--key: the environment has no ONCE_MORE" in _says(home, *words[:-1], "env:ONCE_MORE")
     texts = {one["name"]: one["text"] for one in _run(home, "offboard", "plan", "old")["items"]}
     for item in ("webhooks", "templates"):
@@ -456,3 +477,14 @@ def test_an_spf_record_lets_nobody_in_who_was_left(home: Path) -> None:
     (status,) = _run(home, "offboard", "status", "old")["offboardings"]
     (done,) = [one for one in status["items"] if one["name"] == item]
     assert done["note"] == "gone from DNS"
+
+
+def test_nothing_is_moved_to_one_that_rests_or_from_one_that_carries_nothing(home: Path) -> None:
+    because = ("--reason", "x")
+    _run(home, "providers", "rest", "old", *because)
+    _run(home, "providers", "cut", "old", *because)
+    _run(home, "providers", "restore", "old", *because)
+    refused = _says(home, "cutover", "now", "new", "old", *because)
+    assert "old rests, and would carry nothing: `mailkeep providers unrest old" in refused
+    assert "old carries mail again" in _says(home, "providers", "unrest", "old", *because)
+    assert "new carries nothing" in _says(home, "cutover", "now", "new", "old", *because)

@@ -122,9 +122,10 @@ def test_what_is_given_back_and_rests_is_not_said_to_carry_mail(tmp_path: Path) 
     say("rest")
     say("cut")
     rests = "cut off no more, and rests: it carries ordinary mail only where no other route stands"
-    assert say("restore") == f"a is {rests}.\n"
+    assert say("restore") == f"a is {rests}. `mailkeep providers unrest a` ends that.\n"
     say("cut")
-    assert say("unrest") == "a rests no more, and stays cut off: no mail goes to it.\n"
+    held = "a rests no more, and stays cut off: no mail goes to it."
+    assert say("unrest") == f"{held} `mailkeep providers restore a` ends that.\n"
     say("rest")
     again = json.loads(say("restore", "--json"))
     assert again == {"provider": "a", "cut": False, "rests": True, "changed": True}

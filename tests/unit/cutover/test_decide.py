@@ -5,6 +5,7 @@ import pytest
 
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Invalid
+from mailkeep.cutover.ahead import ahead, told
 from mailkeep.cutover.decide import (
     Back,
     Done,
@@ -194,3 +195,40 @@ def test_that_old_and_new_share_a_party_is_said_where_mail_is_secret() -> None:
         )
         found = gates(house, streams, list(streams), [], "a", "b")
         assert {one.id: one.state for one in found} == said
+
+
+def test_what_lies_ahead_is_what_the_decisions_then_do() -> None:
+    """The soonest end is when a move that nothing holds up is over, played out second by second."""
+    view = _view(2, -1, since=300)
+    found = ahead(view, 4, NOW)
+    assert found is not None
+    assert found.step_at == NOW + 600 * SECOND
+    assert found.patient_at == NOW + round(PACE.patience - 300) * SECOND
+    now = NOW
+    while not isinstance(move := decide(view, Evidence(target=WELL), now), Done):
+        if isinstance(move, Step):
+            streams = tuple(
+                msgspec.structs.replace(one, step=move.step, since=now)
+                if one.stream == move.stream
+                else one
+                for one in view.streams
+            )
+            view = msgspec.structs.replace(view, streams=streams)
+        else:
+            now += SECOND
+    assert now == found.done_at
+
+
+def test_nothing_lies_ahead_of_a_move_that_waits_for_a_person() -> None:
+    for state in State:
+        view = msgspec.structs.replace(_view(2, -1), state=state)
+        assert (ahead(view, 0, NOW) is not None) is (state is State.MOVING)
+    rests = _view(-1, held_until=NOW + 60 * SECOND)
+    found = ahead(rests, 0, NOW)
+    assert found is not None
+    assert found.step_at == NOW + 60 * SECOND
+    said = told(rests, found, NOW, str)
+    assert said == [
+        f"The next step of s0 comes at {NOW + 60 * SECOND} at the soonest.",
+        f"b carries everything at {found.done_at} at the soonest.",
+    ]

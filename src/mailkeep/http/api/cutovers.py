@@ -14,6 +14,7 @@ from mailkeep.http.bearer import authorise, ours
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail import shifting
 from mailkeep.operators.permissions import Permission
+from mailkeep.store.database import Tx
 
 
 class MovingStreamOut(msgspec.Struct):
@@ -30,7 +31,9 @@ class MovingStreamOut(msgspec.Struct):
 
 class CutoverOut(msgspec.Struct, rename={"source": "from", "target": "to"}):
     """A move. ``state``: planned, moving, paused, moved, finished, returned. ``why``: what it waits
-    for, or what stops it."""
+    for, or what stops it. While it goes on by itself: ``next_step_at`` and ``all_moved_at``, the
+    soonest at which its next step begins and everything has moved; ``known``: mails of the present
+    step whose fate is known."""
 
     id: str
     source: str
@@ -41,6 +44,9 @@ class CutoverOut(msgspec.Struct, rename={"source": "from", "target": "to"}):
     started_at: str | None
     ended_at: str | None
     why: str
+    next_step_at: str | None
+    all_moved_at: str | None
+    known: int | None
     streams: list[MovingStreamOut]
     gates: list[Gate]
 
@@ -71,7 +77,7 @@ class CutoversApi(Controller):
         async with running.database.read() as tx:
             kept = await shifting.former(tx)
             return CutoversOut(
-                [_out(one) for one in await queries.listing(tx)],
+                [await _out(tx, one) for one in await queries.listing(tx)],
                 [KeptOut(one.stream, one.source, iso(one.until)) for one in kept],
             )
 
@@ -79,19 +85,21 @@ class CutoversApi(Controller):
     async def show(self, request: Incoming, running: Running, cutover: str) -> CutoverOut:
         ours(await authorise(request, running, Permission.PROVIDERS_SEE))
         async with running.database.read() as tx:
-            return _out(await queries.one(tx, cutover))
+            return await _out(tx, await queries.one(tx, cutover))
 
     @post("/{cutover:str}/pause", status_code=200, summary="Hold a move up where it is")
     async def pause(self, request: Incoming, running: Running, cutover: str) -> CutoverOut:
         by = ours(await authorise(request, running, Permission.PROVIDERS_CHANGE)).id
-        return _out(
-            await running.database.retrying(
-                lambda tx: running.cutover.pause(tx, cutover, by=by, why="a key holds it up")
-            )
-        )
+
+        async def work(tx: Tx) -> CutoverOut:
+            paused = await running.cutover.pause(tx, cutover, by=by, why="a key holds it up")
+            return await _out(tx, paused)
+
+        return await running.database.retrying(work)
 
 
-def _out(view: View) -> CutoverOut:
+async def _out(tx: Tx, view: View) -> CutoverOut:
+    comes = await queries.what_comes(tx, view)
     return CutoverOut(
         view.id,
         view.source,
@@ -102,6 +110,9 @@ def _out(view: View) -> CutoverOut:
         when(view.started_at),
         when(view.ended_at),
         view.why,
+        None if comes is None else iso(comes.step_at),
+        None if comes is None else iso(comes.done_at),
+        None if comes is None else comes.known,
         [
             MovingStreamOut(
                 one.stream, view.share(one), when(view.moved_at(one)), one.backs, one.why

@@ -97,7 +97,8 @@ async def _shown(running: Services, operator: Operator) -> Template:
         shifts, kept = await shifting.shifts(tx), await shifting.former(tx)
         states = await mail.states(tx)
         leaving = await offboarding.open_ones(tx)
-    one = live or (moves[0] if moves else None)
+        one = live or (moves[0] if moves else None)
+        comes = None if one is None else await queries.what_comes(tx, one)
     down = {
         name
         for name, state in states.items()
@@ -108,6 +109,7 @@ async def _shown(running: Services, operator: Operator) -> Template:
         "cutover",
         "/cutover",
         one=one,
+        comes=comes,
         before=[found for found in moves if one is None or found.id != one.id],
         shifts=[(name, shift) for name, some in shifts.items() for shift in some],
         kept=kept,
