@@ -284,7 +284,7 @@ def parse(raw: Mapping[str, object]) -> Settings:
     Classes(settings.accounts.classes)
     if settings.languages != LanguageSettings():
         language.load(settings.languages)
-    settings_response.check(settings.response, settings.playbook)
+    settings_response.check(settings)
     wiring_pagers.check(settings.pager, settings.paging, parties)
     _check_streams(settings)
     if settings.submission is not None:

@@ -23,6 +23,7 @@ from mailkeep.incidents.events import (
     IncidentContained,
     IncidentOpened,
     IncidentUpdated,
+    IncidentWeighed,
 )
 from mailkeep.incidents.services import Incidents
 from mailkeep.mail.events import (
@@ -83,6 +84,7 @@ def subscribers(
                 response.player.on_incident,
                 response.warner.on_incident,
             ],
+            IncidentWeighed: [response.player.on_weighed],
             IncidentContained: [response.player.on_incident, response.warner.on_incident],
             IncidentClosed: [
                 response.desk.on_closed,

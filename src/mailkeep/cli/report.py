@@ -70,6 +70,8 @@ def full(case: CaseView) -> str:
         lines += ["", "For the regulator", f"  {answered(case.deadline)}"]
         lines += _track(case.deadline.items)
     lines += ["", "Actions"]
+    for book in case.books:
+        lines.append(f"  playbook for {TITLES[book.hypothesis].lower()}: {book.words}")
     for action in case.actions:
         lines.append(f"  [{action.state.value}] {action.name}: {action.preview.summary}")
         lines += [f"      ! {warning}" for warning in action.preview.warnings]
@@ -77,6 +79,8 @@ def full(case: CaseView) -> str:
         if action.result and action.state is not ActionState.PROPOSED:
             came = [f"{n.replace('_', ' ')} {v}" for n, v in action.result.items() if _plainly(v)]
             lines.append(f"      came of it: {', '.join(came)}")
+        if action.held is not None:
+            lines.append(f"      left to people: {action.held}")
         if action.waits is not None:
             lines.append(f"      a second person must approve: {action.waits.id}")
     lines += ["", "Timeline", *_lines(one.id, case.timeline, case.earlier)]

@@ -113,6 +113,19 @@ def decide(
     return sorted(steps, key=lambda one: not isinstance(one, Opening))
 
 
+def grew(before: tuple[View, ...], after: tuple[View, ...]) -> bool:
+    """Whether more speaks for something that is held."""
+    earlier = {one.hypothesis: one for one in before}
+
+    def more(view: View) -> bool:
+        old = earlier.get(view.hypothesis)
+        if old is None or view.log_odds > old.log_odds:
+            return True
+        return view.firm is not None and (old.firm is None or view.firm > old.firm)
+
+    return any(view.open and more(view) for view in after)
+
+
 def _place_campaign(
     campaign: list[Opinion],
     views: dict[Subject, tuple[View, ...]],
@@ -262,7 +275,7 @@ def _merge(
     stands at what it was before any evidence."""
     earlier = {one.hypothesis: one for one in before}
     kept = {
-        name: msgspec.structs.replace(one, open=False, spent=True, log_odds=one.prior)
+        name: msgspec.structs.replace(one, open=False, spent=True, log_odds=one.prior, firm=None)
         for name, one in earlier.items()
     }
     held = {name for name, one in earlier.items() if one.open}
@@ -285,6 +298,7 @@ def _merge(
                 for term in opinion.terms
             ),
             opinion.prior,
+            firm=round(opinion.firm, 2),
         )
     return tuple(
         _highest(msgspec.structs.replace(one, alone=one.alone and one.open), earlier, now)

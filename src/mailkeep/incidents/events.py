@@ -21,6 +21,13 @@ class IncidentUpdated(Fact, frozen=True):
     hypotheses: tuple[str, ...]
 
 
+@fact("incidents.weighed")
+class IncidentWeighed(Fact, frozen=True):
+    """More of the same evidence: what is held is held more strongly, and nothing else changed."""
+
+    incident: str
+
+
 @fact("incidents.contained")
 class IncidentContained(Fact, frozen=True):
     """The suspect was cut off."""

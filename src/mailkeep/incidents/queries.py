@@ -95,6 +95,13 @@ async def live(tx: Tx, *, lock: bool = False) -> list[Incident]:
     return [_incident(row) for row in await tx.all(query.with_for_update() if lock else query)]
 
 
+async def ids_about(tx: Tx, subject: Subject, since: Instant) -> set[str]:
+    """The incidents about a subject that were not closed before an instant."""
+    lasted = _i.c.closed_at.is_(None) | (_i.c.closed_at > since)
+    same = (_i.c.subject_kind == subject.kind) & (_i.c.subject_id == subject.id)
+    return {row["id"] for row in await tx.all(select(_i.c.id).where(same, lasted))}
+
+
 async def rests_from(
     tx: Tx, lead: float, accounts: Collection[str] | None = None
 ) -> Instant | None:

@@ -19,7 +19,7 @@ from mailkeep.watch.types import Subject, WatchSettings, provider_subject
 from . import merging, queries, reconsidering, suspicions
 from .answers import Answers
 from .by_hand import ByHand
-from .decide import Change, Closing, Line, Opening, decide
+from .decide import Change, Closing, Line, Opening, decide, grew
 from .events import (
     IncidentClosed,
     IncidentContained,
@@ -28,6 +28,7 @@ from .events import (
     IncidentRestored,
     IncidentTaken,
     IncidentUpdated,
+    IncidentWeighed,
 )
 from .suspects import ProviderParties
 from .suspicions import Suspicion
@@ -290,6 +291,8 @@ class Incidents:
         if step.lines or _alone(before.opinions) != _alone(step.opinions):
             updated = IncidentUpdated(step.incident, _held(step.opinions))
             await record(self._database, tx, updated)
+        elif grew(before.opinions, step.opinions):
+            await record(self._database, tx, IncidentWeighed(step.incident))
 
     async def _reopen(self, tx: Tx, before: Incident, opinions: tuple[View, ...]) -> None:
         """A restored incident with new signs is as open as it was at first."""

@@ -56,6 +56,8 @@ class View(msgspec.Struct, frozen=True):
             when something did.
         highest, highest_at: the most that it stood at while it was held, and since when; None: it
             never was, or by an older version.
+        firm: its log odds by what nobody outside could have staged; None: nothing does any more, or
+            an older version did not keep it.
     """
 
     hypothesis: Hypothesis
@@ -67,6 +69,7 @@ class View(msgspec.Struct, frozen=True):
     spent: bool = False
     highest: float | None = None
     highest_at: Instant | None = None
+    firm: float | None = None
 
 
 class Word(msgspec.Struct, frozen=True):

@@ -11,6 +11,14 @@ class ActionProposed(Fact, frozen=True):
     action: str
 
 
+@fact("response.limited")
+class ActionLimited(Fact, frozen=True):
+    """A playbook has reached a limit: it leaves an action, or the rest of it, to people."""
+
+    incident: str
+    action: str
+
+
 @fact("response.asked")
 class ActionAsked(Fact, frozen=True):
     """Somebody asks for what a second person must approve. ``step``: ``apply`` or ``undo``."""

@@ -72,10 +72,19 @@ class Keeper:
         await tx.run(update(_a).where(_a.c.id == row).values(**values))
 
     async def begin(
-        self, tx: Tx, case: Case, action: Action, row: str, by: str, preview: Preview
+        self,
+        tx: Tx,
+        case: Case,
+        action: Action,
+        row: str,
+        by: str,
+        preview: Preview,
+        *,
+        more: bool = False,
     ) -> None:
         """Start it; ``Response.work`` goes on with it. One that was stopped goes on from there, and
-        one that has changed something outside and failed."""
+        one that has changed something outside and failed. ``more``: it is the same application
+        still, for what came since."""
         kept = await queries.action(tx, case.incident.id, action.name)
         over = {ActionState.STOPPED} | ({ActionState.FAILED} if action.reach else set())
         resumed = kept is not None and kept.state in over
@@ -89,10 +98,12 @@ class Keeper:
             preview=encode(preview),
             lease_until=tx.now - 1,
             first_at=func.coalesce(_a.c.first_at, tx.now),
+            held=None,
             **anew,
         )
         await self._lapse(tx, case.incident.id, action.name)
-        await audit.write(tx, by, "apply_action", entry(case, action.name, preview))
+        said = entry(case, action.name, preview) | ({"more": True} if more else {})
+        await audit.write(tx, by, "apply_action", said)
         started = ActionStarted(case.incident.id, action.name, by)
         await record(self.means.database, tx, started)
         tx.after_commit.append(self.awake.set)
@@ -103,7 +114,7 @@ class Keeper:
             raise Conflict(f"{action.name} cannot be taken back")
         incident, name = case.incident.id, action.name
         words = await action.undo(At(tx, self.means, case, by))
-        await self.set(tx, row.id, state=ActionState.UNDONE.value, by=by, at=tx.now)
+        await self.set(tx, row.id, state=ActionState.UNDONE.value, by=by, at=tx.now, held=None)
         await self._lapse(tx, incident, name)
         await audit.write(tx, by, "undo_action", entry(case, name, None))
         await self.means.incidents.enter(

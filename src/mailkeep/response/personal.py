@@ -9,7 +9,14 @@ PERSONAL: Personal = {
         under="for good",
         named="by cursor",
         said="at preview result",
-        plain="id incident_id name state lease_until first_at",
+        plain="id incident_id name state lease_until first_at held",
+    ),
+    "playbook_accounts": Kept(
+        what="which account a playbook touched without a person, for its limit",
+        under="for good",
+        of="account_id:account",
+        named="account_id",
+        plain="incident_id name",
     ),
     "approvals": Kept(
         what="what one operator asked for and a second one had to agree to",

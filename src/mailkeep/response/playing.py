@@ -1,6 +1,6 @@
 """Runs playbooks: proposes actions, starts automatic ones, and ends what they began."""
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 
 from mailkeep.base.clock import MINUTE
 from mailkeep.events import audit
@@ -12,6 +12,7 @@ from mailkeep.incidents.events import (
     IncidentContained,
     IncidentOpened,
     IncidentUpdated,
+    IncidentWeighed,
 )
 from mailkeep.incidents.types import Incident, Reach, State
 from mailkeep.mail import queries as mail
@@ -19,14 +20,14 @@ from mailkeep.mail.events import ProviderRestored, ProviderUnrested
 from mailkeep.store.database import Tx
 from mailkeep.watch.types import Hypothesis, Subject
 
-from . import queries, tables
+from . import limits, queries, tables
 from .actions import rest_provider
 from .actions.catalogue import ACTIONS
-from .actions.port import At
+from .actions.port import Action, At
 from .events import ActionProposed
 from .keeping import PLAYBOOK, Keeper, encode, entry
-from .playbooks import books, plan
-from .types import ActionState, PlaybookSettings
+from .playbooks import NOWHERE, Place, Planned, plan
+from .types import ActionState, ActionView
 
 AGAIN = MINUTE  #: how long after it began what failed is tried again at the earliest
 
@@ -34,17 +35,12 @@ _a = tables.actions
 
 
 class Player:
-    """Runs the playbooks.
+    """Runs the playbooks that its keeper's means name."""
 
-    Args:
-        keeper: of the actions.
-        playbooks: of the settings; the rest are the defaults.
-    """
-
-    def __init__(self, keeper: Keeper, playbooks: tuple[PlaybookSettings, ...] = ()) -> None:
+    def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
         self._means = keeper.means
-        self._playbooks = books(playbooks)
+        self._playbooks = keeper.means.playbooks
         self._tried: Tx | None = None
 
     async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
@@ -57,6 +53,15 @@ class Player:
         await self._end_rest(tx, incident.subject)
         if incident.state is not State.CLOSED:
             await self._play(tx, incident, whole=isinstance(fact, IncidentContained))
+
+    async def on_weighed(self, tx: Tx, recorded: Recorded) -> None:
+        """What is held has grown stronger: the weight of a playbook may be reached. What was
+        proposed is not worked out anew each time: whoever makes many signs must not make us look
+        through all accounts for each."""
+        if isinstance(recorded.fact, IncidentWeighed):
+            incident = await incidents.one(tx, recorded.fact.incident, lock=True)
+            if incident.state is not State.CLOSED:
+                await self._play(tx, incident, lightly=True)
 
     async def on_closed(self, tx: Tx, recorded: Recorded) -> None:
         """An incident ended: so does what was begun for it."""
@@ -76,42 +81,42 @@ class Player:
                 await self._play(tx, incident)
 
     async def on_signal(self, tx: Tx, _recorded: Recorded) -> None:
-        """More of the same evidence changes nothing about an incident; but an action that failed
-        for a playbook is retried then, once in a transaction and in ``AGAIN``."""
+        """A sign that comes again may change nothing about an incident; but an action that failed
+        for a playbook is retried then, once in a transaction and in ``AGAIN``, and so is one that a
+        limit held: the day may be over."""
         if self._tried is tx:
             return
         self._tried = tx
+        failed = and_(_a.c.state == ActionState.FAILED.value, _a.c.by == PLAYBOOK)
+        waits = and_(_a.c.state == ActionState.PROPOSED.value, _a.c.held.is_not(None))
         rows = await tx.all(
             select(_a.c.incident_id)
-            .where(
-                _a.c.state == ActionState.FAILED.value,
-                _a.c.by == PLAYBOOK,
-                _a.c.at <= tx.now - AGAIN,
-            )
+            .where(or_(failed, waits), _a.c.at <= tx.now - AGAIN)
             .distinct()
             .order_by(_a.c.incident_id.desc())
         )
         for row in rows:
             incident = await incidents.one(tx, row["incident_id"], lock=True)
             if incident.state is not State.CLOSED:
-                await self._play(tx, incident)
+                await self._play(tx, incident, lightly=True)
 
     def may(self, incident: Incident, name: str) -> bool:
         """Whether a playbook does an action without a person for what is held now."""
         if incident.state is State.CLOSED:
             return False
-        planned = plan(incident.opinions, self._playbooks)
+        planned = plan(incident.opinions, self._playbooks, place=self._place(incident.subject))
         return any(one.name == name and one.automatic for one in planned)
 
-    async def _play(self, tx: Tx, incident: Incident, *, whole: bool = False) -> None:
+    async def _play(
+        self, tx: Tx, incident: Incident, *, whole: bool = False, lightly: bool = False
+    ) -> None:
         """An action that was proposed, done or refused once is not proposed again; what a playbook
         took back, or could not do, it may do now. When the suspect is cut off the window is
-        ``whole``, and what a playbook did without an end is done for what came since."""
-        for planned in plan(incident.opinions, self._playbooks, incident.said):
+        ``whole``, and what a playbook did without an end is done for what came since. ``lightly``:
+        of what is proposed only that is looked at which may begin now."""
+        place = self._place(incident.subject)
+        for planned in plan(incident.opinions, self._playbooks, incident.said, place):
             action = ACTIONS[planned.name]
-            # What runs alone reaches no further than signs say: a person's word is one person's.
-            said = Reach() if planned.automatic else incident.reach
-            case = queries.case_of(tx, self._means, incident, said)
             if not action.fits(incident.subject):
                 continue
             if action.able is not None and not action.able(self._means):
@@ -123,22 +128,72 @@ class Player:
             again = row is not None and row.by == PLAYBOOK and row.state in over
             if row is not None and row.state is not ActionState.PROPOSED and not again:
                 continue
-            preview = await queries.foreseen(At(tx, self._means, case), action)
-            if row is None:
-                kept = await self._keeper.write(tx, case, action, PLAYBOOK, preview)
-                await audit.write(tx, PLAYBOOK, "propose_action", entry(case, action.name, preview))
-                proposed = ActionProposed(incident.id, action.name)
-                await record(self._means.database, tx, proposed)
-            else:
-                kept = row
-                await self._keeper.set(tx, kept.id, preview=encode(preview))
-            if not (planned.automatic and self._means.acts) or preview.idle:
+            more = row is not None and row.state is ActionState.APPLIED
+            spent = "" if more else await self._spent(tx, incident, planned, row)
+            if lightly and row is not None and not again and not self._new(planned, row, spent):
                 continue
-            if not preview.needs_person:
-                await self._keeper.begin(tx, case, action, kept.id, PLAYBOOK, preview)
-            elif row is None or row.preview.mark != preview.mark:
-                words = f"{action.title}: waits for a person; {'; '.join(preview.warnings)}"
-                await self._means.incidents.enter(tx, incident.id, "waits", words, by=PLAYBOOK)
+            await self._propose(tx, incident, planned, action, row, spent=spent, more=more)
+
+    async def _propose(
+        self,
+        tx: Tx,
+        incident: Incident,
+        planned: Planned,
+        action: Action,
+        row: ActionView | None,
+        *,
+        spent: str,
+        more: bool,
+    ) -> None:
+        """Propose an action, and begin it where it needs no person. ``spent``: the limit that keeps
+        it from that; ``more``: it was done, and is for what came since."""
+        # What runs alone reaches no further than signs say: a person's word is one person's.
+        said = Reach() if planned.automatic else incident.reach
+        case = queries.case_of(tx, self._means, incident, said)
+        preview = await queries.foreseen(At(tx, self._means, case), action)
+        if row is None:
+            kept = await self._keeper.write(tx, case, action, PLAYBOOK, preview)
+            await audit.write(tx, PLAYBOOK, "propose_action", entry(case, action.name, preview))
+            await record(self._means.database, tx, ActionProposed(incident.id, action.name))
+        else:
+            kept = row
+            await self._keeper.set(tx, kept.id, preview=encode(preview))
+        if not self._means.acts or preview.idle:
+            return
+        if planned.held or spent:
+            why, limit = planned.held or spent, bool(spent)
+            await limits.hold(tx, self._keeper, case, action, kept, why, limit=limit)
+        elif planned.automatic and not preview.needs_person:
+            await self._keeper.begin(tx, case, action, kept.id, PLAYBOOK, preview, more=more)
+        elif planned.automatic and (row is None or row.preview.mark != preview.mark):
+            words = f"{action.title}: waits for a person; {'; '.join(preview.warnings)}"
+            await self._means.incidents.enter(tx, incident.id, "waits", words, by=PLAYBOOK)
+
+    async def _spent(
+        self, tx: Tx, incident: Incident, planned: Planned, row: ActionView | None
+    ) -> str:
+        if not (planned.automatic and self._means.acts):
+            return ""
+        return await limits.reached(tx, self._means, incident, planned, row)
+
+    def _new(self, planned: Planned, row: ActionView, spent: str) -> bool:
+        """Whether there may be more to do about what is proposed than when it was."""
+        why = planned.held or spent
+        if why:
+            return why != row.held
+        waits = row.held is None and (row.preview.needs_person or row.preview.idle)
+        return planned.automatic and self._means.acts and not waits
+
+    def _place(self, subject: Subject) -> Place:
+        """Where a provider stands in this house."""
+        if subject.kind != "provider":
+            return NOWHERE
+        carries = (
+            stream.name
+            for stream in self._means.streams.values()
+            if any(route.provider == subject.id for route in stream.routes)
+        )
+        return Place(self._means.house.party(subject.id) or "", frozenset(carries))
 
     async def _end_rest(self, tx: Tx, subject: Subject) -> None:
         """A rest that a playbook began for a silence ends with it, whichever incident it began in;

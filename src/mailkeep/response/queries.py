@@ -25,6 +25,7 @@ from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means, Progress
 from .checking import checked
 from .paging.desk import paged
+from .playbooks import standing
 from .types import ActionState, ActionView, BriefView, CaseView, Preview
 
 _a = tables.actions
@@ -111,6 +112,7 @@ async def case(tx: Tx, means: Means, incident: str, *, whole: bool = False) -> C
         tuple(await incidents.parts(tx, found.id)),
         taken(found),
         lines[0].line - 1 if lines else 0,
+        standing(found.opinions, means.playbooks),
     )
 
 
@@ -169,8 +171,9 @@ async def stamp(tx: Tx, incident: str) -> str:
     actions or pages. Cheap. Raises ``NotFound``."""
     p = tables.pages
     found = await incidents.one(tx, incident)
+    held = (_a.c.preview, _a.c.result, _a.c.held)
     acts = await tx.tuples(
-        select(_a.c.name, _a.c.state, _a.c.by, _a.c.at, _a.c.cursor, _a.c.preview, _a.c.result)
+        select(_a.c.name, _a.c.state, _a.c.by, _a.c.at, _a.c.cursor, *held)
         .where(_a.c.incident_id == incident)
         .order_by(_a.c.id)
     )
@@ -233,5 +236,7 @@ def _view(row: RowMapping) -> ActionView:
         row["at"],
         msgspec.json.decode(row["preview"], type=Preview),
         None if result is None else msgspec.json.decode(result, type=dict[str, object]),
-        partly=row["state"] in _HALTED and bool(row["cursor"]),
+        partly=(row["state"] in _HALTED and bool(row["cursor"]))
+        or (row["state"] == ActionState.PROPOSED and row["result"] is not None),
+        held=row["held"],
     )

@@ -18,7 +18,7 @@ from mailkeep.incidents.types import State
 from mailkeep.store.database import Tx
 from mailkeep.store.errors import passes
 
-from . import approval, queries, tables
+from . import approval, limits, queries, tables
 from .actions.catalogue import ACTIONS
 from .actions.port import Action, At, Case, Means, Progress
 from .approval import Approvals
@@ -27,6 +27,7 @@ from .keeping import PLAYBOOK, Keeper, encode, entry, take_turn
 from .listing import Lists
 from .paging.desk import Desk
 from .paging.types import Pager, PagingSettings
+from .playbooks import books
 from .playing import Player
 from .types import ActionState, ActionView, Approval, PlaybookSettings, Preview, Step
 from .warning import Warner
@@ -62,12 +63,12 @@ class Response:
         paging: PagingSettings | None = None,
     ) -> None:
         self.desk = Desk(means.database, means.house, pagers, paging, means.notices.public_url)
-        means = dataclasses.replace(means, desk=self.desk)
+        means = dataclasses.replace(means, desk=self.desk, playbooks=books(playbooks))
         self.means = means
         self.approvals = Approvals(means, self.desk)
         self.lists = Lists(means, self.approvals)
         self._keeper = Keeper(means)
-        self.player = Player(self._keeper, playbooks)
+        self.player = Player(self._keeper)
         self.warner = Warner(means)
         self.awake = self._keeper.awake
 
@@ -319,18 +320,21 @@ class Response:
             return
         if action.reach is not None and (reached is None or reached[0] != row["cursor"]):
             return  # nobody has been outside for this part yet
-        by = row["by"]
+        by, alone = row["by"], row["by"] == PLAYBOOK
         # Whoever widens the window now must not widen what others agreed to, or what runs alone.
         said = msgspec.json.decode(row["preview"], type=Preview).reach
         case = queries.case_of(tx, self.means, case.incident, said)
-        if by == PLAYBOOK:
+        if alone:
             if row["result"] is None and not self.player.may(case.incident, action.name):
                 raise Conflict("the suspicion that it was started for is no longer held")
             preview = await action.preview(At(tx, self.means, case))
             if preview.needs_person:
                 raise Conflict("it needs a person: " + "; ".join(preview.warnings))
         outside = None if reached is None else reached[1]
-        after = await action.step(At(tx, self.means, case, by, _progress(row), outside))
+        most = await limits.allowance(tx, self.means, incident, action) if alone else None
+        after = await action.step(At(tx, self.means, case, by, _progress(row), outside, most))
+        if most is not None:
+            await limits.note(tx, incident, action.name, after)
         values: dict[str, object] = {
             "result": msgspec.json.encode(after.result).decode(),
             "cursor": after.cursor,
@@ -341,11 +345,14 @@ class Response:
         await self._keeper.set(tx, row["id"], **values)
         if not after.done:
             return
+        if after.beyond:
+            await limits.stop(tx, self._keeper, case, action, row["id"], after.beyond)
+            return
         figures = {name: value for name, value in after.result.items() if isinstance(value, int)}
         data = {"incident": incident, "action": action.name, **figures}
         await audit.write(tx, by, "action_applied", data)
         await record(self.means.database, tx, ActionApplied(incident, action.name, by))
-        if by == PLAYBOOK and not any(figures.values()):
+        if alone and not any(figures.values()):
             return  # nobody is woken to read that nothing was to do
         words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures.items())
         await self.means.incidents.enter(

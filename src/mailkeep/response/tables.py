@@ -24,10 +24,25 @@ actions = Table(
     Column("cursor", String(80), nullable=False),
     Column("lease_until", Micros),
     Column("first_at", Micros),  # when it was begun first
+    Column("held", Text),  # why its playbook leaves it to people
 )
 Index("ix_actions_one", actions.c.incident_id, actions.c.name, unique=True)
 _RUNNING = actions.c.state == "running"
 Index("ix_actions_running", actions.c.id, sqlite_where=_RUNNING, postgresql_where=_RUNNING)
+
+# Accounts that a playbook with a limit on them touched, each once.
+playbook_accounts = Table(
+    "playbook_accounts",
+    metadata,
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    Column("name", String(40), primary_key=True),
+    Column("account_id", String(40), primary_key=True),
+)
 
 # Requests of one operator that a second one has to approve.
 approvals = Table(

@@ -103,6 +103,7 @@ class ActionView(msgspec.Struct, frozen=True):
         waits: a second person has not agreed yet.
         partly: it was begun and not finished, and a part of it is done.
         unchanged: it was asked for once more, and there was nothing to do: it runs, or stands.
+        held: why its playbook leaves it, or the rest of it, to people.
     """
 
     id: str
@@ -115,6 +116,7 @@ class ActionView(msgspec.Struct, frozen=True):
     waits: Approval | None = None
     partly: bool = False
     unchanged: bool = False
+    held: str | None = None
 
 
 class Notice(msgspec.Struct, frozen=True):
@@ -141,7 +143,7 @@ class OwnerTold(msgspec.Struct, frozen=True):
 class CaseView(msgspec.Struct, frozen=True):
     """All that is known of an incident, for whoever looks. ``taken``: what the suspects are known
     to have taken, and not only to have been able to. ``earlier``: lines of the timeline that are
-    left out before those that are in it."""
+    left out before those that are in it. ``books``: the playbooks with a weight or limits."""
 
     incident: Incident
     suspects: tuple[str, ...]
@@ -156,6 +158,7 @@ class CaseView(msgspec.Struct, frozen=True):
     parts: tuple[Incident, ...] = ()
     taken: tuple[Taken, ...] = ()
     earlier: int = 0
+    books: tuple["BookView", ...] = ()
 
 
 class BriefView(msgspec.Struct, frozen=True):
@@ -167,17 +170,58 @@ class BriefView(msgspec.Struct, frozen=True):
     actions: list[ActionView]
 
 
+class PlaybookLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``limits`` of a ``[[playbook]]``: how far it goes without a person. What is beyond is left to
+    people, with the reason. Nothing said: no limit.
+
+    Attributes:
+        accounts: how many of one incident each action may touch that goes account by account.
+        each_day: how often in 24 hours each action may begin about one subject.
+        parties: about whose providers alone it acts.
+        streams: it acts only about a provider that carries no other ones.
+    """
+
+    accounts: int | None = None
+    each_day: int | None = None
+    parties: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+
+
 class PlaybookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A ``[[playbook]]`` table: what to do about a hypothesis that is held.
 
     Attributes:
         actions: proposed, in this order.
         automatic: of those, the ones that need no person, where the evidence is our own.
+        weight: log odds, in nats, from which it proposes; and from which it acts, counting only
+            what nobody outside could have staged. None: as soon as the opinion is held.
+        limits: of what it does by itself.
     """
 
     hypothesis: Hypothesis
     actions: tuple[str, ...]
     automatic: tuple[str, ...] = ()
+    weight: float | None = None
+    limits: PlaybookLimits = PlaybookLimits()
+
+
+class BookView(msgspec.Struct, frozen=True):
+    """A playbook for what is held, beside how strongly that is held.
+
+    Attributes:
+        log_odds: of the opinion, in nats; ``firm``: the part that nobody outside could have staged.
+        plays: it proposes; ``acts``: it may act by itself, as far as the weight goes.
+        words: the same for people.
+    """
+
+    hypothesis: Hypothesis
+    weight: float | None
+    log_odds: float
+    firm: float | None
+    plays: bool
+    acts: bool
+    limits: PlaybookLimits
+    words: str
 
 
 class ResponseSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -89,6 +89,17 @@ class Opinion(msgspec.Struct, frozen=True):
     def probability(self) -> float:
         return 1 / (1 + math.exp(-self.log_odds))
 
+    @property
+    def firm(self) -> float:
+        """Its log odds by what nobody outside could have staged; that a provider is compromised,
+        without what counts for no cut (``DOUBTED``)."""
+        sure = [one for one in self.terms if one.forger is Forger.NOBODY]
+        doubted = self.hypothesis is Hypothesis.PROVIDER_COMPROMISED and any(
+            one.family is Family.CONTENT and one.counted > 0 for one in sure
+        )
+        total = self.prior + math.fsum(one.counted for one in sure)
+        return total - DOUBTED if doubted else total
+
     def explain(self) -> str:
         """The sum, a line a term, in nats."""
         lines = [f"{self.hypothesis} of {self.subject.id}: {self.log_odds:+.1f} nats"]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mailkeep.app import wiring_watch
@@ -10,6 +11,7 @@ from mailkeep.app.doctor.ways import canary_letters, canary_share
 from mailkeep.app.settings import parse, provider_configs
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.response.types import PlaybookLimits
 from mailkeep.watch.types import HoneyAccount
 
 PROVIDER = {"name": "a", "kind": "postmark", "party": "p", "secret": "env:A"}
@@ -176,6 +178,9 @@ def test_what_is_wrong_about_watching_is_said(raw: dict[str, object], words: str
 
 
 BOOK = {"hypothesis": "provider_compromised", "actions": ["cut_provider"]}
+ALONE = BOOK | {"automatic": ["cut_provider"]}
+TELLS = BOOK | {"actions": ["notify_owners"], "automatic": ["notify_owners"]}
+PAGES = {"hypothesis": "campaign", "actions": ["page"], "automatic": ["page"]}
 
 
 @pytest.mark.parametrize(
@@ -189,6 +194,21 @@ BOOK = {"hypothesis": "provider_compromised", "actions": ["cut_provider"]}
         ),
         (BOOK | {"hypothesis": "provider_guilty"}, "provider_guilty"),
         (BOOK | {"automtic": []}, "did you mean automatic?"),
+        (BOOK | {"wieght": 3.0}, "did you mean weight?"),
+        (BOOK | {"weight": 0.5}, "weight, in nats, must be 1 or more: below no incident opens"),
+        (BOOK | {"weight": float("nan")}, "weight, in nats, must be 1 or more"),
+        (BOOK | {"weight": float("inf")}, "no evidence weighs more than"),
+        (BOOK | {"weight": 60.0}, "no evidence weighs more than 54.0 nats"),
+        (BOOK | {"weight": "heavy"}, "playbook"),
+        (BOOK | {"limits": {"each_day": 1}}, "nothing of it is automatic"),
+        (ALONE | {"limits": {"acounts": 1}}, "did you mean accounts?"),
+        (ALONE | {"limits": {"each_day": 0}}, "each_day must be 1 or more"),
+        (ALONE | {"limits": {"each_day": 1.5}}, "limits.each_day"),
+        (TELLS | {"limits": {"accounts": -1}}, "accounts must be 1 or more"),
+        (ALONE | {"limits": {"accounts": 9}}, "accounts bounds none of its automatic actions"),
+        (ALONE | {"limits": {"parties": ["wildbit"]}}, "no party of a provider 'wildbit'"),
+        (ALONE | {"limits": {"streams": ["alrt"]}}, "did you mean alert?"),
+        (PAGES | {"limits": {"parties": ["p"]}}, "about no provider"),
     ],
 )
 def test_a_playbook_that_cannot_be_is_refused(book: dict[str, object], words: str) -> None:
@@ -199,6 +219,16 @@ def test_a_playbook_that_cannot_be_is_refused(book: dict[str, object], words: st
 def test_a_playbook_may_be_automatic_where_its_hypothesis_allows() -> None:
     settings = parse(GOOD | {"playbook": [BOOK | {"automatic": ["cut_provider"]}]})
     assert settings.playbook[0].automatic == ("cut_provider",)
+
+
+def test_a_playbook_takes_a_weight_and_limits() -> None:
+    limits = {"accounts": 9, "each_day": 2, "parties": [PARTY["id"]], "streams": [STREAM["name"]]}
+    (book,) = parse(GOOD | {"playbook": [TELLS | {"weight": 3, "limits": limits}]}).playbook
+    assert book.weight == 3.0
+    assert book.limits == msgspec.convert(limits, PlaybookLimits)
+    heavier = {"watch": {"correlation": {"open_at": 4.0}}}
+    with pytest.raises(BadSettings, match="must be 4 or more"):
+        parse(GOOD | heavier | {"playbook": [TELLS | {"weight": 3}]})
 
 
 def test_the_mailboxes_of_others_words_are_three() -> None:

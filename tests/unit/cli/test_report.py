@@ -1,8 +1,18 @@
 """An incident in a terminal: nothing in it that the terminal obeys."""
 
+import msgspec
+
 from mailkeep.cli import report
 from mailkeep.incidents.types import BlastRadius, Entry, Incident, Reason, State, View
-from mailkeep.response.types import CaseView
+from mailkeep.response.playbooks import standing
+from mailkeep.response.types import (
+    ActionState,
+    ActionView,
+    CaseView,
+    PlaybookLimits,
+    PlaybookSettings,
+    Preview,
+)
 from mailkeep.watch.types import Hypothesis, provider_subject
 
 ESCAPE = "\x1b]0;owned\x07\x1b[2J\x9b2J\r\u202e"
@@ -36,3 +46,22 @@ def test_who_did_something_is_said_and_the_numbers_have_the_words_of_the_console
     told = report.full(_case("")).split("\n")
     assert any(one.endswith("UTC  (key_1) note: seen") for one in told)
     assert "       0  addresses that it was ever given" in told
+
+
+def test_a_playbooks_bounds_and_what_it_leaves_to_people_are_said() -> None:
+    silent, rest = Hypothesis.PROVIDER_SILENT, "rest_provider"
+    book = PlaybookSettings(silent, (rest,), (rest,), 9.0, PlaybookLimits(each_day=1))
+    case = _case("")
+    kept = ActionView(
+        *("act_1", rest, ActionState.PROPOSED, "playbook", 0),
+        *(Preview("It rests.", 0), None),
+        held="done it 1 time within a day",
+    )
+    books = standing(case.incident.opinions, (book,))
+    told = report.full(msgspec.structs.replace(case, actions=[kept], books=books)).split("\n")
+    at = told.index("Actions")
+    assert told[at + 1 : at + 4] == [
+        f"  playbook for silent: {books[0].words}",
+        "  [proposed] rest_provider: It rests.",
+        "      left to people: done it 1 time within a day",
+    ]

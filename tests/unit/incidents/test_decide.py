@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND
-from mailkeep.incidents.decide import Change, Closing, Opening, Step, decide
+from mailkeep.incidents.decide import Change, Closing, Opening, Step, decide, grew
 from mailkeep.incidents.types import Incident, IncidentSettings, State
 from mailkeep.watch.correlation import Opinion, Term
 from mailkeep.watch.types import (
@@ -304,3 +304,43 @@ def test_a_campaign_never_joins_an_account() -> None:
     house = House()
     house.hear(*_targeted(1), opinion(CAMPAIGN, RESETS))
     assert {one.subject for one in house.incidents} == {RESETS, account_subject("acc_1")}
+
+
+def _term(nats: float, forger: Forger, family: Family = Family.BAIT) -> Term:
+    return Term("x", family, nats, nats, "", "", (f"evt_{nats}",), True, forger)
+
+
+def _of(*terms: Term, hypothesis: Hypothesis = COMPROMISED) -> Opinion:
+    total = -5.0 + sum(one.counted for one in terms)
+    return Opinion(hypothesis, A, -5.0, total, total >= 1.0, total >= 1.0, terms)
+
+
+def test_firm_is_what_nobody_outside_could_have_staged() -> None:
+    staged = [_term(4.0, Forger.ANYONE), _term(2.0, Forger.CUSTOMERS)]
+    own = _term(6.0, Forger.NOBODY)
+    assert _of(own, *staged).firm == 1.0
+    assert _of(*staged).firm == -5.0
+    read = _term(3.0, Forger.NOBODY, Family.CONTENT)  # whoever is in the way writes into mails
+    assert round(_of(own, read).firm, 2) == 1.6
+    assert _of(own, read, hypothesis=SILENT).firm == 4.0
+    house = House()
+    house.hear(_of(own, *staged))
+    assert house.incidents[0].opinions[0].firm == 1.0
+    house.hear(opinion(SILENT))
+    assert {one.hypothesis: one.firm for one in house.incidents[0].opinions} == {
+        SILENT: -1.0,
+        COMPROMISED: None,
+    }
+
+
+def test_what_grew_is_what_is_held_and_stronger() -> None:
+    house = House()
+    house.hear(_of(_term(6.0, Forger.NOBODY), _term(3.0, Forger.ANYONE)))
+    before = house.incidents[0].opinions
+    assert not grew(before, before)
+    assert grew((), before)
+    house.hear(_of(_term(8.0, Forger.NOBODY), _term(1.0, Forger.ANYONE)))
+    assert grew(before, house.incidents[0].opinions), "as strong, and harder to stage"
+    assert not grew(house.incidents[0].opinions, before)
+    house.hear()
+    assert not grew(before, house.incidents[0].opinions), "nothing is held any more"

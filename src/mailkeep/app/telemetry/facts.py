@@ -71,6 +71,7 @@ RESULTS: Mapping[type, str] = {
     response.ActionApplied: "applied",
     response.ActionFailed: "failed",
     response.ActionUndone: "undone",
+    response.ActionLimited: "limited",
 }
 
 

@@ -20,6 +20,7 @@ from mailkeep.response import todo
 from mailkeep.response.types import ActionView, BriefView, CaseView
 
 from .approval_out import ApprovalOut, approval
+from .playbook_out import PlaybookOut, playbook
 from .regulator_out import CheckOut, RegulatorOut, check, regulator
 
 
@@ -112,7 +113,8 @@ class PreviewOut(msgspec.Struct):
 
 class ActionOut(msgspec.Struct):
     """An action. ``waits``: a second person must approve it first; ``unchanged``: it was applied
-    once more, and there was nothing to do."""
+    once more, and there was nothing to do; ``held``: why its playbook leaves it, or the rest of it,
+    to people."""
 
     name: str
     state: str
@@ -122,6 +124,7 @@ class ActionOut(msgspec.Struct):
     result: dict[str, Any] | None
     waits: ApprovalOut | None
     unchanged: bool
+    held: str | None
 
 
 class EntryOut(msgspec.Struct):
@@ -195,6 +198,7 @@ class IncidentOut(IncidentHeadOut):
     blast_radius: BlastOut
     taken: list[TakenOut]
     actions: list[ActionOut]
+    playbooks: list[PlaybookOut]
     timeline: list[EntryOut]
     earlier: int
     tracks: dict[str, list[CheckOut]]
@@ -276,6 +280,7 @@ def shown(case: CaseView) -> IncidentOut:
             TakenOut(found.detector, found.what, found.text, found.events) for found in case.taken
         ],
         actions=[action(done) for done in case.actions],
+        playbooks=[playbook(book) for book in case.books],
         timeline=[entry(line) for line in case.timeline],
         earlier=case.earlier,
         tracks={
@@ -366,6 +371,7 @@ def action(one: ActionView) -> ActionOut:
         result=one.result,
         waits=waits,
         unchanged=one.unchanged,
+        held=one.held,
     )
 
 

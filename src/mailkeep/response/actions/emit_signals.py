@@ -41,14 +41,12 @@ async def step(at: At) -> Progress:
     room = at.means.signals
     if room is None:
         return Progress(True, {"accounts": 0})
-    waiting = [one for one in await _accounts(at) if one > at.before.cursor]
-    batch = waiting[: at.means.settings.batch]
-    for account in batch:
+    part = at.part(await _accounts(at))
+    for account in part.accounts:
         await room.compromised(at.tx, account, WHY, cause=at.case.incident.id)
-    done = len(batch) == len(waiting)
     before = at.before.result.get("accounts") if at.before.cursor else 0
-    accounts = (before if isinstance(before, int) else 0) + len(batch)
-    return Progress(done, {"accounts": accounts}, batch[-1] if batch else at.before.cursor)
+    accounts = (before if isinstance(before, int) else 0) + len(part.accounts)
+    return part.done({"accounts": accounts})
 
 
 async def look(at: At) -> dict[str, object]:
@@ -86,4 +84,5 @@ ACTION = Action(
     able=able,
     says="Services that these accounts open are told that the password may be somebody else's.",
     by_window=True,
+    by_account=True,
 )

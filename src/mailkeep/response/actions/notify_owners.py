@@ -56,18 +56,19 @@ async def preview(at: At) -> Preview:
 
 
 async def step(at: At) -> Progress:
-    waiting = [one for one in await touched(at, "requested") if one > at.before.cursor]
-    batch = waiting[: at.means.settings.batch]
+    worst_first: list[str] = []
+    for what in OUTCOMES if at.allowance is not None else ():
+        worst_first += await touched(at, what)
+    part = at.part(await touched(at, "requested"), worst_first)
     before = at.before.result.get("mails") if at.before.cursor else 0
     mails = before if isinstance(before, int) else 0
-    left = set(batch)
+    left = set(part.accounts)
     for what in OUTCOMES if left else ():
         worst = left.intersection(await touched(at, what))
         left -= worst
         for account in sorted(worst):
             mails += await _tell(at, account, what)
-    done = len(batch) == len(waiting)
-    return Progress(done, {"mails": mails}, batch[-1] if batch else at.before.cursor)
+    return part.done({"mails": mails})
 
 
 async def look(at: At) -> dict[str, object]:
@@ -185,4 +186,5 @@ ACTION = Action(
     look=look,
     says="Owners of accounts that were touched are told what happened to them.",
     by_window=True,
+    by_account=True,
 )

@@ -1,6 +1,6 @@
 """The port of an action: its interface, and the services that it may use."""
 
-from collections.abc import Awaitable, Callable, Mapping, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import StreamSettings
 from mailkeep.providers.keys.types import Holder
 from mailkeep.response.paging.desk import Desk
-from mailkeep.response.types import Preview, ResponseSettings
+from mailkeep.response.types import PlaybookSettings, Preview, ResponseSettings
 from mailkeep.signals.services import Signals
 from mailkeep.store.database import Database, Tx
 from mailkeep.watch.types import Hypothesis, Subject
@@ -46,7 +46,7 @@ class Means:
     """The services that actions use. ``recovery`` is None where no accounts are kept here,
     ``signals`` where no receiver is set up. ``published``: the DNS records of each provider, in
     words. ``keyrings``: what manages the keys of each. ``acts``: actions may be carried out; an
-    installation that only observes just proposes them."""
+    installation that only observes just proposes them. ``playbooks``: those in force."""
 
     database: Database
     house: ProviderParties
@@ -62,6 +62,7 @@ class Means:
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keyrings: Mapping[str, Holder] = field(default_factory=dict)
     acts: bool = True
+    playbooks: tuple[PlaybookSettings, ...] = ()
 
     def may_act(self) -> None:
         """Raises ``NotAllowed`` where nothing may be done."""
@@ -95,15 +96,48 @@ class Progress(msgspec.Struct, frozen=True):
         result: what was done so far.
         cursor: where the next step begins.
         wait: microseconds before it does, where customers get mail.
+        touched: the accounts of this part; ``beyond``: how many are left out for a limit.
     """
 
     done: bool
     result: dict[str, object]
     cursor: str = ""
     wait: Instant = 0
+    touched: tuple[str, ...] = ()
+    beyond: int = 0
 
 
 NOTHING = Progress(False, {})
+
+
+class Allowance(msgspec.Struct, frozen=True):
+    """The accounts that an action may touch without a person: those that it has, and more.
+
+    Attributes:
+        known: that it touched before, in this incident.
+        left: how many more.
+    """
+
+    known: frozenset[str]
+    left: int
+
+    def of(self, waiting: Sequence[str]) -> frozenset[str]:
+        """Those that may be touched; the first ones, where not all may."""
+        new = [one for one in waiting if one not in self.known]
+        return self.known.intersection(waiting).union(new[: self.left])
+
+
+class Part(msgspec.Struct, frozen=True):
+    """The accounts of the next part of an action; ``last``: none are left after it."""
+
+    accounts: tuple[str, ...]
+    last: bool
+    cursor: str
+    beyond: int
+
+    def done(self, result: dict[str, object]) -> Progress:
+        """That this part is done."""
+        return Progress(self.last, result, self.cursor, touched=self.accounts, beyond=self.beyond)
 
 
 @dataclass(frozen=True)
@@ -114,6 +148,7 @@ class At:
         by: who does it.
         before: the progress so far.
         reached: what ``Action.reach`` did for this step.
+        allowance: the accounts that it may touch; None: any.
     """
 
     tx: Tx
@@ -122,6 +157,25 @@ class At:
     by: str = ""
     before: Progress = NOTHING
     reached: Mapping[str, str] | None = None
+    allowance: Allowance | None = None
+
+    def part(self, accounts: Sequence[str], first: Sequence[str] = ()) -> Part:
+        """The next part of an action that goes account by account.
+
+        Args:
+            accounts: all that it is about, sorted.
+            first: those that come first where a limit leaves others out.
+        """
+        cursor, size = self.before.cursor, self.means.settings.batch
+        able, beyond = list(accounts), 0
+        if self.allowance is not None:
+            may = self.allowance.of(list(dict.fromkeys((*first, *accounts))))
+            able = [one for one in accounts if one in may]
+            beyond = len(accounts) - len(able)
+        waiting = [one for one in able if one > cursor]
+        batch = tuple(waiting[:size])
+        last = len(batch) == len(waiting)
+        return Part(batch, last, batch[-1] if batch else cursor, beyond)
 
 
 @dataclass(frozen=True)
@@ -145,6 +199,7 @@ class Action:
         able: whether this installation can do it at all; otherwise no playbook proposes it.
         by_window: whom or what it touches goes by the window of the incident.
         says: what it is for, in one line, for whoever has not looked at its preview yet.
+        by_account: it goes account by account (``At.part``), so a playbook's limit can stop it.
     """
 
     name: str
@@ -161,6 +216,7 @@ class Action:
     alone_for: frozenset[Hypothesis] = frozenset({Hypothesis.PROVIDER_COMPROMISED})
     says: str = ""
     by_window: bool = False
+    by_account: bool = False
 
     def fits(self, subject: Subject) -> bool:
         return subject.kind in self.about

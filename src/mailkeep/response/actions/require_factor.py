@@ -33,14 +33,13 @@ async def preview(at: At) -> Preview:
 
 async def step(at: At) -> Progress:
     found, _ = await _accounts(at)
-    waiting = [one for one in found if one > at.before.cursor]
-    batch = waiting[: at.means.settings.batch]
+    part = at.part(found)
     before = at.before.result.get("asked") if at.before.cursor else 0
-    incident = at.case.incident.id
-    asked = await at.means.accounts.demands.order(at.tx, batch, incident) if batch else 0
+    incident, asked = at.case.incident.id, 0
+    if part.accounts:
+        asked = await at.means.accounts.demands.order(at.tx, list(part.accounts), incident)
     asked += before if isinstance(before, int) else 0
-    done = len(batch) == len(waiting)
-    return Progress(done, {"asked": asked}, batch[-1] if batch else at.before.cursor)
+    return part.done({"asked": asked})
 
 
 async def undo(at: At) -> str:
@@ -64,4 +63,5 @@ ACTION = Action(
     undo=undo,
     says="Owners of accounts that were touched add a second factor at their next sign-in.",
     by_window=True,
+    by_account=True,
 )

@@ -126,8 +126,7 @@ def _warning(kind: str, count: int, *, held: bool) -> str:
 
 async def step(at: At) -> Progress:
     case = at.case
-    waiting = [one for one in await _accounts(at, case) if one > at.before.cursor]
-    batch = waiting[: at.means.settings.batch]
+    part = at.part(await _accounts(at, case))
     until = at.tx.now + round(at.means.settings.freeze * SECOND)
     counts = Counter(
         {
@@ -136,7 +135,7 @@ async def step(at: At) -> Progress:
             if isinstance(value, int)
         }
     )
-    for account in batch:
+    for account in part.accounts:
         back = await _back(at, account)
         if back is None:
             if not case.suspects and at.means.recovery is not None:
@@ -152,11 +151,9 @@ async def step(at: At) -> Progress:
         if case.incident.account is not None:
             # Nobody knows since when somebody has it: the signs that count may be later.
             await at.means.accounts.void_password(at.tx, account)
-    done = len(batch) == len(waiting)
-    cursor = batch[-1] if batch else at.before.cursor
-    result = {"frozen": counts["frozen"], "until": iso(until)}
+    result: dict[str, object] = {"frozen": counts["frozen"], "until": iso(until)}
     result |= {name: count for name, count in counts.items() if count}
-    return Progress(done, result, cursor)
+    return part.done(result)
 
 
 async def _undo_changes(at: At, account: str, until: Instant) -> tuple[int, int]:
@@ -267,4 +264,5 @@ ACTION = Action(
     look=look,
     says="Accounts that somebody else may have are signed out, and closed for a while.",
     by_window=True,
+    by_account=True,
 )

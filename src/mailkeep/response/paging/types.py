@@ -66,6 +66,7 @@ class Why(enum.StrEnum):
     CALLED = "called"  #: a person wants everybody
     CLOSED = "closed"  #: a person ended it while something was held
     FAILED = "failed"  #: what was begun about it could not be done
+    LIMIT = "limit"  #: a playbook has reached a limit, and leaves the rest to people
 
 
 class PageState(enum.StrEnum):

@@ -81,6 +81,7 @@ def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) ->
         Why.CALLED: "Mailkeep: somebody calls for help with an incident",
         Why.CLOSED: "Mailkeep: somebody closed an incident while something is held",
         Why.FAILED: "Mailkeep: an action about an incident failed",
+        Why.LIMIT: "Mailkeep: a playbook has reached a limit, and leaves an action to people",
     }[why]
     lines = [headline(incident), "", f"{url.rstrip('/')}/console/incidents/{incident.id}"]
     if not apart:

@@ -1,0 +1,165 @@
+"""A playbook touches so many accounts and no more; who tries to have it touch the wrong ones."""
+
+import pytest
+from sqlalchemy import select
+
+from mailkeep.base.clock import ManualClock
+from mailkeep.base.keys import KeyRing
+from mailkeep.mail import queries as mail
+from mailkeep.response import tables
+from mailkeep.response.types import ActionState, PlaybookLimits
+from mailkeep.response.types import PlaybookSettings as Book
+from mailkeep.store.database import Database
+
+from .conftest import COMPROMISED
+from .test_actions import _apply, _complete, _through
+from .test_attacked import _frozen
+from .test_limits import House
+from .test_playing import _work
+
+
+async def _recovered(house: House, clock: ManualClock, number: int) -> str:
+    """An account whose password was replaced with a proof through the suspect."""
+    account = await house.owner(f"owner{number}@example.net")
+    clock.advance(1)
+    await _complete(house, await _through(house, f"owner{number}@example.net"))
+    clock.advance(1)
+    return account
+
+
+async def _touched(house: House) -> list[str]:
+    t = tables.playbook_accounts
+    async with house.database.read() as tx:
+        return [row["account_id"] for row in await tx.all(select(t.c.account_id))]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 100])
+async def test_it_stops_at_its_limit_though_there_were_fewer_when_it_began(
+    database: Database, keys: KeyRing, clock: ManualClock, batch: int
+) -> None:
+    """Those that come up on the way count too: the preview said one."""
+    names = ("secure_accounts",)
+    book = Book(COMPROMISED, names, names, limits=PlaybookLimits(accounts=2))
+    house = House(database, keys, book, batch=batch)
+    accounts = [await _recovered(house, clock, 0)]
+    await house.signal({COMPROMISED: 8.9}, age=60)
+    assert (await house.of("secure_accounts")).preview.count == 1
+    accounts += [await _recovered(house, clock, number) for number in (1, 2, 3)]
+    await _work(house)
+    frozen = [one for one in accounts if await _frozen(house, one)]
+    assert len(frozen) == 2
+    assert sorted(await _touched(house)) == sorted(frozen)
+    done = await house.of("secure_accounts")
+    assert (done.state, done.partly) == (ActionState.PROPOSED, True)
+    assert done.held == "its playbook has touched 2 accounts, its limit; left are 2"
+    assert len(await house.rung()) == 1
+    assert ("playbook", "action_limited") in await house.audited()
+    for _ in range(3):  # it does not begin again, and tells nobody twice
+        clock.advance(120)
+        await house.signal({COMPROMISED: 8.9}, detector="honey")
+        await _work(house)
+    assert sum([await _frozen(house, one) for one in accounts]) == 2
+    assert len(await house.rung()) == 1
+    assert (await _apply(house, "secure_accounts")).state in set(ActionState)
+    await _work(house)
+    assert all([await _frozen(house, one) for one in accounts])
+    assert (await house.of("secure_accounts")).state is ActionState.APPLIED
+
+
+async def test_what_it_did_before_its_limit_is_taken_back_as_any(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    names = ("secure_accounts",)
+    book = Book(COMPROMISED, names, names, limits=PlaybookLimits(accounts=1))
+    house = House(database, keys, book)
+    accounts = [await _recovered(house, clock, number) for number in (0, 1)]
+    await house.signal({COMPROMISED: 8.9}, age=60)
+    await _work(house)
+    async with database.write() as tx:
+        incident = (await house.only()).id
+        await house.response.undo(tx, incident, "secure_accounts", by="key_operator")
+    assert not any([await _frozen(house, one) for one in accounts])
+    await house.signal({COMPROMISED: 8.9}, detector="honey")
+    await _work(house)
+    assert not any([await _frozen(house, one) for one in accounts]), "a person took it back"
+
+
+async def test_who_was_touched_before_the_cut_does_not_count_twice(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    names = ("notify_owners",)
+    book = Book(COMPROMISED, names, names, limits=PlaybookLimits(accounts=2, each_day=1))
+    house = House(database, keys, book)
+    await _recovered(house, clock, 0)
+    await house.signal({COMPROMISED: 8.9}, age=60)
+    await _work(house)
+    assert (await house.of("notify_owners")).state is ActionState.APPLIED
+    await _recovered(house, clock, 1)
+    await _apply(house, "cut_provider")
+    await house.hear()
+    await _work(house)
+    assert len(await _touched(house)) == 2
+    assert (await house.of("notify_owners")).state is ActionState.APPLIED
+    assert await house.rung() == []
+
+
+async def test_the_worst_hit_are_told_first(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    """An outsider asks for resets of many accounts, so that the limit goes to those."""
+    names = ("notify_owners",)
+    book = Book(COMPROMISED, names, names, limits=PlaybookLimits(accounts=1))
+    house = House(database, keys, book)
+    for number in range(5):
+        await house.owner(f"crowd{number}@example.net")
+        clock.advance(1)
+        await _through(house, f"crowd{number}@example.net")
+    lost = await _recovered(house, clock, 0)
+    await house.signal({COMPROMISED: 8.9}, age=60)
+    await _work(house)
+    assert await _touched(house) == [lost]
+    done = await house.of("notify_owners")
+    assert done.held == "its playbook has touched 1 account, its limit; left are 5"
+    await _apply(house, "notify_owners")
+    await _work(house)
+    n = tables.notices
+    async with database.read() as tx:
+        told = [row["account_id"] for row in await tx.all(select(n.c.account_id))]
+    assert len(told) == len(set(told)) == 6, "everybody, and nobody twice"
+
+
+async def test_a_crowd_of_resets_keeps_it_from_no_cut(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    """What must not wait is not counted: whoever asks for resets would hold it up."""
+    names = ("cut_provider", "revoke_recoveries", "notify_owners")
+    limits = PlaybookLimits(accounts=1, each_day=1)
+    house = House(database, keys, Book(COMPROMISED, names, names, limits=limits))
+    for number in range(4):
+        await house.owner(f"crowd{number}@example.net")
+        clock.advance(1)
+        await _through(house, f"crowd{number}@example.net")
+    await house.signal({COMPROMISED: 8.9}, age=60)
+    await _work(house)
+    async with database.read() as tx:
+        assert set(await mail.cut(tx)) == {"a"}
+    await _work(house)  # what came since, after the cut
+    voided = (await house.of("revoke_recoveries")).result
+    assert voided == {"voided": 0}  # once more after the cut; the first time it voided all
+    assert ("voided", "proofs that went through the suspect are void") in await house.lines(
+        (await house.only()).id
+    )
+    assert (await house.of("notify_owners")).state is ActionState.PROPOSED
+
+
+async def test_what_people_do_knows_no_limit(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    book = Book(COMPROMISED, ("secure_accounts",), limits=PlaybookLimits(accounts=1))
+    house = House(database, keys, book)
+    accounts = [await _recovered(house, clock, number) for number in range(3)]
+    await house.signal({COMPROMISED: 8.9}, age=60)
+    await _apply(house, "secure_accounts")
+    await _work(house)
+    assert all([await _frozen(house, one) for one in accounts])
+    assert await _touched(house) == []
