@@ -11,6 +11,9 @@ from typing import Any, TypeVar
 from litestar import Response
 from litestar.response import Template
 
+from mailkeep.accounts.language import ENGLISH, Languages
+
+from . import speech
 from .port import Incoming
 
 E = TypeVar("E", bound=Exception)
@@ -18,18 +21,21 @@ E = TypeVar("E", bound=Exception)
 #: Below these only programs ask, and programs are answered.
 _PROGRAMS = ("/v1/", "/ssf/", "/hooks/", "/.well-known/", "/oauth/token", "/oauth/userinfo")
 
-_WORDS = {
-    400: "That could not be read",
-    401: "Sign in first",
-    403: "That is not allowed",
-    404: "There is no such page",
-    405: "This page cannot be opened like that",
-    408: "That took too long",
-    413: "That is too large",
-    415: "That could not be read",
-    429: "That was too often",
-    500: "Something went wrong here",
-    503: "This cannot be done now",
+#: Of their operators, in English as all that they see.
+_OURS = ("/console", "/mailbox")
+#: What each status is called in the words of pages; of others: that it did not work.
+_TITLES = {
+    400: "failed.unreadable",
+    401: "failed.sign_in",
+    403: "failed.forbidden",
+    404: "failed.missing",
+    405: "failed.method",
+    408: "failed.slow",
+    413: "failed.large",
+    415: "failed.unreadable",
+    429: "failed.often",
+    500: "failed.fault",
+    503: "failed.unavailable",
 }
 
 
@@ -55,9 +61,13 @@ def _never(parameter: str) -> bool:
 
 
 def answering(
-    say: Callable[[Incoming, E], Response[Any]],
+    say: Callable[[Incoming, E], Response[Any]], languages: Languages
 ) -> Callable[[Incoming, E], Response[Any]]:
-    """An exception handler that renders as a page what ``say`` renders as a problem document."""
+    """An exception handler that renders as a page what ``say`` renders as a problem document.
+
+    Args:
+        languages: that the page may be in.
+    """
 
     def handler(request: Incoming, error: E) -> Response[Any]:
         found = say(request, error)
@@ -65,9 +75,15 @@ def answering(
         if (found.status_code or 0) < 400 or not wants_page(accept, request.scope["path"]):
             return found
         status = found.status_code or 500
-        title = _WORDS.get(status, "That did not work")
-        headers = dict(found.headers) | {"Vary": "Accept"}
-        context = {"title": title, "status": status}
+        headers = dict(found.headers) | {"Vary": "Accept, Accept-Language, Cookie"}
+        ours = request.scope["path"].startswith(_OURS)
+        tag = ENGLISH if ours else speech.wanted(request, languages)
+        speaks = speech.Speech(languages.of(tag))
+        context = speaks.context | {"title": _title(speaks, status), "status": status}
         return Template("failed.html", context=context, status_code=status, headers=headers)
 
     return handler
+
+
+def _title(speaks: speech.Speech, status: int) -> str:
+    return speaks.say(_TITLES.get(status, "failed.other"))
