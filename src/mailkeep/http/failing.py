@@ -15,6 +15,7 @@ from mailkeep.accounts.language import ENGLISH, Languages
 
 from . import speech
 from .port import Incoming
+from .speech import Speech
 
 E = TypeVar("E", bound=Exception)
 
@@ -75,15 +76,12 @@ def answering(
         if (found.status_code or 0) < 400 or not wants_page(accept, request.scope["path"]):
             return found
         status = found.status_code or 500
-        headers = dict(found.headers) | {"Vary": "Accept, Accept-Language, Cookie"}
         ours = request.scope["path"].startswith(_OURS)
-        tag = ENGLISH if ours else speech.wanted(request, languages)
-        speaks = speech.Speech(languages.of(tag))
-        context = speaks.context | {"title": _title(speaks, status), "status": status}
+        speaks = Speech(languages.of(ENGLISH if ours else speech.wanted(request, languages)))
+        varies = "Accept" if ours else f"Accept, {speaks.headers['Vary']}"
+        headers = dict(found.headers) | {**speaks.headers, "Vary": varies}
+        title = speaks.say(_TITLES.get(status, "failed.other"))
+        context = speaks.context | {"title": title, "status": status}
         return Template("failed.html", context=context, status_code=status, headers=headers)
 
     return handler
-
-
-def _title(speaks: speech.Speech, status: int) -> str:
-    return speaks.say(_TITLES.get(status, "failed.other"))

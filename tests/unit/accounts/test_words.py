@@ -233,7 +233,6 @@ _ELSEWHERE = {
     "no such subject",
     "register this subject with kept_here first, and have it agreed to",
     "too many tickets for this subject today",
-    "choose one of {}",
     "nothing is kept about them",
     "no such erasure",
     "no such verdict",

@@ -31,8 +31,9 @@ class LanguagePages(Controller):
         """Show the page again in another language. What a link had brought into its form goes on in
         the fragment, as it came: no server sees it there."""
         wanted = visit.form.get("language", "")
-        if wanted not in house.accounts.languages.names:
-            raise Invalid("choose one of the languages", field="language")
+        names = house.accounts.languages.names
+        if wanted not in names:
+            raise Invalid(f"choose one of {', '.join(names.values())}", field="language")
         visit.keep(COOKIE, wanted, max_age=YEAR)
         page, brought = visit.form.get("page", ""), visit.form.get("brought", "")
         to = ADDRESSES.get(page, ADDRESSES["sign_in"])
