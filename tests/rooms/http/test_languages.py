@@ -172,7 +172,8 @@ async def test_a_page_is_in_the_language_of_its_visitor(house: House, tag: str) 
             assert answer.headers["content-language"] == tag
             assert words.say("pages.skip") in answer.text, path
         wrong = await client.post("/sign-in", data={"address": ADA, "password": PASSWORD})
-        assert words.say("refused.address_or_password") in html.unescape(wrong.text)
+        refused = words.say("refused.address_or_password")
+        assert refused[:1].upper() + refused[1:] + "." in html.unescape(wrong.text)
         missing = await client.get("/nothing", headers={"Accept": "text/html"})
         assert words.say("failed.missing") in html.unescape(missing.text)
         operators = await client.get("/console/nothing", headers={"Accept": "text/html"})
