@@ -290,7 +290,7 @@ async def test_the_pages_in_a_browser(up: Up) -> None:
         await browser.close()
 
 
-async def test_the_language_of_mail_is_the_browsers_until_one_is_chosen(up: Up) -> None:
+async def test_the_language_of_an_account_is_the_browsers_until_one_is_chosen(up: Up) -> None:
     said = {"Accept-Language": "ja, de-AT;q=0.8, en;q=0.5"}
     async with Visitor(up.url) as grace:
         fields = {"address": ADDRESS, "password": PASSWORD}
@@ -302,10 +302,10 @@ async def test_the_language_of_mail_is_the_browsers_until_one_is_chosen(up: Up) 
         assert await grace.post("/account/language", language="fr") == (303, "/account")
         page = (await grace.get("/account"))[1]
         assert '<option value="fr" lang="fr" selected>' in page
-        assert "We write to you in Français where we can." in page
-        assert "where we can" not in (await grace.get("/account"))[1], "it is said once"
+        assert "Nous vous écrivons dans cette langue quand nous le pouvons : Français." in page
+        assert "quand nous le pouvons" not in (await grace.get("/account"))[1], "it is said once"
         status, page = await grace.post("/account/language", language="tlh")
-        assert (status, "Choose one of English" in page) == (422, True)
+        assert (status, "Choisissez l&#39;une de celles-ci : English" in page) == (422, True)
         assert '<option value="fr" lang="fr" selected>' in page
     async with Visitor(up.url) as stranger:
         assert await stranger.post("/account/language", language="de") == (303, "/sign-in")

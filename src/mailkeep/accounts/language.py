@@ -123,9 +123,9 @@ def load(settings: LanguageSettings) -> Languages:
 
 def _load(settings: LanguageSettings) -> Languages:
     # English first: it is the measure of all the others.
-    raw = {ENGLISH: _raw(SHIPPED / f"{ENGLISH}.toml")}
+    raw = {ENGLISH: _both(SHIPPED / f"{ENGLISH}.toml")}
     english = wording.read(ENGLISH, raw[ENGLISH], "shipped")
-    raw |= {path.stem: _raw(path) for path in sorted(SHIPPED.glob("*.toml"))}
+    raw |= {path.stem: _both(path) for path in sorted(SHIPPED.glob("*.toml"))}
     where = dict.fromkeys(raw, "shipped")
     tags = {tag: tag for tag in raw}
     if settings.files:
@@ -140,6 +140,11 @@ def _load(settings: LanguageSettings) -> Languages:
             where[tag], tags[tag] = str(path), tags.get(tag, path.stem)
     written = {tag: wording.read(tags[tag], one, where[tag], english) for tag, one in raw.items()}
     return Languages(written, settings.otherwise)
+
+
+def _both(path: Path) -> dict[str, object]:
+    """What is written in one language: the mails, and beside them the pages."""
+    return _raw(path) | _raw(path.parent / "pages" / path.name)
 
 
 def _raw(path: Path) -> dict[str, object]:

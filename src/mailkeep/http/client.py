@@ -94,39 +94,22 @@ def agent(header: str) -> str:
     if not header:
         return ""
     of = [
-        next((name for mark, name in table if mark in header[:512]), "other")
+        next((name for mark, name in table if mark in header[:512]), OTHER)
         for table in (_FAMILIES, _SYSTEMS)
     ]
     return " ".join(of)
 
 
-_NAMES = {
+OTHER = "other"
+#: Each family that ``agent`` tells from others, as its maker calls it.
+FAMILIES = {
     "edge": "Edge",
     "opera": "Opera",
     "samsung": "Samsung Internet",
     "firefox": "Firefox",
     "chrome": "Chrome",
     "safari": "Safari",
-    "other": "A browser",
 }
-_PLACES = {
-    "ios": "an iPhone or iPad",
-    "android": "Android",
-    "windows": "Windows",
-    "mac": "a Mac",
-    "chromeos": "a Chromebook",
-    "linux": "Linux",
-    "other": "another system",
-}
-
-
-def agents() -> dict[str, str]:
-    """Everything that ``agent`` may return, with words for it: ``Firefox on Linux``."""
-    return {
-        f"{family} {system}": f"{name} on {place}"
-        for family, name in _NAMES.items()
-        for system, place in _PLACES.items()
-    }
 
 
 def contains(networks: Iterable[Network], host: str) -> bool:

@@ -11,25 +11,32 @@ from typing import Any, TypeVar
 from litestar import Response
 from litestar.response import Template
 
+from mailkeep.accounts.language import ENGLISH, Languages
+
+from . import speech
 from .port import Incoming
+from .speech import Speech
 
 E = TypeVar("E", bound=Exception)
 
 #: Below these only programs ask, and programs are answered.
 _PROGRAMS = ("/v1/", "/ssf/", "/hooks/", "/.well-known/", "/oauth/token", "/oauth/userinfo")
 
-_WORDS = {
-    400: "That could not be read",
-    401: "Sign in first",
-    403: "That is not allowed",
-    404: "There is no such page",
-    405: "This page cannot be opened like that",
-    408: "That took too long",
-    413: "That is too large",
-    415: "That could not be read",
-    429: "That was too often",
-    500: "Something went wrong here",
-    503: "This cannot be done now",
+#: Of their operators, in English as all that they see.
+_OURS = ("/console", "/mailbox")
+#: What each status is called in the words of pages; of others: that it did not work.
+_TITLES = {
+    400: "failed.unreadable",
+    401: "failed.sign_in",
+    403: "failed.forbidden",
+    404: "failed.missing",
+    405: "failed.method",
+    408: "failed.slow",
+    413: "failed.large",
+    415: "failed.unreadable",
+    429: "failed.often",
+    500: "failed.fault",
+    503: "failed.unavailable",
 }
 
 
@@ -55,9 +62,13 @@ def _never(parameter: str) -> bool:
 
 
 def answering(
-    say: Callable[[Incoming, E], Response[Any]],
+    say: Callable[[Incoming, E], Response[Any]], languages: Languages
 ) -> Callable[[Incoming, E], Response[Any]]:
-    """An exception handler that renders as a page what ``say`` renders as a problem document."""
+    """An exception handler that renders as a page what ``say`` renders as a problem document.
+
+    Args:
+        languages: that the page may be in.
+    """
 
     def handler(request: Incoming, error: E) -> Response[Any]:
         found = say(request, error)
@@ -65,9 +76,12 @@ def answering(
         if (found.status_code or 0) < 400 or not wants_page(accept, request.scope["path"]):
             return found
         status = found.status_code or 500
-        title = _WORDS.get(status, "That did not work")
-        headers = dict(found.headers) | {"Vary": "Accept"}
-        context = {"title": title, "status": status}
+        ours = request.scope["path"].startswith(_OURS)
+        speaks = Speech(languages.of(ENGLISH if ours else speech.wanted(request, languages)))
+        varies = "Accept" if ours else f"Accept, {speaks.headers['Vary']}"
+        headers = dict(found.headers) | {**speaks.headers, "Vary": varies}
+        title = speaks.say(_TITLES.get(status, "failed.other"))
+        context = speaks.context | {"title": title, "status": status}
         return Template("failed.html", context=context, status_code=status, headers=headers)
 
     return handler

@@ -59,6 +59,7 @@ from .pages.addresses import AddressPages
 from .pages.factors import FactorPages
 from .pages.genuine import GenuinePages, RecentMailPages
 from .pages.keep import KeepPages
+from .pages.language import LanguagePages
 from .pages.recover import RecoverPages
 from .pages.sessions import SessionPages
 from .pages.sign_in import SignInPages
@@ -113,7 +114,7 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         create_static_files_router("/static", [HERE / "static"], include_in_schema=False),
     ]
     handlers.append(console(running, MAX_FORM))
-    handlers.append(pages(running, GenuinePages))
+    handlers.append(pages(running, GenuinePages, LanguagePages))
     if running.signals is not None:
         handlers.append(ssf.router())
     if running.recovery is not None:
@@ -122,15 +123,16 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
         handlers += [AccountsApi, pages(running, *accounts, *more), metadata, token, userinfo]
     if running.dev:
         handlers += [mailbox(running), to_mailbox]
+    languages = running.accounts.languages
     app = Lean(
         handlers,
         dependencies={"running": Provide(provide, use_cache=True)},
         before_request=names_something,
         exception_handlers={
-            MailkeepError: answering(problems.on_our_error),
-            HTTPException: answering(problems.on_http_error),
-            NotFoundException: answering(rewritten.on_not_found),
-            Exception: answering(problems.on_fault),
+            MailkeepError: answering(problems.on_our_error, languages),
+            HTTPException: answering(problems.on_http_error, languages),
+            NotFoundException: answering(rewritten.on_not_found, languages),
+            Exception: answering(problems.on_fault, languages),
         },
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
         openapi_config=OpenAPIConfig(
@@ -165,7 +167,7 @@ def pages(house: PageServices, *handlers: ControllerRouterHandler) -> Router:
         "/",
         route_handlers=handlers,
         dependencies={"house": Provide(provide), "visit": Provide(visit)},
-        exception_handlers={MailkeepError: on_error},
+        exception_handlers={MailkeepError: on_error(house)},
         request_max_body_size=MAX_FORM,
     )
 

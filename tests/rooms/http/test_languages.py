@@ -1,5 +1,7 @@
-"""In which language owners are written to: in theirs, whatever the browser of who asks says."""
+"""In which language owners are written to: in theirs, whatever the browser of who asks says. In
+which language pages are: in that of whoever looks at them."""
 
+import html
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 from sqlalchemy import select
 
+from mailkeep.accounts import tables as accounts
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.http import server
@@ -140,7 +143,7 @@ async def test_who_signs_up_reads_the_language_of_their_browser_and_an_owner_the
 
 
 async def test_nothing_in_the_answer_tells_which_language_an_owner_reads(house: House) -> None:
-    """The pages speak the language of the browser, or none: never that of an account."""
+    """The pages speak the language of the browser: never that of an account."""
     await house.join(ADA, "de")
     known, unknown = [await house.ask(one, "fr") for one in (ADA, NOBODY)]
     assert known == unknown
@@ -151,3 +154,129 @@ async def test_nothing_in_the_answer_tells_which_language_an_owner_reads(house: 
             for one in (ADA, "new@example.net")
         ]
     assert len({(one.status_code, one.text, one.headers["location"]) for one in answers}) == 1
+
+
+OPEN = (
+    *("/sign-in", "/sign-up", "/sign-up/confirm", "/recover", "/recover/proof", "/recover/done"),
+    *("/deny", "/change", "/genuine", "/keep"),
+)
+
+
+@pytest.mark.parametrize("tag", ["de", "en", "es", "fr"])
+async def test_a_page_is_in_the_language_of_its_visitor(house: House, tag: str) -> None:
+    words = house.running.accounts.languages.of(tag)
+    async with house.browser(f"{tag}-XX, tlh;q=0.9") as client:
+        for path in OPEN:
+            answer = await client.get(path)
+            assert f'<html lang="{tag}">' in answer.text, path
+            assert answer.headers["content-language"] == tag
+            assert words.say("pages.skip") in answer.text, path
+        wrong = await client.post("/sign-in", data={"address": ADA, "password": PASSWORD})
+        refused = words.say("refused.address_or_password")
+        assert refused[:1].upper() + refused[1:] + "." in html.unescape(wrong.text)
+        missing = await client.get("/nothing", headers={"Accept": "text/html"})
+        assert words.say("failed.missing") in html.unescape(missing.text)
+        operators = await client.get("/console/nothing", headers={"Accept": "text/html"})
+        assert "There is no such page" in operators.text, "operators read English"
+
+
+async def test_who_has_no_language_that_is_written_here_reads_the_house_s(house: House) -> None:
+    async with house.browser("tlh") as client:
+        assert '<html lang="es">' in (await client.get("/recover")).text
+
+
+async def test_a_visitor_switches_the_pages_and_no_mail(house: House) -> None:
+    await house.join(ADA, "de")
+    before = len(await house.mails(ADA))
+    async with house.browser("de") as client:
+        page = await client.get("/recover")
+        assert 'value="fr" lang="fr"' in page.text
+        answer = await client.post("/language", data={"language": "fr", "page": "recover"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/recover")
+        assert '<html lang="fr">' in (await client.get("/recover")).text
+        asked = await client.post("/recover", data={"address": ADA})
+        assert asked.status_code == 303
+        assert '<html lang="fr">' in (await client.get("/recover/proof")).text
+    assert house.running.recovery is not None
+    await house.running.recovery.planner.step()
+    assert _languages((await house.mails(ADA))[before:]) == ["de", "de"]
+
+
+async def test_who_switched_and_signs_up_is_written_to_in_what_they_read(house: House) -> None:
+    async with house.browser("de") as client:
+        await client.post("/language", data={"language": "fr", "page": "sign_up"})
+        await client.post("/sign-up", data={"address": NOBODY, "password": PASSWORD})
+    assert _languages(await house.mails(NOBODY)) == ["fr"]
+
+
+async def test_another_site_switches_nothing(house: House) -> None:
+    async with house.browser("de") as client:
+        fields = {"language": "fr", "page": "recover"}
+        for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            answer = await client.post("/language", data=fields, headers=headers)
+            assert answer.status_code == 403
+        assert (await client.get("/language?language=fr&page=recover")).status_code == 405
+        assert '<html lang="de">' in (await client.get("/recover?language=fr&lang=fr")).text
+
+
+@pytest.mark.parametrize(
+    ("page", "brought", "to"),
+    [
+        ("deny", "0123456789ABCDEFGHJKMNPQRS", "/deny#0123456789ABCDEFGHJKMNPQRS"),
+        ("confirm", "", "/sign-up/confirm"),
+        ("//evil.example", "", "/sign-in"),
+        ("https://evil.example/", "", "/sign-in"),
+        ("deny", "\r\nSet-Cookie: a=b", "/deny"),
+        ("deny", "//evil.example", "/deny"),
+    ],
+)
+async def test_the_switch_leads_to_pages_of_ours_only(
+    house: House, page: str, brought: str, to: str
+) -> None:
+    async with house.browser("de") as client:
+        fields = {"language": "fr", "page": page, "brought": brought}
+        answer = await client.post("/language", data=fields)
+        assert (answer.status_code, answer.headers["location"]) == (303, to)
+        nonsense = await client.post("/language", data={**fields, "language": "../en"})
+        assert nonsense.status_code == 422
+        assert "Choisissez" in nonsense.text, "what was chosen before still holds"
+
+
+async def test_what_is_shown_once_has_no_switch(house: House) -> None:
+    async with house.browser("de") as client:
+        assert 'action="/language"' in (await client.get("/deny")).text
+        said = await client.post("/deny", data={"secret": "0" * 26})
+        assert "Danke" in said.text
+        assert 'action="/language"' not in said.text
+
+
+async def test_who_is_signed_in_reads_their_account_s_language_until_they_switch(
+    house: House,
+) -> None:
+    await house.join(ADA, "de")
+    async with house.browser("fr") as client:
+        await client.post("/sign-in", data={"address": ADA, "password": PASSWORD})
+        for path in ("/account", "/account/addresses", "/account/sessions", "/account/factors"):
+            page = (await client.get(path)).text
+            assert '<html lang="de">' in page, path
+            assert "Abmelden" in page, path
+        await client.post("/language", data={"language": "es", "page": "account"})
+        assert '<html lang="es">' in (await client.get("/account")).text
+        async with house.running.database.read() as tx:
+            kept = await tx.all(select(accounts.accounts.c.locale))
+        assert [row["locale"] for row in kept] == ["de"], "the switch changes nothing of an account"
+        await client.post("/account/language", data={"language": "en"})
+        assert '<html lang="en">' in (await client.get("/account")).text, "the choice goes first"
+        await client.post("/sign-out")
+        assert '<html lang="fr">' in (await client.get("/sign-in")).text
+
+
+async def test_a_session_that_was_ended_shows_no_language_of_its_owner(house: House) -> None:
+    await house.join(ADA, "de")
+    async with house.browser("fr") as client:
+        await client.post("/sign-in", data={"address": ADA, "password": PASSWORD})
+        async with house.running.database.write() as tx:
+            row = await tx.one(select(accounts.sessions.c.account_id))
+            assert row is not None
+            await house.running.accounts.sessions.end_all(tx, row["account_id"], "owner")
+        assert '<html lang="fr">' in (await client.get("/sign-in")).text

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from mailkeep.accounts.language import LanguageSettings, load, shipped
+from mailkeep.accounts.language import SHIPPED, LanguageSettings, load, shipped
 from mailkeep.base.errors import BadSettings
 
+PAGES = SHIPPED / "pages"
 ITALIAN = """
 [language]
 name = "Italiano"
@@ -153,3 +154,22 @@ def test_settings_that_lead_nowhere_are_refused(settings: LanguageSettings, why:
 def test_a_file_is_called_by_its_tag(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="call it by its tag"):
         _house(tmp_path, ITALIAN, "italian language.toml")
+
+
+def test_one_file_of_ones_own_says_the_mails_and_the_pages(tmp_path: Path) -> None:
+    """As the how-to has it: both files one after the other. What is left out is English."""
+    whole = "".join(path.read_text("utf-8") for path in (SHIPPED / "en.toml", PAGES / "en.toml"))
+    mine = whole.replace('"English"', '"Italiano"').replace(
+        'forgotten = "Forgotten the password?"', 'forgotten = "Password dimenticata?"'
+    )
+    found = _house(tmp_path, mine.replace('skip = "Skip to content"', "")).of("it")
+    assert found.say("on_sign_in.forgotten") == "Password dimenticata?"
+    assert found.missing == ("pages.skip",)
+    assert found.say("pages.skip") == "Skip to content"
+
+
+@pytest.mark.parametrize("said", ["Dimenticata? https://evil.example", "Dimenticata? {url}"])
+def test_a_page_of_ones_own_leads_nowhere_else(tmp_path: Path, said: str) -> None:
+    text = ITALIAN + f'[on_sign_in]\nforgotten = "{said}"\n'
+    with pytest.raises(BadSettings, match=r"on_sign_in\.forgotten"):
+        _house(tmp_path, text)

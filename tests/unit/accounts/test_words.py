@@ -1,10 +1,13 @@
-"""The shipped texts: every language says all of it, and what is said is what the code asks for."""
+"""The shipped texts: every language says all of it, and what is said is what the code and the
+templates ask for."""
 
 import ast
 import re
 from pathlib import Path
 
+import jinja2
 import pytest
+from jinja2 import nodes
 
 from mailkeep.accounts.language import shipped
 from mailkeep.accounts.wording import LINKS, Words, fields
@@ -51,6 +54,24 @@ GUARDS = {
         "de": "Sie brauchen beide",
         "fr": "Il vous faut les deux",
         "es": "Necesita los dos",
+    },
+    "pages.both_mails": {
+        "en": "You need both",
+        "de": "Sie brauchen beide",
+        "fr": "Il vous faut les deux",
+        "es": "Necesita los dos",
+    },
+    "on_genuine.unknown_what": {
+        "en": "press no link in it",
+        "de": "Öffnen Sie keinen Link darin",
+        "fr": "n'y ouvrez aucun lien",
+        "es": "no abra ningún enlace",
+    },
+    "on_account.with_one": {
+        "en": "still cannot take your account",
+        "de": "kann Ihr Konto auch niemand übernehmen",
+        "fr": "ne peut pas prendre votre compte",
+        "es": "podrá quedarse con su cuenta",
     },
     "proof.code": {
         "en": "You need both",
@@ -148,6 +169,20 @@ def test_one_is_not_said_as_many() -> None:
     }
 
 
+def _templates() -> list[tuple[str, int, str, set[str]]]:
+    """The same in the templates of pages."""
+    found = []
+    environment = jinja2.Environment(autoescape=True)
+    for path in (SOURCE / "http" / "templates").rglob("*.html"):
+        for node in environment.parse(path.read_text()).find_all(nodes.Call):
+            name = node.node.name if isinstance(node.node, nodes.Name) else ""
+            first = node.args[0] if node.args else None
+            if name in {"say", "count"} and isinstance(first, nodes.Const):
+                given = {one.key for one in node.kwargs} | ({"count"} if name == "count" else set())
+                found.append((path.name, node.lineno, str(first.value), given))
+    return found
+
+
 def _calls() -> list[tuple[str, int, str, set[str]]]:
     """Where a text is asked for by its name: file, line, text, the words that it is given."""
     found = []
@@ -168,8 +203,8 @@ def _calls() -> list[tuple[str, int, str, set[str]]]:
 
 
 def test_the_code_gives_every_text_the_words_that_it_has_and_no_others() -> None:
-    calls = _calls()
-    assert len(calls) > 100
+    calls = _calls() + _templates()
+    assert len(calls) > 400
     for file, line, text, given in calls:
         assert text in ENGLISH.texts, f"{file}:{line}: no text {text}"
         wanted = set().union(*(fields(form, text) for form in ENGLISH.texts[text]))
@@ -183,4 +218,68 @@ def test_every_text_is_used() -> None:
         named |= set(re.findall(r"say\('(\w+\.\w+)'", path.read_text()))
     for path in SOURCE.rglob("*.html"):
         named |= set(re.findall(r"[\"'](\w+\.\w+)[\"']", path.read_text()))
-    assert set(ENGLISH.texts) - named == set()
+    looked_up = {key for key in ENGLISH.texts if key.startswith("refused.")}
+    assert set(ENGLISH.texts) - named - looked_up == set()
+
+
+#: Where what is refused may stand on a page of theirs.
+REFUSING = (
+    *("accounts/changes", "accounts/contacts", "accounts/devices", "accounts/entering"),
+    *("accounts/hashing", "accounts/keeping", "accounts/language", "accounts/passwords"),
+    *("accounts/places", "accounts/policy", "accounts/services", "accounts/factors/passkeys"),
+    *("accounts/factors/services", "accounts/factors/totp", "base/addresses"),
+    *("http/oauth/asking", "http/oauth/authorize", "http/oauth/sign_in", "http/origin"),
+    *("http/pages/genuine", "http/pages/language", "http/pages/recover", "http/pages/showing"),
+    *("privacy/erasing", "recovery/finishing", "recovery/proving", "recovery/verdicts"),
+)
+_ERRORS = {"Conflict", "Invalid", "NotAllowed", "NotFound", "NotSignedIn", "TooMany", "Unavailable"}
+#: What is refused there to applications and operators, and on no page.
+_ELSEWHERE = {
+    "there is no route for SMS: no phone can be confirmed",
+    "no such subject",
+    "register this subject with kept_here first, and have it agreed to",
+    "too many tickets for this subject today",
+    "nothing is kept about them",
+    "no such erasure",
+    "no such verdict",
+    "this code is wrong, used or expired",
+    "this token is wrong, of another verdict, or expired",
+    "this verdict was taken back, or acted on before: act on it no more",
+    "{} is given twice",
+    "{} is too long",
+}
+
+
+def _refused(path: Path) -> set[str]:
+    """What a module refuses in words, with ``{}`` for what it fills in."""
+    tree = ast.parse(path.read_text())
+    named = {
+        one.targets[0].id: one.value
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Assign) and isinstance(one.targets[0], ast.Name)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in _ERRORS and node.args:
+            said = node.args[0]
+            said = named.get(said.id, said) if isinstance(said, ast.Name) else said
+            if isinstance(said, ast.JoinedStr):
+                parts = [
+                    one.value if isinstance(one, ast.Constant) else "{}" for one in said.values
+                ]
+                found.add("".join(map(str, parts)))
+            elif isinstance(said, ast.Constant):
+                found.add(str(said.value))
+    return found
+
+
+def test_what_is_refused_on_a_page_has_a_text_that_says_the_same_in_english() -> None:
+    """A page knows it again by its words, so whoever changes them changes both."""
+    said = set().union(*(_refused(SOURCE / f"{one}.py") for one in REFUSING)) - _ELSEWHERE
+    texts = {
+        re.sub(r"\{\w+\}", "{}", forms[0])
+        for key, forms in ENGLISH.texts.items()
+        if key.startswith("refused.")
+    }
+    assert said - texts == set(), "a page would say this in English"
+    assert texts - said == set(), "nobody refuses this any more"

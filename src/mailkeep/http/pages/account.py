@@ -5,8 +5,8 @@ from litestar.response import Redirect, Template
 
 from mailkeep.accounts import language, queries
 from mailkeep.accounts.factors.held import counted
-from mailkeep.base.clock import iso
 from mailkeep.base.errors import Invalid, NotSignedIn, TooMany
+from mailkeep.http.speech import COOKIE
 from mailkeep.store.database import Tx
 
 from .factors import rows as factor_rows
@@ -45,7 +45,8 @@ class AccountPages(Controller):
 
     @post("/language", status_code=200)
     async def language(self, visit: Visit, house: PageServices) -> Template | Redirect:
-        """In which language mail about the account is written from now on."""
+        """In which language mail about the account is written from now on, and pages are for who
+        is signed in; what this browser chose before goes."""
         session = await visit.session()
         wanted = visit.form.get("language", "")
         try:
@@ -55,6 +56,7 @@ class AccountPages(Controller):
                 )
         except (Invalid, TooMany) as error:
             return await _account(visit, house, error, at="language")
+        visit.forget(COOKIE)
         visit.tell("language")
         return visit.go("/account")
 
@@ -107,15 +109,14 @@ async def _account(
         at=at,
         points=points,
         factor=factor,
-        factors=factor_rows(bound, changes),
+        factors=factor_rows(visit.speech, bound, changes),
         kinds={one.kind.value for one in counted(bound)},
         fresh=is_fresh(house, session),
         password=password,
         nudge=nudge,
-        until=iso(nudge.until)[:10] if nudge is not None and nudge.until is not None else "",
         signed_in=len(sessions),
-        languages=house.accounts.languages.names,
+        own_languages=house.accounts.languages.names,
         spoken=house.accounts.languages.of(locale).tag,
         language_set=visit.told("language"),
-        erased_at="" if erasure is None else iso(erasure.due_at)[:16].replace("T", " "),
+        erased_at=None if erasure is None else erasure.due_at,
     )

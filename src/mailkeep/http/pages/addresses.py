@@ -8,7 +8,7 @@ from mailkeep.accounts import queries
 from mailkeep.accounts.factors.held import counted
 from mailkeep.accounts.types import Change, ChangeKind, ContactPoint, SessionView, SignUp
 from mailkeep.base import tokens
-from mailkeep.base.clock import iso
+from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, NotSignedIn, TooMany
 from mailkeep.mail.types import NewMessage
 from mailkeep.recovery import change_mails, mails
@@ -18,12 +18,12 @@ from .visit import CONFIRMATION, PageServices, Visit
 
 
 class AddressRow(msgspec.Struct, frozen=True):
-    """An address in the list. ``state``: counts, added, removed; ``when`` that ends."""
+    """An address in the list. ``state``: counts, added, removed; ``when`` that ends (0: never)."""
 
     id: str
     address: str
     state: str
-    when: str
+    when: Instant
 
 
 class AddressPages(Controller):
@@ -136,8 +136,8 @@ def _row(point: ContactPoint, held: list[Change]) -> AddressRow:
     for state, change in (("removed", point.removed_by), ("added", point.added_by)):
         if change is not None:
             until = of[change].until if change in of else 0
-            return AddressRow(point.id, point.address, state, iso(until) if until else "")
-    return AddressRow(point.id, point.address, "counts", "")
+            return AddressRow(point.id, point.address, state, until)
+    return AddressRow(point.id, point.address, "counts", 0)
 
 
 async def _mail(house: PageServices, made: SignUp) -> None:

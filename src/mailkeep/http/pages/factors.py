@@ -17,7 +17,7 @@ from mailkeep.accounts.factors.held import counted
 from mailkeep.accounts.factors.types import Enrolment, FactorView, Kind, Source
 from mailkeep.accounts.types import Change, SessionView, Stage
 from mailkeep.base import tokens
-from mailkeep.base.clock import Instant, iso
+from mailkeep.base.clock import Instant
 from mailkeep.base.errors import (
     Conflict,
     Invalid,
@@ -28,6 +28,7 @@ from mailkeep.base.errors import (
     TooMany,
 )
 from mailkeep.base.secret import Secret
+from mailkeep.http.speech import Speech
 from mailkeep.store.database import Tx
 
 from .visit import PENDING, SESSION, PageServices, Visit
@@ -35,14 +36,20 @@ from .visit import PENDING, SESSION, PageServices, Visit
 HOME = "/account/factors"
 #: What the page that comes next says of what was just done.
 NEWS = {
-    "passkey_added": "The passkey is added.",
-    "factor_added": "The authenticator app is added.",
-    "factor_removed": "The factor is removed.",
-    "factor_leaves": "Your last factor goes on the day shown; until then it is still asked.",
-    "factor_stays": "The factor stays.",
-    "factor_renamed": "The name is changed.",
-    "others_ended": "Everybody else is signed out.",
-    "password_removed": "The password is gone: from now on your passkeys open this account.",
+    "passkey_added": "on_factors.passkey_added",
+    "factor_added": "on_factors.factor_added",
+    "factor_removed": "on_factors.factor_removed",
+    "factor_leaves": "on_factors.factor_leaves",
+    "factor_stays": "on_factors.factor_stays",
+    "factor_renamed": "on_factors.factor_renamed",
+    "others_ended": "on_factors.others_ended",
+    "password_removed": "on_factors.password_removed",
+}
+#: What a factor is called that its owner gave no name.
+_UNNAMED = {
+    "Authenticator app": "on_factors.app_name",
+    "Passkey": "on_factors.passkey_name",
+    "Saved codes": "pages.saved_codes",
 }
 #: After these, ending all other sessions is offered (ASVS 7.4.3).
 _CHANGES = {
@@ -57,12 +64,12 @@ class FactorRow(msgspec.Struct, frozen=True):
     id: str
     kind: str
     name: str
-    since: str
-    used: str
+    since: Instant
+    used: Instant | None
     left: int | None
     synced: bool | None
-    leaves: str
-    settles: str  # until then its owner can deny it
+    leaves: Instant | None
+    settles: Instant | None  # until then its owner can deny it
 
 
 class FactorPages(Controller):
@@ -239,10 +246,12 @@ class FactorPages(Controller):
         return visit.go(HOME)
 
 
-def shown(house: PageServices, there: list[FactorView], held: list[Change]) -> dict[str, Any]:
+def shown(
+    visit: Visit, house: PageServices, there: list[FactorView], held: list[Change]
+) -> dict[str, Any]:
     """What a page that lists factors shows of them, and offers to bind."""
     return {
-        "factors": rows(there, held),
+        "factors": rows(visit.speech, there, held),
         "kinds": {one.kind.value for one in counted(there)},
         "apps": any(one.kind is Kind.TOTP for one in there),
         "lasting": any(one.kind is not Kind.SAVED_CODES for one in there),
@@ -250,20 +259,20 @@ def shown(house: PageServices, there: list[FactorView], held: list[Change]) -> d
     }
 
 
-def rows(factors: list[FactorView], held: list[Change]) -> list[FactorRow]:
+def rows(speaks: Speech, factors: list[FactorView], held: list[Change]) -> list[FactorRow]:
     """The factors as the pages list them, beside the changes that are held."""
     settles = {one.id: one.until for one in held}
-
-    def told(at: Instant | None) -> str:
-        return "" if at is None else iso(at)
-
     return [
         FactorRow(
-            one.id, one.kind, one.name, iso(one.bound_at), told(one.last_used_at), one.left,
-            one.synced, told(one.leaves_at), told(settles.get(one.held_by or "")),
+            one.id, one.kind, _name(speaks, one.name), one.bound_at, one.last_used_at, one.left,
+            one.synced, one.leaves_at, settles.get(one.held_by or ""),
         )
         for one in factors
     ]  # fmt: skip
+
+
+def _name(speaks: Speech, name: str) -> str:
+    return speaks.say(_UNNAMED[name]) if name in _UNNAMED else name
 
 
 async def _changer(visit: Visit, house: PageServices) -> SessionView:
@@ -310,11 +319,11 @@ async def _page(
         "factors",
         error=error,
         points=points,
-        **shown(house, there, changes),
+        **shown(visit, house, there, changes),
         password=password,
         fresh=fresh,
         held=session.stage is Stage.ENROL,
-        news=NEWS.get(news, ""),
+        news=visit.speech.say(NEWS[news]) if news else "",
         changed=news in _CHANGES,
     )
 

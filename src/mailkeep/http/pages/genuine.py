@@ -11,7 +11,7 @@ from litestar import Controller, get, post
 from litestar.response import Template
 
 from mailkeep.accounts import queries, throttle
-from mailkeep.base.clock import DAY, MINUTE, iso, when
+from mailkeep.base.clock import DAY, MINUTE, Instant
 from mailkeep.base.errors import TooMany
 from mailkeep.mail import genuine
 from mailkeep.mail.genuine import Genuine
@@ -30,7 +30,7 @@ class MailRow(msgspec.Struct, frozen=True):
     left."""
 
     subject: str
-    at: str
+    at: Instant
     left: bool
     to: str
     secret: bool
@@ -93,5 +93,5 @@ def _page(
 
 
 def _row(one: Genuine) -> MailRow:
-    at = when(one.at) or iso(one.taken_in)
+    at = one.taken_in if one.at is None else one.at
     return MailRow(one.subject, at, one.at is not None, one.to, one.secret, one.unsure)

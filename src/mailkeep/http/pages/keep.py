@@ -26,9 +26,9 @@ from .visit import KEEPING, PageServices, Visit
 
 HOME = "/keep/factors"
 NEWS = {
-    "kept": "It is added. A password reset asks for it from the time shown on.",
-    "kept_removed": "It is removed.",
-    "kept_leaves": "Your last factor goes on the day shown; until then it is still asked.",
+    "kept": "on_keep.kept",
+    "kept_removed": "on_keep.kept_removed",
+    "kept_leaves": "on_factors.factor_leaves",
 }
 
 
@@ -210,7 +210,7 @@ async def _page(
         error=error,
         application=application,
         label=name,
-        **shown(house, there, changes),
+        **shown(visit, house, there, changes),
         fresh=fresh,
-        news=NEWS.get(news, ""),
+        news=visit.speech.say(NEWS[news]) if news else "",
     )

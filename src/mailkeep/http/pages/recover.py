@@ -19,14 +19,14 @@ from .visit import PageServices, Visit
 
 #: Why a recovery is held, as its owner reads it; what would help a thief is not said.
 WHY = {
-    "device": "your account has never been used from this browser",
-    "risk": "this does not look like the way in which your account is used",
-    "route": "we are looking into one of the carriers that your mails came by",
-    "ordered": "we hold such resets for a while, since somebody attacks accounts",
-    "denied": "a reset of this account was stopped not long ago",
-    "lost": "the second factor of the account is said to be lost",
-    "factor": "a second factor was added of late, which a reset does not ask for yet",
-    "alone": "both mails had to come by one carrier, since the other one is down",
+    "device": "why.device",
+    "risk": "why.risk",
+    "route": "why.route",
+    "ordered": "why.ordered",
+    "denied": "why.denied",
+    "lost": "why.lost",
+    "factor": "why.factor",
+    "alone": "why.alone",
 }
 
 
@@ -122,7 +122,7 @@ class RecoverPages(Controller):
 
     @get("/deny")
     async def deny_form(self, visit: Visit, house: PageServices) -> Template:
-        return visit.page("deny", said=False, freeze=_freeze(house))
+        return visit.page("deny", said=False, freeze=_freeze(visit, house))
 
     @post("/deny", status_code=200)
     async def deny(self, visit: Visit, house: PageServices) -> Template:
@@ -131,7 +131,7 @@ class RecoverPages(Controller):
         await recovery.deny(secret, visit.browser)
         await house.accounts.changes.deny(secret)
         await recovery.answers.stop(secret)
-        return visit.page("deny", said=True, freeze=_freeze(house))
+        return visit.page("deny", said=True, freeze=_freeze(visit, house))
 
     @get("/change")
     async def change_form(self, visit: Visit, house: PageServices) -> Template:
@@ -158,7 +158,7 @@ async def _proof(visit: Visit, house: PageServices, error: MailkeepError | None 
     """
     recovery = _recovery(house)
     progress = await recovery.progress(visit.origin)
-    hold, span = progress.hold, house.accounts.languages.of("en").span
+    hold, speaks = progress.hold, visit.speech
     application, headers = None, {}
     async with house.database.read() as tx:
         asked = await recovery.verdicts.asked(tx, visit.browser, progress.application)
@@ -174,14 +174,15 @@ async def _proof(visit: Visit, house: PageServices, error: MailkeepError | None 
         application=application,
         sent=asked is not None,
         headers=headers,
-        length="" if hold is None else span(hold.length / SECOND),
+        length="" if hold is None else speaks.span(hold.length / SECOND),
         until="" if hold is None or hold.until is None else iso(hold.until),
-        latest="" if hold is None else iso(hold.latest),
-        reasons=() if hold is None else [WHY[one] for one in hold.reasons if one in WHY],
-        most=span(recovery.settings.hold_most),
-        alone=span(recovery.settings.hold_alone),
+        reasons=()
+        if hold is None
+        else [speaks.say(WHY[one]) for one in hold.reasons if one in WHY],
+        most=speaks.span(recovery.settings.hold_most),
+        alone=speaks.span(recovery.settings.hold_alone),
     )
 
 
-def _freeze(house: PageServices) -> str:
-    return house.accounts.languages.of("en").span(_recovery(house).settings.freeze)
+def _freeze(visit: Visit, house: PageServices) -> str:
+    return visit.speech.span(_recovery(house).settings.freeze)

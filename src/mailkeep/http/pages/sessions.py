@@ -10,12 +10,24 @@ from litestar.response import Redirect, Template
 
 from mailkeep.accounts import devices, queries
 from mailkeep.accounts.types import SessionView
-from mailkeep.base.clock import iso
+from mailkeep.base.clock import Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.base.keys import KeyRing
 from mailkeep.http import client
+from mailkeep.http.speech import Speech
 
 from .visit import SESSION, PageServices, Visit
+
+#: What each system that ``client.agent`` tells apart is called.
+_SYSTEMS = {
+    "ios": "on_sessions.ios",
+    "android": "on_sessions.android",
+    "windows": "on_sessions.windows",
+    "mac": "on_sessions.mac",
+    "chromeos": "on_sessions.chromeos",
+    "linux": "on_sessions.linux",
+    client.OTHER: "on_sessions.other",
+}
 
 
 class SessionRow(msgspec.Struct, frozen=True):
@@ -25,8 +37,8 @@ class SessionRow(msgspec.Struct, frozen=True):
     id: str
     name: str
     mark: str
-    since: str
-    seen: str
+    since: Instant
+    seen: Instant
     same_network: bool
     place: str
     here: bool
@@ -39,8 +51,8 @@ class DeviceRow(msgspec.Struct, frozen=True):
     browser: str
     name: str
     mark: str
-    since: str
-    seen: str
+    since: Instant
+    seen: Instant
     here: bool
 
 
@@ -112,7 +124,8 @@ async def _sessions(
     async with house.database.read() as tx:
         live = await house.accounts.sessions.of(tx, session.account)
         known = await devices.known(tx, session.account)
-    words = _words(house.keys)
+    speaks = visit.speech
+    words, unknown = _words(house.keys, speaks), str(speaks.say("on_sessions.a_browser"))
     news = [
         word for word in ("signed_out", "browser_forgotten", "session_denied") if visit.told(word)
     ]
@@ -123,10 +136,10 @@ async def _sessions(
         sessions=[
             SessionRow(
                 one.id,
-                words.get(one.agent, "A browser"),
+                words.get(one.agent, unknown),
                 one.browser[-4:],
-                iso(one.created_at),
-                iso(one.seen_at),
+                one.created_at,
+                one.seen_at,
                 one.network == session.network,
                 one.place or "",
                 one.id == session.id,
@@ -137,10 +150,10 @@ async def _sessions(
         devices=[
             DeviceRow(
                 one.browser,
-                words.get(one.agent, "A browser"),
+                words.get(one.agent, unknown),
                 one.browser[-4:],
-                iso(one.since),
-                iso(one.seen_at),
+                one.since,
+                one.seen_at,
                 one.browser == session.browser,
             )
             for one in known
@@ -148,6 +161,14 @@ async def _sessions(
     )
 
 
-def _words(keys: KeyRing) -> dict[str, str]:
-    """The pseudonym of each kind of browser there is, with words for it."""
-    return {keys.pseudonym("agent", kind): words for kind, words in client.agents().items()}
+def _words(keys: KeyRing, speaks: Speech) -> dict[str, str]:
+    """The pseudonym of each kind of browser there is, with words for it: ``Firefox on Linux``."""
+    return {
+        keys.pseudonym("agent", f"{family} {system}"): speaks.say(
+            "on_sessions.named",
+            browser=client.FAMILIES.get(family) or speaks.say("on_sessions.a_browser"),
+            system=speaks.say(text),
+        )
+        for family in (*client.FAMILIES, client.OTHER)
+        for system, text in _SYSTEMS.items()
+    }

@@ -6,24 +6,26 @@ pseudonyms only.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from litestar import MediaType, Response
 from litestar.datastructures import Cookie
 from litestar.response import Redirect, Template
 
+from mailkeep.accounts import language
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
-from mailkeep.accounts.types import Origin, SessionView
+from mailkeep.accounts.types import Origin, SessionView, Stage
 from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import MailkeepError, NotSignedIn
 from mailkeep.base.keys import KeyRing, Unsealable
-from mailkeep.http import client, forms
+from mailkeep.http import client, forms, speech
 from mailkeep.http.client import Network
 from mailkeep.http.oauth.asking import AUTHORIZE
 from mailkeep.http.port import Incoming
+from mailkeep.http.speech import Speech
 from mailkeep.mail.intake import Intake
 from mailkeep.privacy.services import Privacy
 from mailkeep.recovery.services import Recovery
@@ -37,10 +39,32 @@ CONFIRMATION = "__Host-confirmation"
 CONFIRMING = "__Host-confirming"  #: the address that is being confirmed, sealed
 SENT = "__Host-sent"  #: what an application sent it here for, while somebody signs in
 NEWS = "__Host-news"  #: a word about what was just done, for the next page
+#: Where each page lies that can be opened once more, in another language.
+ADDRESSES = {
+    "account": "/account",
+    "address_confirm": "/account/addresses/confirm",
+    "addresses": "/account/addresses",
+    "authorize": AUTHORIZE,
+    "change": "/change",
+    "confirm": "/sign-up/confirm",
+    "deny": "/deny",
+    "done": "/recover/done",
+    "factor": "/sign-in/factor",
+    "factors": "/account/factors",
+    "genuine": "/genuine",
+    "keep": "/keep/factors",
+    "keep_open": "/keep",
+    "mail": "/account/mail",
+    "proof": "/recover/proof",
+    "recover": "/recover",
+    "sessions": "/account/sessions",
+    "sign_in": "/sign-in",
+    "sign_up": "/sign-up",
+}
 _NEWS_SECONDS = 60
 _SENT_SECONDS = 900
 _LONGEST = 3000  #: characters of ``SENT``: browsers keep some four thousand of a cookie
-_YEAR = 365 * DAY // SECOND
+YEAR = 365 * DAY // SECOND
 _DAY_SECONDS = DAY // SECOND
 
 
@@ -75,9 +99,10 @@ class Visit:
         known = request.cookies.get(BROWSER, "")
         self._new_browser = tokens.fold(known) != known or len(known) != tokens.LINK_LENGTH
         self._browser_secret = tokens.link_secret() if self._new_browser else known
+        self._own_language = ""
         self._cookies: list[Cookie] = []
         if self._new_browser:
-            self.keep(BROWSER, self._browser_secret, max_age=_YEAR)
+            self.keep(BROWSER, self._browser_secret, max_age=YEAR)
 
     @property
     def browser(self) -> str:
@@ -111,9 +136,26 @@ class Visit:
 
     @property
     def language(self) -> str:
-        """What the browser likes best of the languages that mail is written in; "": none."""
-        accepted = self._request.headers.get("accept-language", "")
-        return self._house.accounts.languages.preferred(accepted)
+        """The tag of what this visitor chose, or the browser likes best, of the languages that are
+        written here; "": none."""
+        return speech.wanted(self._request, self._house.accounts.languages)
+
+    @property
+    def speech(self) -> Speech:
+        """The language of its pages."""
+        languages = self._house.accounts.languages
+        chosen = speech.chosen(self._request, languages)
+        return Speech(languages.of(chosen or self._own_language or self.language))
+
+    async def recognise(self) -> None:
+        """Read the language of the account that is signed in here, and of no other: what a page
+        speaks must not tell who has an account."""
+        if not self.cookie(SESSION):
+            return
+        async with self._house.database.read() as tx:
+            found = await self._house.accounts.sessions.find(tx, self.cookie(SESSION), Stage.FULL)
+            if found is not None:
+                self._own_language = await language.locale(tx, found.account)
 
     @property
     def source(self) -> Source:
@@ -225,9 +267,15 @@ class Visit:
         recovery = self._house.recovery
         brand = "" if recovery is None else recovery.settings.sender_name
         given = {key: value for key, value in self.form.items() if key in {"address"}}
+        speaks, names = self.speech, self._house.accounts.languages.names
+        # What a form has led to is shown once, and cannot be asked for again in another language.
+        again = name in ADDRESSES and (self._request.method == "GET" or error is not None)
         return Template(
             f"pages/{name}.html",
             context={
+                **speaks.context,
+                "page": name,
+                "languages": names if again and len(names) > 1 else {},
                 "error": error,
                 "given": given,
                 "brand": brand,
@@ -236,7 +284,7 @@ class Visit:
             },
             status_code=status if error is None else error.status,
             cookies=self._cookies,
-            headers=dict(headers or {}),
+            headers=speaks.headers | dict(headers or {}),
         )
 
     def json(self, text: str) -> Response[str]:
@@ -250,14 +298,26 @@ class Visit:
 
 async def visit(request: Incoming, house: PageServices) -> Visit:
     """The visit of a request; a POST from another site is refused before it is read."""
-    if request.method != "POST":
-        return Visit(request, house, {})
-    forms.check_origin(request, house.public_url)
-    return Visit(request, house, await forms.fields(request))
+    form: Mapping[str, str] = {}
+    if request.method == "POST":
+        forms.check_origin(request, house.public_url)
+        form = await forms.fields(request)
+    made = Visit(request, house, form)
+    await made.recognise()
+    return made
 
 
-def on_error(_request: Incoming, error: MailkeepError) -> Response[Any]:
+def on_error(house: PageServices) -> Callable[[Incoming, MailkeepError], Response[Any]]:
     """A page that says what is wrong, where no form is there to say it in."""
-    if isinstance(error, NotSignedIn):
-        return Redirect("/sign-in", status_code=303)
-    return Template("pages/error.html", context={"error": error}, status_code=error.status)
+
+    def handler(request: Incoming, error: MailkeepError) -> Response[Any]:
+        if isinstance(error, NotSignedIn):
+            return Redirect("/sign-in", status_code=303)
+        languages = house.accounts.languages
+        speaks = Speech(languages.of(speech.wanted(request, languages)))
+        context = speaks.context | {"error": error}
+        return Template(
+            "pages/error.html", context=context, status_code=error.status, headers=speaks.headers
+        )
+
+    return handler

@@ -8,13 +8,16 @@ function take() {
   field.value = secret;
   history.replaceState(null, "", location.pathname);
   forget();
+  const brought = document.getElementById("brought"); // it goes along into another language
+  if (brought) brought.value = secret;
+  const told = document.getElementById("filled");
   const address = field.form.elements.namedItem("address");
   if (address && !address.value) {
-    document.getElementById("filled").textContent = "The code is taken from the link.";
+    told.textContent = told.dataset.first;
     address.focus();
     return;
   }
-  document.getElementById("filled").textContent = "Taken from the link. Now press the button.";
+  told.textContent = told.dataset.taken;
   (long ? document.getElementById("code") : field.form.querySelector("button"))?.focus();
 }
 

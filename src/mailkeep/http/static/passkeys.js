@@ -35,11 +35,14 @@ function written(made) {
   });
 }
 
-// What the browser says by the name of an error, in the words of whoever reads it.
+// What is said where a page has no words of its own: what to do, and, by the name of a browser's
+// error, what became of it.
 const WORDS = {
-  NotAllowedError: "Nothing was shown: it was cancelled, took too long, or no passkey of this account is here.",
-  InvalidStateError: "There is a passkey for this account on that device already.",
-  SecurityError: "Passkeys do not work at this address.",
+  follow: "Follow what your browser or device asks.",
+  failed: "That did not work. Load this page again and try once more.",
+  notallowederror: "Nothing was shown: it was cancelled, took too long, or no passkey of this account is here.",
+  invalidstateerror: "There is a passkey for this account on that device already.",
+  securityerror: "Passkeys do not work at this address.",
 };
 
 async function answer(button) {
@@ -49,7 +52,8 @@ async function answer(button) {
   // What else the form must have, such as the password, is asked for before the passkey is.
   if (!form.reportValidity()) return;
   button.disabled = true;
-  told.textContent = "Follow what your browser or device asks.";
+  const say = (name) => told.dataset[name] ?? WORDS[name];
+  told.textContent = say("follow");
   try {
     const reply = await fetch(form.dataset.ask, { method: "POST" });
     if (!reply.ok || reply.redirected) throw new Error("load");
@@ -58,7 +62,7 @@ async function answer(button) {
     told.textContent = "";
     form.submit();
   } catch (error) {
-    told.textContent = WORDS[error.name] ?? "That did not work. Load this page again and try once more.";
+    told.textContent = say(error.name.toLowerCase()) ?? say("failed");
     button.disabled = false;
     button.focus();
   }
