@@ -71,7 +71,7 @@ async def test_a_user_of_an_application_binds_a_factor_and_answers_for_a_change(
         await look(grace, "keep-codes")
         await page.goto(f"{up.url}/keep/factors")
         await grace.press("Add an authenticator app")
-        await expect(page.get_by_label("Code of the app")).to_be_visible()
+        await expect(page.get_by_label("Code of your app")).to_be_visible()
         await look(grace, "keep-app")
         # The link was good once.
         await page.context.clear_cookies()
