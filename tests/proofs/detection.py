@@ -4,14 +4,21 @@
 
 Prints the report, at its head what was to be reached and whether it was (``goals``), and draws
 docs/pictures/detection.svg. Each year of ordinary life is a life of its own, with its own seed,
-``AT_ONCE`` of them in processes beside each other. Ends with 1 where a goal is missed; with 2 where
-somebody honest, or for an outsider a provider, could have been cut off.
+``AT_ONCE`` of them in processes beside each other. What was measured is written down at once, in
+docs/proofs/lived.jsonl: a run that is stopped goes on from there, unless the code has changed since
+by a single byte. Ends with 1 where a goal is missed; with 2 where somebody honest, or for an
+outsider a provider, could have been cut off.
 """
 
+import hashlib
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 from mailkeep.watch import tuning
 from mailkeep.watch.detectors.catalogue import DETECTORS
@@ -21,11 +28,63 @@ from mailkeep.watch.simulate.life import Life
 from mailkeep.watch.types import WatchSettings
 
 ROOT = Path(__file__).parents[2]
+LIVED = ROOT / "docs/proofs/lived.jsonl"
 SOME = 10  #: years in one of which colleagues tell nobody what they change
 
 
 def _year(seed: int, *, unannounced: bool = False) -> measuring.Ordinary:
     return measuring.ordinary(measuring.YEAR, seed, WatchSettings(), unannounced=unannounced)
+
+
+class Lived:
+    """What was measured before by the very code that runs now, and is not measured again.
+
+    Attributes:
+        found: each part by its name.
+    """
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._code = _code()
+        lines = place.read_text(encoding="utf-8").splitlines() if place.exists() else []
+        parts = [msgspec.json.decode(line) for line in lines]
+        same = [one for one in parts if one["code"] == self._code]
+        self.found: dict[str, Any] = {one["part"]: one["found"] for one in same}
+        if len(same) < len(parts):
+            place.unlink()
+            for key, one in self.found.items():
+                self._write(key, one)
+
+    def keep(self, key: str, work: Future[Any]) -> None:
+        """Write down what came of a part, and say so to whoever waits."""
+        self.found[key] = msgspec.to_builtins(work.result())
+        self._write(key, self.found[key])
+        false = self.found[key].get("false", {})
+        print(f"{len(self.found)} parts: {key}: {sum(false.values())} false", file=sys.stderr)
+        for said in false:
+            print(f"  {said}", file=sys.stderr)
+
+    def take(self, key: str, kind: type[Any]) -> Any:
+        """A part, as what it is."""
+        return msgspec.convert(self.found[key], kind)
+
+    def _write(self, key: str, found: Any) -> None:
+        line = msgspec.json.encode({"code": self._code, "part": key, "found": found})
+        with self._place.open("ab") as file:
+            file.write(line + b"\n")
+
+
+def _code() -> str:
+    """A digest of every module of ours that is loaded: what detects, simulates and judges."""
+    ours = {
+        name: Path(module.__file__).read_bytes()
+        for name, module in sorted(sys.modules.items())
+        if name.partition(".")[0] == "mailkeep" and module.__file__
+    }
+    digest = hashlib.sha256()
+    for name, source in ours.items():
+        digest.update(f"{name} {len(source)}\n".encode() + source)
+    return digest.hexdigest()[:16]
 
 
 def main(years: int, runs: int = 20, seed: int = 1, at_once: int = 1) -> int:
@@ -39,28 +98,29 @@ def main(years: int, runs: int = 20, seed: int = 1, at_once: int = 1) -> int:
         check=True,
         cwd=ROOT,
     ).stdout.strip()
+    seeds = [seed * 1000 + number for number in range(years)]
+    untold = seeds[: max(1, years // SOME)]
+    lived = Lived(LIVED)
+    wanted = {
+        f"scenarios {seed} {runs}": partial(measuring.measure, 1, seed, runs, settings),
+        **{f"year {one}": partial(_year, one) for one in seeds},
+        **{f"untold {one}": partial(_year, one, unannounced=True) for one in untold},
+    }
+    before = len(wanted.keys() & lived.found.keys())
     with ProcessPoolExecutor(at_once) as pool:
-        measured = pool.submit(measuring.measure, 1, seed, runs, settings)
-        work = [pool.submit(_year, seed * 1000 + number) for number in range(years)]
-        untold = [
-            pool.submit(_year, seed * 1000 + number, unannounced=True)
-            for number in range(max(1, years // SOME))
-        ]
-        lives = []
+        work = {pool.submit(do): key for key, do in wanted.items() if key not in lived.found}
         for one in as_completed(work):
-            lives.append(one.result())
-            so_far = sum(sum(life.false.values()) for life in lives)
-            print(f"{len(lives)} of {years} years, {so_far} false", file=sys.stderr)
-            for said in lives[-1].false:
-                print(f"  {said}", file=sys.stderr)
-        life = measuring.together(lives)
-        found = measured.result()
-        told = measuring.together([one.result() for one in untold])
+            lived.keep(work[one], one)
+    found = lived.take(f"scenarios {seed} {runs}", measuring.Measured)
+    life = measuring.together([lived.take(f"year {one}", measuring.Ordinary) for one in seeds])
+    told = measuring.together([lived.take(f"untold {one}", measuring.Ordinary) for one in untold])
     picture = ROOT / "docs/pictures/detection.svg"
     picture.write_text(figure.picture(found.silence), encoding="utf-8")
     names = ", ".join(one.name for one in DETECTORS)
     print(f"# Detection: delay, false alarms, misses\n\nMade by `make prove` on commit {commit}: ")
     print(f"`python tests/proofs/detection.py {years} {runs} {seed}`. Detectors: {names}.")
+    if before:
+        print(f"{before} of its {len(wanted)} parts are of earlier runs of the same code.")
     print()
     print(words.report(found, life, speed))
     print("\n## With colleagues who change things at the providers and tell nobody\n")
