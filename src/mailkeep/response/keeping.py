@@ -114,7 +114,9 @@ class Keeper:
             raise Conflict(f"{action.name} cannot be taken back")
         incident, name = case.incident.id, action.name
         words = await action.undo(At(tx, self.means, case, by))
-        await self.set(tx, row.id, state=ActionState.UNDONE.value, by=by, at=tx.now, held=None)
+        undone = {"state": ActionState.UNDONE.value, "by": by, "at": tx.now}
+        undone |= {"held": None, "applied_at": None}
+        await self.set(tx, row.id, **undone)
         await self._lapse(tx, incident, name)
         await audit.write(tx, by, "undo_action", entry(case, name, None))
         await self.means.incidents.enter(

@@ -88,9 +88,11 @@ async def hold(
     """Leave an action to people, and say why, once. ``limit``: a limit is reached, and it rings."""
     if row.held == why:
         return
+    proposed = ActionState.PROPOSED.value
     if row.state is ActionState.UNDONE:  # what it took back itself: as new
-        proposed = ActionState.PROPOSED.value
         await keeper.set(tx, row.id, state=proposed, at=tx.now, result=None, cursor="")
+    elif row.state is ActionState.APPLIED:  # for what came since; what it did stays done
+        await keeper.set(tx, row.id, state=proposed, cursor="")
     await _tell(tx, keeper, case, action, row.id, why, limit=limit)
 
 

@@ -9,7 +9,7 @@ PERSONAL: Personal = {
         under="for good",
         named="by cursor",
         said="at preview result",
-        plain="id incident_id name state lease_until first_at held",
+        plain="id incident_id name state lease_until first_at held applied_at",
     ),
     "playbook_accounts": Kept(
         what="which account a playbook touched without a person, for its limit",

@@ -11,7 +11,7 @@ must not wait (a cut, proofs that are void) knows none that outsiders could use 
 many resets under way as they like.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
@@ -86,6 +86,7 @@ def plan(
     playbooks: Sequence[PlaybookSettings],
     said: Hypothesis | None = None,
     place: Place = NOWHERE,
+    done: Collection[str] = (),
 ) -> tuple[Planned, ...]:
     """The actions for what is held, the gravest hypothesis first, each action once.
 
@@ -98,6 +99,8 @@ def plan(
     Args:
         said: what a person says; nothing is automatic for it, and no weight is asked for.
         place: where the subject stands, for limits to parties and streams.
+        done: what a playbook has done whole. It is asked for no weight again: what came since
+            belongs to the same act, though the signs have faded meanwhile.
     """
     order = {one: rank for rank, one in enumerate(Hypothesis)}
     out: dict[str, Planned] = {}
@@ -107,12 +110,19 @@ def plan(
     held += [] if said is None else [(said, None)]
     for hypothesis, view in sorted(held, key=lambda one: order[one[0]]):
         for book in playbooks:
-            if book.hypothesis is not hypothesis or (view is not None and not _plays(book, view)):
+            if book.hypothesis is not hypothesis:
                 continue
             for name in book.actions:
+                weighed = name not in done
+                if view is not None and weighed and not _plays(book, view):
+                    continue
                 able = hypothesis in ACTIONS[name].alone_for and name in book.automatic
                 alone = able and view is not None and view.alone
-                why = _beyond(book, view, place) if alone and view is not None else ""
+                why = (
+                    _beyond(book, view, place, weighed=weighed)
+                    if alone and view is not None
+                    else ""
+                )
                 planned = Planned(name, alone and not why, hypothesis, why, book.limits.each_day)
                 before = out.get(name)
                 if before is None or (planned.automatic and not before.automatic):
@@ -157,10 +167,10 @@ def _acts(book: PlaybookSettings, view: View) -> bool:
     return book.weight is None or (view.firm is not None and view.firm >= book.weight)
 
 
-def _beyond(book: PlaybookSettings, view: View, place: Place) -> str:
+def _beyond(book: PlaybookSettings, view: View, place: Place, *, weighed: bool) -> str:
     """Why a playbook does not act by itself; empty where it may."""
     limits = book.limits
-    if not _acts(book, view):
+    if weighed and not _acts(book, view):
         return f"what nobody outside could have staged weighs less than {book.weight:g} nats"
     if limits.parties and place.party not in limits.parties:
         return f"its playbook acts by itself only about {' and '.join(limits.parties)}"

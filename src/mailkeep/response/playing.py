@@ -100,11 +100,13 @@ class Player:
             if incident.state is not State.CLOSED:
                 await self._play(tx, incident, lightly=True)
 
-    def may(self, incident: Incident, name: str) -> bool:
-        """Whether a playbook does an action without a person for what is held now."""
+    def may(self, incident: Incident, name: str, *, done: bool) -> bool:
+        """Whether a playbook does an action without a person for what is held now. ``done``: it
+        was done whole, and is for what came since."""
         if incident.state is State.CLOSED:
             return False
-        planned = plan(incident.opinions, self._playbooks, place=self._place(incident.subject))
+        place, known = self._place(incident.subject), {name} if done else set[str]()
+        planned = plan(incident.opinions, self._playbooks, place=place, done=known)
         return any(one.name == name and one.automatic for one in planned)
 
     async def _play(
@@ -115,20 +117,24 @@ class Player:
         ``whole``, and what a playbook did without an end is done for what came since. ``lightly``:
         of what is proposed only that is looked at which may begin now."""
         place = self._place(incident.subject)
-        for planned in plan(incident.opinions, self._playbooks, incident.said, place):
+        rows = await queries.actions(tx, incident.id)
+        done = {
+            name for name, one in rows.items() if one.by == PLAYBOOK and one.applied_at is not None
+        }
+        for planned in plan(incident.opinions, self._playbooks, incident.said, place, done):
             action = ACTIONS[planned.name]
             if not action.fits(incident.subject):
                 continue
             if action.able is not None and not action.able(self._means):
                 continue
-            row = await queries.action(tx, incident.id, planned.name)
+            row = rows.get(planned.name)
             over = {ActionState.UNDONE, ActionState.FAILED}
             if whole and action.holds is None:
                 over.add(ActionState.APPLIED)
             again = row is not None and row.by == PLAYBOOK and row.state in over
             if row is not None and row.state is not ActionState.PROPOSED and not again:
                 continue
-            more = row is not None and row.state is ActionState.APPLIED
+            more = again and planned.name in done
             spent = "" if more else await self._spent(tx, incident, planned, row)
             if lightly and row is not None and not again and not self._new(planned, row, spent):
                 continue

@@ -66,6 +66,12 @@ async def action(tx: Tx, incident: str, name: str) -> ActionView | None:
     return None if row is None else _view(row)
 
 
+async def actions(tx: Tx, incident: str) -> dict[str, ActionView]:
+    """The actions of an incident as they are kept, by name."""
+    rows = await tx.all(select(_a).where(_a.c.incident_id == incident).order_by(_a.c.id))
+    return {row["name"]: _view(row) for row in rows}
+
+
 async def shown(tx: Tx, means: Means, case: Case, name: str) -> ActionView:
     """An action with its result as it stands now."""
     row = await action(tx, case.incident.id, name)
@@ -84,10 +90,9 @@ async def case(tx: Tx, means: Means, incident: str, *, whole: bool = False) -> C
     """
     found = await incidents.one(tx, incident)
     about = case_of(tx, means, found)
-    rows = await tx.all(select(_a).where(_a.c.incident_id == found.id).order_by(_a.c.id))
-    kept = {row["name"]: _view(row) for row in rows}
+    kept = await actions(tx, found.id)
     waiting = {one.action: one for one in await approval.all_waiting(tx, found.id)}
-    actions = [
+    shown = [
         msgspec.structs.replace(
             await _renewed(tx, means, about, kept[name]), waits=waiting.get(name)
         )
@@ -102,7 +107,7 @@ async def case(tx: Tx, means: Means, incident: str, *, whole: bool = False) -> C
         found,
         tuple(sorted(about.suspects)),
         radius,
-        actions,
+        shown,
         lines,
         mail_track(found, seen),
         security_track(found, seen, radius),
@@ -239,4 +244,5 @@ def _view(row: RowMapping) -> ActionView:
         partly=(row["state"] in _HALTED and bool(row["cursor"]))
         or (row["state"] == ActionState.PROPOSED and row["result"] is not None),
         held=row["held"],
+        applied_at=row["applied_at"],
     )

@@ -325,7 +325,9 @@ class Response:
         said = msgspec.json.decode(row["preview"], type=Preview).reach
         case = queries.case_of(tx, self.means, case.incident, said)
         if alone:
-            if row["result"] is None and not self.player.may(case.incident, action.name):
+            done = row["applied_at"] is not None
+            may = self.player.may(case.incident, action.name, done=done)
+            if row["result"] is None and not may:
                 raise Conflict("the suspicion that it was started for is no longer held")
             preview = await action.preview(At(tx, self.means, case))
             if preview.needs_person:
@@ -340,8 +342,8 @@ class Response:
             "cursor": after.cursor,
             "lease_until": tx.now - 1 + after.wait,
         }
-        if after.done:
-            values["state"] = ActionState.APPLIED.value
+        if after.done and not after.beyond:
+            values |= {"state": ActionState.APPLIED.value, "applied_at": tx.now}
         await self._keeper.set(tx, row["id"], **values)
         if not after.done:
             return

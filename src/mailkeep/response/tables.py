@@ -25,6 +25,7 @@ actions = Table(
     Column("lease_until", Micros),
     Column("first_at", Micros),  # when it was begun first
     Column("held", Text),  # why its playbook leaves it to people
+    Column("applied_at", Micros),  # when it was done whole; NULL: not, or it was taken back
 )
 Index("ix_actions_one", actions.c.incident_id, actions.c.name, unique=True)
 _RUNNING = actions.c.state == "running"

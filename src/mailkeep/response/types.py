@@ -104,6 +104,7 @@ class ActionView(msgspec.Struct, frozen=True):
         partly: it was begun and not finished, and a part of it is done.
         unchanged: it was asked for once more, and there was nothing to do: it runs, or stands.
         held: why its playbook leaves it, or the rest of it, to people.
+        applied_at: when it was done whole; None: it was not, or was taken back.
     """
 
     id: str
@@ -117,6 +118,7 @@ class ActionView(msgspec.Struct, frozen=True):
     partly: bool = False
     unchanged: bool = False
     held: str | None = None
+    applied_at: Instant | None = None
 
 
 class Notice(msgspec.Struct, frozen=True):

@@ -1,12 +1,14 @@
 """A playbook touches so many accounts and no more; who tries to have it touch the wrong ones."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import queries as mail
-from mailkeep.response import tables
+from mailkeep.response import tables, todo
 from mailkeep.response.types import ActionState, PlaybookLimits
 from mailkeep.response.types import PlaybookSettings as Book
 from mailkeep.store.database import Database
@@ -163,3 +165,78 @@ async def test_what_people_do_knows_no_limit(
     await _work(house)
     assert all([await _frozen(house, one) for one in accounts])
     assert await _touched(house) == []
+
+
+async def _faded(house: House, clock: ManualClock) -> str:
+    """Account 0 was frozen; the signs fade; another one is recovered before the cut. Returns it."""
+    await _recovered(house, clock, 0)
+    await house.signal({COMPROMISED: 8.9}, age=60)
+    await _work(house)
+    assert (await house.of("secure_accounts")).result is not None
+    clock.advance(110)
+    await house.incidents.tick()
+    await house.hear()
+    view = (await house.only()).opinions[0]
+    assert view.open
+    assert view.alone
+    assert view.log_odds < 1.85
+    return await _recovered(house, clock, 1)
+
+
+@pytest.mark.parametrize("weight", [None, 1.85])
+async def test_what_came_before_the_cut_is_done_though_the_signs_have_faded(
+    database: Database, keys: KeyRing, clock: ManualClock, weight: float | None
+) -> None:
+    """Who waits until the signs fade keeps no account that they took meanwhile."""
+    names = ("secure_accounts",)
+    house = House(database, keys, Book(COMPROMISED, names, names, weight=weight))
+    late = await _faded(house, clock)
+    await _apply(house, "cut_provider")
+    await house.hear()
+    await _work(house)
+    assert await _frozen(house, late)
+    assert (await house.of("secure_accounts")).state is ActionState.APPLIED
+
+
+async def test_a_second_pass_that_failed_is_done_again_though_the_signs_have_faded(
+    database: Database, keys: KeyRing, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("secure_accounts",)
+    limits = PlaybookLimits(each_day=1)
+    house = House(database, keys, Book(COMPROMISED, names, names, weight=1.85, limits=limits))
+    late = await _faded(house, clock)
+
+    async def broken(*_args: Any, **_options: Any) -> int:
+        raise RuntimeError("no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(house.accounts), "freeze", broken)
+        await _apply(house, "cut_provider")
+        await house.hear()
+        await _work(house)
+    assert (await house.of("secure_accounts")).state is ActionState.FAILED
+    clock.advance(90)
+    await house.signal({COMPROMISED: 0.1}, detector="honey")
+    await _work(house)
+    assert await _frozen(house, late)
+
+
+async def test_a_second_pass_that_its_playbook_may_not_do_is_left_to_people(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    """The settings name other parties by then: what was done would have hidden what is not."""
+    names = ("secure_accounts",)
+    house = House(database, keys, Book(COMPROMISED, names, names))
+    late = await _faded(house, clock)
+    limits = PlaybookLimits(parties=("house_b",))
+    house = House(database, keys, Book(COMPROMISED, names, names, limits=limits))
+    await _apply(house, "cut_provider")
+    await house.hear()
+    await _work(house)
+    secure = await house.of("secure_accounts")
+    assert (secure.state, secure.partly) == (ActionState.PROPOSED, True)
+    assert secure.held == "its playbook acts by itself only about house_b"
+    assert "secure_accounts" in [one.name for one in todo.to_decide((await house.case()).actions)]
+    await _apply(house, "secure_accounts")
+    await _work(house)
+    assert await _frozen(house, late)

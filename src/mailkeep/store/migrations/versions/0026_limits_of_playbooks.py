@@ -27,3 +27,5 @@ def upgrade() -> None:
         ),
     )
     op.add_column("actions", sa.Column("held", sa.Text(), nullable=True))
+    op.add_column("actions", sa.Column("applied_at", sa.BigInteger(), nullable=True))
+    op.execute("UPDATE actions SET applied_at = at WHERE state = 'applied'")
