@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.mail import queries as mail
+from mailkeep.recovery import tables as recovery_tables
 from mailkeep.response import tables, todo
 from mailkeep.response.types import ActionState, PlaybookLimits
 from mailkeep.response.types import PlaybookSettings as Book
@@ -240,3 +241,61 @@ async def test_a_second_pass_that_its_playbook_may_not_do_is_left_to_people(
     await _apply(house, "secure_accounts")
     await _work(house)
     assert await _frozen(house, late)
+
+
+async def test_a_crowd_of_resets_comes_after_who_is_half_proven(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    """Whoever asks for many resets leaves the factor of no account unasked that a thief is at; and
+    one whose password was replaced takes no place of those that are asked."""
+    names = ("require_factor",)
+    book = Book(COMPROMISED, names, names, limits=PlaybookLimits(accounts=1))
+    house = House(database, keys, book)
+    for number in range(3):
+        await house.owner(f"crowd{number}@example.net")
+        clock.advance(1)
+        await _through(house, f"crowd{number}@example.net")
+    half = await house.owner("half@example.net")
+    clock.advance(1)
+    await _half_prove(house, await _through(house, "half@example.net"))
+    await _recovered(house, clock, 0)
+    await house.signal({COMPROMISED: 8.9}, age=60)
+    await _work(house)
+    assert await _touched(house) == [half]
+    done = await house.of("require_factor")
+    assert done.held == "its playbook has touched 1 account, its limit; left are 3"
+
+
+async def _half_prove(house: House, recovery: str) -> None:
+    """The proof through the suspect was redeemed."""
+    p, used = recovery_tables.proofs, recovery_tables.redemptions
+    async with house.database.write() as tx:
+        ours = (p.c.recovery_id == recovery, p.c.provider == "a")
+        proof = await tx.value(select(p.c.id).where(*ours))
+        await tx.run(insert(used).values(proof_id=proof, browser="browser_thief", at=tx.now))
+
+
+@pytest.mark.parametrize("most", [2, 9])
+async def test_who_turns_up_behind_where_it_is_counts_and_is_touched(
+    database: Database, keys: KeyRing, clock: ManualClock, most: int
+) -> None:
+    """An old account that is recovered while a long run goes on takes no place for nothing."""
+    names = ("secure_accounts",)
+    limits = PlaybookLimits(accounts=most)
+    house = House(database, keys, Book(COMPROMISED, names, names, limits=limits), batch=1)
+    old = await house.owner("old@example.net")
+    accounts = [await _recovered(house, clock, number) for number in (0, 1, 2)]
+    await house.signal({COMPROMISED: 8.9}, age=60)
+    assert await house.response.work()
+    assert await _touched(house) == accounts[:1]
+    clock.advance(1)
+    await _complete(house, await _through(house, "old@example.net"))
+    await _work(house)
+    frozen = [one for one in (old, *accounts) if await _frozen(house, one)]
+    assert sorted(await _touched(house)) == sorted(frozen)
+    assert len(frozen) == min(most, 4)
+    done = await house.of("secure_accounts")
+    if most == 2:
+        assert done.held == "its playbook has touched 2 accounts, its limit; left are 2"
+    else:
+        assert (done.state, done.held) == (ActionState.APPLIED, None)

@@ -56,10 +56,7 @@ async def preview(at: At) -> Preview:
 
 
 async def step(at: At) -> Progress:
-    worst_first: list[str] = []
-    for what in OUTCOMES if at.allowance is not None else ():
-        worst_first += await touched(at, what)
-    part = at.part(await touched(at, "requested"), worst_first)
+    part = at.part(await touched(at, "requested"), await worst_first(at))
     before = at.before.result.get("mails") if at.before.cursor else 0
     mails = before if isinstance(before, int) else 0
     left = set(part.accounts)
@@ -168,6 +165,15 @@ async def touched(at: At, outcome: str) -> list[str]:
     providers = case.suspects or frozenset(at.means.house.parties)
     account = case.incident.account
     return await recovery.accounts(at.tx, providers, case.since, case.until, outcome, account)
+
+
+async def worst_first(at: At) -> list[str]:
+    """The accounts that were touched, those that were hit worst first, where a limit leaves others
+    out: else whoever asks for many resets has it spent on those."""
+    found: list[str] = []
+    for what in OUTCOMES if at.allowance is not None else ():
+        found += await touched(at, what)
+    return found
 
 
 async def routes(at: At) -> list[str]:

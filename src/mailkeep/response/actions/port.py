@@ -164,18 +164,23 @@ class At:
 
         Args:
             accounts: all that it is about, sorted.
-            first: those that come first where a limit leaves others out.
+            first: those that come first where a limit leaves others out, as far as it is about
+                them.
         """
         cursor, size = self.before.cursor, self.means.settings.batch
-        able, beyond = list(accounts), 0
+        able, late, beyond = list(accounts), frozenset[str](), 0
         if self.allowance is not None:
-            may = self.allowance.of(list(dict.fromkeys((*first, *accounts))))
+            about = set(accounts)
+            order = dict.fromkeys((*(one for one in first if one in about), *accounts))
+            may = self.allowance.of(list(order))
             able = [one for one in accounts if one in may]
+            # Who turned up behind the cursor has a place too, and was not touched yet.
+            late = may - self.allowance.known
             beyond = len(accounts) - len(able)
-        waiting = [one for one in able if one > cursor]
+        waiting = [one for one in able if one > cursor or one in late]
         batch = tuple(waiting[:size])
         last = len(batch) == len(waiting)
-        return Part(batch, last, batch[-1] if batch else cursor, beyond)
+        return Part(batch, last, max((cursor, *batch)), beyond)
 
 
 @dataclass(frozen=True)

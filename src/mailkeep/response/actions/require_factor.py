@@ -8,7 +8,7 @@ makes them recover anew.
 
 from mailkeep.response.types import Preview
 
-from .notify_owners import touched
+from .notify_owners import touched, worst_first
 from .port import Action, At, Progress
 
 
@@ -33,7 +33,7 @@ async def preview(at: At) -> Preview:
 
 async def step(at: At) -> Progress:
     found, _ = await _accounts(at)
-    part = at.part(found)
+    part = at.part(found, await worst_first(at))
     before = at.before.result.get("asked") if at.before.cursor else 0
     incident, asked = at.case.incident.id, 0
     if part.accounts:
