@@ -50,8 +50,8 @@ async def write(tx: Tx, actor: str, act: str, data: Mapping[str, object]) -> int
 async def acts(
     tx: Tx, names: Collection[str], since: Instant, actor: str | None = None
 ) -> list[RowMapping]:
-    """(``actor``, ``act``, ``data``) of each act of some names after an instant, in order, however
-    much was written since: whoever is counted by them must not be able to push them out of sight.
+    """(``actor``, ``data``) of each act of some names after an instant, however much was written
+    since: whoever is counted by them must not be able to push them out of sight.
 
     Args:
         actor: of this one alone.
@@ -59,9 +59,9 @@ async def acts(
     # Read back from the end to the first that is older: there is no index over times.
     older = select(audit.c.number).where(audit.c.at <= since).order_by(audit.c.number.desc())
     first = await tx.value(older.limit(1)) or 0
-    named = (audit.c.number > first, audit.c.act.in_(sorted(names)))
-    query = select(audit.c.actor, audit.c.act, audit.c.data).where(*named)
-    query = query.order_by(audit.c.number)
+    query = select(audit.c.actor, audit.c.data).where(
+        audit.c.number > first, audit.c.act.in_(sorted(names))
+    )
     return await tx.all(query if actor is None else query.where(audit.c.actor == actor))
 
 

@@ -95,11 +95,16 @@ async def live(tx: Tx, *, lock: bool = False) -> list[Incident]:
     return [_incident(row) for row in await tx.all(query.with_for_update() if lock else query)]
 
 
-async def ids_about(tx: Tx, subject: Subject, since: Instant) -> set[str]:
-    """The incidents about a subject that were not closed before an instant."""
-    lasted = _i.c.closed_at.is_(None) | (_i.c.closed_at > since)
-    same = (_i.c.subject_kind == subject.kind) & (_i.c.subject_id == subject.id)
-    return {row["id"] for row in await tx.all(select(_i.c.id).where(same, lasted))}
+def live_ids() -> Select[tuple[str]]:
+    """Which incidents are not closed, for use inside another query."""
+    return select(_i.c.id).where(_i.c.state != State.CLOSED.value)
+
+
+async def about_same(tx: Tx, some: Collection[str], subject: Subject) -> set[str]:
+    """Those of some incidents, closed or not, that are about a subject."""
+    same = (_i.c.subject_kind == subject.kind, _i.c.subject_id == subject.id)
+    rows = await tx.all(select(_i.c.id).where(_i.c.id.in_(sorted(some)), *same))
+    return {row["id"] for row in rows}
 
 
 async def rests_from(

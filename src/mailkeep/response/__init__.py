@@ -12,8 +12,8 @@ provider off while no incident is open and ``crying`` announces it,
 ``paging/`` wakes people. ``report`` and ``drawing`` (pure) put an incident into words and a
 picture, ``evidence`` puts them with what they rest on under one signature.
 
-Owns: ``actions``, ``playbook_accounts``, ``approvals``, ``exposed_lists``, ``hand_cuts``,
-``notices``, ``advisories``, ``pages``.
+Owns: ``actions``, ``playbook_accounts``, ``playbook_runs``, ``approvals``, ``exposed_lists``,
+``hand_cuts``, ``notices``, ``advisories``, ``pages``.
 Publishes: ``response.events``, pages included.
 Hears: ``IncidentOpened``, ``IncidentUpdated``, ``IncidentWeighed``, ``IncidentContained``,
 ``IncidentClosed``, ``SignalRaised``, ``ProviderRestored``, ``ProviderUnrested``, and its own

@@ -3,8 +3,9 @@
 import asyncio
 
 import msgspec
-from sqlalchemy import func, update
+from sqlalchemy import delete, func, insert, update
 
+from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.errors import Conflict
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
@@ -22,7 +23,7 @@ from .types import ActionState, ActionView, Asked, Preview
 PLAYBOOK = "playbook"  #: by whom an automatic action is done
 
 
-_a, _p = tables.actions, tables.approvals
+_a, _p, _runs = tables.actions, tables.approvals, tables.playbook_runs
 
 
 class Keeper:
@@ -102,11 +103,23 @@ class Keeper:
             **anew,
         )
         await self._lapse(tx, case.incident.id, action.name)
-        said = entry(case, action.name, preview) | ({"more": True} if more else {})
-        await audit.write(tx, by, "apply_action", said)
+        if by == PLAYBOOK and not more:
+            await self._count(tx, case.incident.id, action.name)
+        await audit.write(tx, by, "apply_action", entry(case, action.name, preview))
         started = ActionStarted(case.incident.id, action.name, by)
         await record(self.means.database, tx, started)
         tx.after_commit.append(self.awake.set)
+
+    async def _count(self, tx: Tx, incident: str, name: str) -> None:
+        """Keep that a playbook began it, for the limit of a day; what is older counts no more."""
+        old = (_runs.c.name == name, _runs.c.at <= tx.now - DAY, _runs.c.incident_id == incident)
+        await tx.run(delete(_runs).where(*old))
+        await tx.run(insert(_runs).values(name=name, at=tx.now, incident_id=incident))
+
+    async def uncount(self, tx: Tx, incident: str, name: str, at: Instant) -> None:
+        """What a playbook began at an instant was not done, and has used no limit up."""
+        run = (_runs.c.name == name, _runs.c.at == at, _runs.c.incident_id == incident)
+        await tx.run(delete(_runs).where(*run))
 
     async def undo(self, tx: Tx, case: Case, action: Action, row: ActionView, by: str) -> None:
         """Take it back. Raises ``Conflict`` where that cannot be."""
@@ -161,7 +174,8 @@ class Keeper:
                 lease_until=None,
             )
         )
-        if failed:
+        if failed and kept is not None:
+            await self.uncount(tx, incident, name, kept.at)
             await audit.write(tx, by, "action_failed", {"incident": incident, "action": name})
             title = ACTIONS[name].title
             await self.means.incidents.enter(

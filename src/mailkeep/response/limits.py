@@ -9,8 +9,8 @@ An account counts once, however often an action comes by: what is done again aft
 that were done before uses nothing up.
 """
 
-import msgspec
 from sqlalchemy import func, select
+from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import DAY
 from mailkeep.base.wording import counted
@@ -25,18 +25,10 @@ from .events import ActionLimited
 from .keeping import PLAYBOOK, Keeper
 from .paging.types import Why
 from .playbooks import Planned, most_accounts
-from .tables import playbook_accounts
+from .tables import playbook_accounts, playbook_runs
 from .types import ActionState, ActionView
 
-_t = playbook_accounts
-
-
-class _Said(msgspec.Struct, frozen=True):
-    """What an entry of the audit chain says of a playbook's act."""
-
-    incident: str
-    action: str
-    more: bool = False
+_t, _r = playbook_accounts, playbook_runs
 
 
 async def reached(
@@ -96,12 +88,36 @@ async def hold(
     await _tell(tx, keeper, case, action, row.id, why, limit=limit)
 
 
+async def let_go(
+    tx: Tx, keeper: Keeper, case: Case, action: Action, row: RowMapping, why: str
+) -> None:
+    """Propose what a playbook began, and may not do by itself any more, before anything was
+    done."""
+    incident = case.incident.id
+    await keeper.uncount(tx, incident, action.name, row["at"])
+    await audit.write(tx, PLAYBOOK, "action_left", {"incident": incident, "action": action.name})
+    await keeper.set(tx, row["id"], state=ActionState.PROPOSED.value, lease_until=None)
+    before = row["applied_at"] is not None or await _touched(tx, incident, action.name)
+    did = (
+        f"; it was begun, and {'what was done before stays done' if before else 'nothing was done'}"
+    )
+    await _tell(tx, keeper, case, action, row["id"], why, did=did, limit=False)
+
+
 async def _tell(
-    tx: Tx, keeper: Keeper, case: Case, action: Action, row: str, why: str, *, limit: bool
+    tx: Tx,
+    keeper: Keeper,
+    case: Case,
+    action: Action,
+    row: str,
+    why: str,
+    *,
+    limit: bool,
+    did: str = "",
 ) -> None:
     means, incident = keeper.means, case.incident
     await keeper.set(tx, row, held=why)
-    words = f"{action.title}: waits for a person; {why}"
+    words = f"{action.title}: waits for a person; {why}{did}"
     await means.incidents.enter(tx, incident.id, "waits", words, by=PLAYBOOK)
     if limit:
         await record(means.database, tx, ActionLimited(incident.id, action.name))
@@ -115,19 +131,9 @@ async def _touched(tx: Tx, incident: str, name: str) -> int:
 
 
 async def _begun(tx: Tx, incident: Incident, name: str) -> int:
-    """How often playbooks began an action about a subject within a day, without what failed; that
-    it goes on for what came since is no other time."""
-    since = tx.now - DAY
-    begun = dict.fromkeys(await incidents.ids_about(tx, incident.subject, since), 0)
-    runs: set[str] = set()
-    for row in await audit.acts(tx, {"apply_action", "action_failed"}, since, PLAYBOOK):
-        said = msgspec.json.decode(row["data"], type=_Said)
-        if said.action != name or said.incident not in begun:
-            continue
-        if row["act"] == "apply_action":
-            begun[said.incident] += 0 if said.more else 1
-            runs.add(said.incident)
-        elif said.incident in runs:
-            begun[said.incident] = max(0, begun[said.incident] - 1)
-            runs.remove(said.incident)
-    return sum(begun.values())
+    """How often playbooks began an action about a subject within a day, whichever incident it was
+    in."""
+    ran = (_r.c.name == name, _r.c.at > tx.now - DAY)
+    runs = [row["incident_id"] for row in await tx.all(select(_r.c.incident_id).where(*ran))]
+    same = await incidents.about_same(tx, set(runs), incident.subject)
+    return sum(one in same for one in runs)

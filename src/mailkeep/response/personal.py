@@ -18,6 +18,11 @@ PERSONAL: Personal = {
         named="account_id",
         plain="incident_id name",
     ),
+    "playbook_runs": Kept(
+        what="when a playbook began an action, for its limit in a day",
+        under="for good",
+        plain="name at incident_id",
+    ),
     "approvals": Kept(
         what="what one operator asked for and a second one had to agree to",
         under="for good",

@@ -1,8 +1,8 @@
 """Runs playbooks: proposes actions, starts automatic ones, and ends what they began."""
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, or_, select
 
-from mailkeep.base.clock import MINUTE
+from mailkeep.base.clock import MINUTE, Instant
 from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
@@ -32,6 +32,8 @@ from .types import ActionState, ActionView
 AGAIN = MINUTE  #: how long after it began what failed is tried again at the earliest
 
 _a = tables.actions
+_SUNK = "the weight that its playbook wants is not reached any more"
+_FADED = "what speaks for it now lets no playbook act by itself"
 
 
 class Player:
@@ -87,27 +89,30 @@ class Player:
         if self._tried is tx:
             return
         self._tried = tx
-        failed = and_(_a.c.state == ActionState.FAILED.value, _a.c.by == PLAYBOOK)
-        waits = and_(_a.c.state == ActionState.PROPOSED.value, _a.c.held.is_not(None))
-        rows = await tx.all(
-            select(_a.c.incident_id)
-            .where(or_(failed, waits), _a.c.at <= tx.now - AGAIN)
-            .distinct()
-            .order_by(_a.c.incident_id.desc())
-        )
-        for row in rows:
+        for row in await tx.all(waiting(tx.now)):
             incident = await incidents.one(tx, row["incident_id"], lock=True)
             if incident.state is not State.CLOSED:
                 await self._play(tx, incident, lightly=True)
 
-    def may(self, incident: Incident, name: str, *, done: bool) -> bool:
-        """Whether a playbook does an action without a person for what is held now. ``done``: it
-        was done whole, and is for what came since."""
+    def left(self, incident: Incident, name: str, *, done: bool) -> str | None:
+        """Why a playbook that began an action leaves it to people; empty where it does not, None
+        where nothing is held any more that it began for. ``done``: it was done whole, and is for
+        what came since."""
         if incident.state is State.CLOSED:
-            return False
-        place, known = self._place(incident.subject), {name} if done else set[str]()
-        planned = plan(incident.opinions, self._playbooks, place=place, done=known)
-        return any(one.name == name and one.automatic for one in planned)
+            return None
+        place = self._place(incident.subject)
+
+        def found(*known: str) -> Planned | None:
+            planned = plan(incident.opinions, self._playbooks, place=place, done=known)
+            return next((one for one in planned if one.name == name), None)
+
+        light = found(name)  # as if there were no weight
+        if light is None:
+            return None
+        now = light if done else found()
+        if now is None:
+            return _SUNK
+        return "" if now.automatic else now.held or _FADED
 
     async def _play(
         self, tx: Tx, incident: Incident, *, whole: bool = False, lightly: bool = False
@@ -163,7 +168,8 @@ class Player:
             await record(self._means.database, tx, ActionProposed(incident.id, action.name))
         else:
             kept = row
-            await self._keeper.set(tx, kept.id, preview=encode(preview))
+            over = {"held": None} if planned.automatic and not spent else {}
+            await self._keeper.set(tx, kept.id, preview=encode(preview), **over)
         if not self._means.acts or preview.idle:
             return
         if planned.held or spent:
@@ -171,7 +177,7 @@ class Player:
             await limits.hold(tx, self._keeper, case, action, kept, why, limit=limit)
         elif planned.automatic and not preview.needs_person:
             await self._keeper.begin(tx, case, action, kept.id, PLAYBOOK, preview, more=more)
-        elif planned.automatic and (row is None or row.preview.mark != preview.mark):
+        elif planned.automatic and (row is None or row.held or row.preview.mark != preview.mark):
             words = f"{action.title}: waits for a person; {'; '.join(preview.warnings)}"
             await self._means.incidents.enter(tx, incident.id, "waits", words, by=PLAYBOOK)
 
@@ -184,11 +190,13 @@ class Player:
 
     def _new(self, planned: Planned, row: ActionView, spent: str) -> bool:
         """Whether there may be more to do about what is proposed than when it was."""
+        if not self._means.acts:
+            return False
         why = planned.held or spent
         if why:
-            return why != row.held
+            return why != row.held and not row.preview.idle
         waits = row.held is None and (row.preview.needs_person or row.preview.idle)
-        return planned.automatic and self._means.acts and not waits
+        return planned.automatic and not waits
 
     def _place(self, subject: Subject) -> Place:
         """Where a provider stands in this house."""
@@ -218,3 +226,17 @@ class Player:
         incident = await incidents.one(tx, begun, lock=True)
         case = queries.case_of(tx, self._means, incident)
         await self._keeper.undo(tx, case, action, row, PLAYBOOK)
+
+
+def waiting(now: Instant) -> Select[tuple[str]]:
+    """The incidents with an action that a sign may begin again: one that failed for a playbook, or
+    that it left to people. Of those alone that are not closed: the others only grow more."""
+    failed = and_(_a.c.state == ActionState.FAILED.value, _a.c.by == PLAYBOOK)
+    waits = and_(_a.c.state == ActionState.PROPOSED.value, _a.c.held.is_not(None))
+    live = _a.c.incident_id.in_(incidents.live_ids())
+    return (
+        select(_a.c.incident_id)
+        .where(live, or_(failed, waits), _a.c.at <= now - AGAIN)
+        .distinct()
+        .order_by(_a.c.incident_id.desc())
+    )

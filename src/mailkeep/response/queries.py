@@ -232,7 +232,7 @@ async def _renewed(tx: Tx, means: Means, about: Case, row: ActionView) -> Action
 
 
 def _view(row: RowMapping) -> ActionView:
-    result = row["result"]
+    result, done = row["result"], row["applied_at"] is not None
     return ActionView(
         row["id"],
         row["name"],
@@ -241,8 +241,8 @@ def _view(row: RowMapping) -> ActionView:
         row["at"],
         msgspec.json.decode(row["preview"], type=Preview),
         None if result is None else msgspec.json.decode(result, type=dict[str, object]),
-        partly=(row["state"] in _HALTED and bool(row["cursor"]))
-        or (row["state"] == ActionState.PROPOSED and row["result"] is not None),
+        partly=(row["state"] in _HALTED and (bool(row["cursor"]) or done))
+        or (row["state"] == ActionState.PROPOSED and (result is not None or done)),
         held=row["held"],
         applied_at=row["applied_at"],
     )

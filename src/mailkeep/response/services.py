@@ -326,9 +326,12 @@ class Response:
         case = queries.case_of(tx, self.means, case.incident, said)
         if alone:
             done = row["applied_at"] is not None
-            may = self.player.may(case.incident, action.name, done=done)
-            if row["result"] is None and not may:
+            why = self.player.left(case.incident, action.name, done=done)
+            if row["result"] is None and why is None:
                 raise Conflict("the suspicion that it was started for is no longer held")
+            if row["result"] is None and why:
+                await limits.let_go(tx, self._keeper, case, action, row, why)
+                return
             preview = await action.preview(At(tx, self.means, case))
             if preview.needs_person:
                 raise Conflict("it needs a person: " + "; ".join(preview.warnings))

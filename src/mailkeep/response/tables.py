@@ -45,6 +45,20 @@ playbook_accounts = Table(
     Column("account_id", String(40), primary_key=True),
 )
 
+# When a playbook began an action within a day, for its limit; without what failed.
+playbook_runs = Table(
+    "playbook_runs",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("at", Micros, primary_key=True, autoincrement=False),
+    Column(
+        "incident_id",
+        String(40),
+        ForeignKey("incidents.id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+)
+
 # Requests of one operator that a second one has to approve.
 approvals = Table(
     "approvals",

@@ -101,7 +101,7 @@ class ActionView(msgspec.Struct, frozen=True):
 
     Attributes:
         waits: a second person has not agreed yet.
-        partly: it was begun and not finished, and a part of it is done.
+        partly: it was begun and not finished, and a part of it is done, or what was to do before.
         unchanged: it was asked for once more, and there was nothing to do: it runs, or stands.
         held: why its playbook leaves it, or the rest of it, to people.
         applied_at: when it was done whole; None: it was not, or was taken back.

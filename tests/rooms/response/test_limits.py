@@ -3,15 +3,20 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import select, text
+from sqlalchemy.dialects import sqlite
 
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.keys import KeyRing
+from mailkeep.events import audit
+from mailkeep.incidents import queries as incident_queries
+from mailkeep.incidents.types import Incident
 from mailkeep.mail import services
-from mailkeep.response import queries
+from mailkeep.response import playing, queries, tables
 from mailkeep.response.paging.types import Pager
 from mailkeep.response.types import ActionState, ActionView, CaseView, PlaybookLimits
 from mailkeep.response.types import PlaybookSettings as Book
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 from mailkeep.watch.types import Forger
 
 from .conftest import COMPROMISED, SILENT, Stage
@@ -21,6 +26,7 @@ from .test_playing import _close, _out, _pass, _work
 
 CUT = ("cut_provider",)
 REST = ("rest_provider",)
+SUNK = "the weight that its playbook wants is not reached any more"
 
 
 class House(Stage):
@@ -108,7 +114,72 @@ async def test_a_suspicion_that_sank_under_the_weight_does_nothing_any_more(
     assert (await house.only()).opinions[0].open
     await _work(house)
     assert await _out(house) == (set(), set())
-    assert (await house.of("cut_provider")).state is ActionState.FAILED
+    cut = await house.of("cut_provider")
+    assert (cut.state, cut.held) == (ActionState.PROPOSED, SUNK)
+    said = (await house.lines((await house.only()).id))[-1]
+    words = f"Cut the provider off: waits for a person; {SUNK}; it was begun, and nothing was done"
+    assert said == ("waits", words)
+    await house.signal({COMPROMISED: 8.9}, detector="honey")  # and now it is reached again
+    await _work(house)
+    assert await _out(house) == ({"a"}, set())
+
+
+async def test_what_fades_until_nothing_acts_by_itself_is_left_to_people_too(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    """It is held still: that it is not would be read as an all-clear."""
+    house = House(database, keys, Book(COMPROMISED, CUT, CUT))
+    await house.signal({COMPROMISED: 8.9})
+    clock.advance(400)
+    await house.incidents.tick()
+    assert (await house.only()).opinions[0].open
+    await _work(house)
+    cut = await house.of("cut_provider")
+    assert (cut.state, await _out(house)) == (ActionState.PROPOSED, (set(), set()))
+    assert cut.held == "what speaks for it now lets no playbook act by itself"
+
+
+async def test_what_sank_before_anything_was_done_has_spent_no_day(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    limits = PlaybookLimits(each_day=1)
+    house = House(database, keys, Book(COMPROMISED, CUT, CUT, weight=1.8, limits=limits))
+    await house.signal({COMPROMISED: 8.9})
+    clock.advance(400)
+    await house.incidents.tick()
+    await _work(house)
+    await house.signal({COMPROMISED: 8.9}, detector="honey")
+    await _work(house)
+    assert await _out(house) == ({"a"}, set())
+
+
+async def test_when_the_weight_is_reached_and_a_person_is_needed_that_is_what_is_said(
+    database: Database, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cut would leave one route: it is worked out once, and not at every sign."""
+    house = House(database, keys, Book(COMPROMISED, CUT, CUT, weight=4.0))
+    await house.signal({COMPROMISED: 8.2})
+    await house.staged(6.0)
+    assert (await house.of("cut_provider")).held is not None
+    async with database.write() as tx:
+        await services.cut_off(database, tx, "b", by="key_ada", reason="by hand", since=tx.now)
+    await house.signal({COMPROMISED: 5.0}, detector="honey")
+    cut = await house.of("cut_provider")
+    assert (cut.state, cut.held) == (ActionState.PROPOSED, None)
+    assert cut.preview.needs_person
+    kind, words = (await house.lines((await house.only()).id))[-1]
+    assert (kind, "; ".join(cut.preview.warnings) in words) == ("waits", True)
+    seen: list[str] = []
+    foreseen = queries.foreseen
+
+    async def counted(at: Any, action: Any) -> Any:
+        seen.append(action.name)
+        return await foreseen(at, action)
+
+    monkeypatch.setattr(queries, "foreseen", counted)
+    for _ in range(3):
+        await house.signal({COMPROMISED: 5.1}, detector="honey")
+    assert seen == []
 
 
 # --- how often
@@ -266,3 +337,63 @@ async def test_it_acts_only_where_its_parties_and_streams_are(
     assert (await house.of("cut_provider")).held == why
     assert await _out(house) == (set() if why else {"a"}, set())
     assert await house.rung() == [], "nothing is used up"
+
+
+async def test_what_closed_incidents_left_to_people_is_looked_at_no_more(
+    database: Database, keys: KeyRing, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but time makes them more: each sign would lock all that there ever were."""
+    limits = PlaybookLimits(parties=("house_b",))
+    house = House(database, keys, Book(COMPROMISED, CUT, CUT, limits=limits))
+    await house.signal({COMPROMISED: 8.9})
+    closed = (await house.only()).id
+    assert (await house.of("cut_provider")).held is not None
+    await _close(house, closed)
+    await house.hear()
+    clock.advance(2 * 3600)
+    locked: list[str] = []
+    one = incident_queries.one
+
+    async def noted(tx: Tx, incident: str, *, lock: bool = False) -> Incident:
+        locked.append(incident)
+        return await one(tx, incident, lock=lock)
+
+    monkeypatch.setattr(incident_queries, "one", noted)
+    await house.signal({SILENT: 0.1}, "c", detector="other")
+    assert closed not in locked
+
+
+async def test_a_days_acts_are_counted_without_reading_the_audit_chain(
+    database: Database, keys: KeyRing, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has much written into it must not make each sign dearer."""
+    house = House(database, keys, Book(SILENT, REST, REST, limits=PlaybookLimits(each_day=2)))
+
+    async def never(*_args: Any, **_options: Any) -> list[Any]:
+        raise AssertionError
+
+    monkeypatch.setattr(audit, "acts", never)
+    for _ in range(3):
+        await _flap(house, clock)
+    assert (await house.of("rest_provider")).held is not None
+    clock.advance(24 * 3600)
+    await house.signal({SILENT: 8.0})
+    await _work(house)
+    assert await _out(house) == (set(), {"a"})
+    t = tables.playbook_runs
+    async with database.read() as tx:
+        assert len(await tx.all(select(t))) == 1, "those of the day before are gone"
+
+
+async def test_what_waits_is_found_without_reading_all_that_was_ever_done(
+    database: Database,
+) -> None:
+    if not database.is_sqlite:
+        pytest.skip("its planner reads small tables whole")
+    async with database.read() as tx:
+        query = playing.waiting(tx.now).compile(
+            dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
+        )
+        plan = [row[3] for row in await tx.tuples(text(f"EXPLAIN QUERY PLAN {query}"))]
+    assert "SCAN incidents USING INDEX ix_incidents_live" in plan, "of live ones alone"
+    assert [one for one in plan if one.startswith("SCAN")] == plan[-1:], plan

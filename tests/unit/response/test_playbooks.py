@@ -85,6 +85,16 @@ def test_a_weight_asks_for_more_and_never_for_less(
         assert bool(heavy[0].held) == (alone and not acts)
 
 
+def test_what_was_done_whole_is_asked_for_no_weight_again() -> None:
+    heavy = msgspec.structs.replace(CUTS, weight=9.0)
+    for view in (_view(COMPROMISED), _view(COMPROMISED, odds=9.0)):
+        (cut, *_) = plan([view], (heavy,), done={"cut_provider"})
+        assert (cut.name, cut.automatic, cut.held) == ("cut_provider", True, "")
+    faded = _view(COMPROMISED, alone=False)
+    assert not plan([faded], (heavy,), done={"cut_provider"})[0].automatic
+    assert plan([_view(COMPROMISED, held=False)], (heavy,), done={"cut_provider"}) == ()
+
+
 def test_a_persons_word_is_asked_for_no_weight_and_acts_on_nothing() -> None:
     heavy = msgspec.structs.replace(CUTS, weight=9.0)
     planned = plan([], (heavy,), COMPROMISED)

@@ -1,4 +1,4 @@
-"""Accounts that a playbook touched, for its limit; why it leaves an action to people."""
+"""What a playbook did, for its limits; why it leaves an action to people."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,6 +25,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "incident_id", "name", "account_id", name=op.f("pk_playbook_accounts")
         ),
+    )
+    op.create_table(
+        "playbook_runs",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("incident_id", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["incident_id"],
+            ["incidents.id"],
+            name=op.f("fk_playbook_runs_incident_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("name", "at", "incident_id", name=op.f("pk_playbook_runs")),
     )
     op.add_column("actions", sa.Column("held", sa.Text(), nullable=True))
     op.add_column("actions", sa.Column("applied_at", sa.BigInteger(), nullable=True))
