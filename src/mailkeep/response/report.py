@@ -210,7 +210,7 @@ def _done(case: CaseView, names: Names) -> Section:
             one.name.replace("_", " "),
             one.state.value,
             names.get(one.by, one.by),
-            one.preview.summary + _came_of(one),
+            one.preview.summary + _came_of(one) + _left(one),
         )
         for one in case.actions
     )
@@ -242,6 +242,10 @@ def _came_of(one: ActionView) -> str:
         if isinstance(value, int | str) and value != ""
     )
     return f" Came of it: {figures}." if figures else ""
+
+
+def _left(one: ActionView) -> str:
+    return f" Left to people: {one.held}." if one.held else ""
 
 
 def _checks(title: str, items: Sequence[Item]) -> Section:

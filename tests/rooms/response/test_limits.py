@@ -12,7 +12,7 @@ from mailkeep.events import audit
 from mailkeep.incidents import queries as incident_queries
 from mailkeep.incidents.types import Incident
 from mailkeep.mail import services
-from mailkeep.response import playing, queries, tables
+from mailkeep.response import evidence, playing, queries, tables
 from mailkeep.response.paging.types import Pager
 from mailkeep.response.types import ActionState, ActionView, CaseView, PlaybookLimits
 from mailkeep.response.types import PlaybookSettings as Book
@@ -397,3 +397,17 @@ async def test_what_waits_is_found_without_reading_all_that_was_ever_done(
         plan = [row[3] for row in await tx.tuples(text(f"EXPLAIN QUERY PLAN {query}"))]
     assert "SCAN incidents USING INDEX ix_incidents_live" in plan, "of live ones alone"
     assert [one for one in plan if one.startswith("SCAN")] == plan[-1:], plan
+
+
+async def test_the_report_says_what_was_left_to_people_and_why(
+    database: Database, keys: KeyRing, clock: ManualClock
+) -> None:
+    limits = PlaybookLimits(parties=("house_b",))
+    house = House(database, keys, Book(COMPROMISED, CUT, CUT, limits=limits))
+    await house.signal({COMPROMISED: 8.9})
+    async with database.write() as tx:
+        incident = (await house.only()).id
+        files = await evidence.gather(tx, house.response.means, incident, by="uid:0")
+    said = "Left to people: its playbook acts by itself only about house_b."
+    assert said in files["report.html"].decode()
+    assert said.replace("_", "\\_") in files["report.md"].decode()
