@@ -364,8 +364,14 @@ def _drifted(before: tuple[View, ...], after: tuple[View, ...]) -> bool:
             return True
         if old.spent != view.spent:
             return True
-        if abs(old.log_odds - view.log_odds) >= MATERIAL:
+        if abs(old.log_odds - view.log_odds) >= MATERIAL or _firmer(old, view):
             return True
         if [one.events for one in old.reasons] != [one.events for one in view.reasons]:
             return True
     return False
+
+
+def _firmer(old: View, view: View) -> bool:
+    if old.firm is None or view.firm is None:
+        return old.firm is not view.firm
+    return abs(old.firm - view.firm) >= MATERIAL
