@@ -51,7 +51,8 @@ _MANY = frozenset({"account", "domain", "mailbox"})  #: kinds of subject that ou
 
 
 class Term(msgspec.Struct, frozen=True):
-    """One reason of an opinion. ``counted`` is what of ``weight`` went into the sum, in nats."""
+    """One reason of an opinion. ``counted`` is what of ``weight`` went into the sum, in nats;
+    ``said``: the most that its detector said when that was new, of all that weighs anything yet."""
 
     detector: str
     family: Family
@@ -62,6 +63,7 @@ class Term(msgspec.Struct, frozen=True):
     events: tuple[str, ...]
     own_observation: bool
     forger: Forger
+    said: float = 0.0
 
 
 class Opinion(msgspec.Struct, frozen=True):
@@ -194,7 +196,7 @@ def _opinion(
     able = [one for one in bearing if backed or one.signal.forger is not Forger.ANYONE]
     targeted = _Targeted(beliefs, now, settings) if hypothesis is Hypothesis.CAMPAIGN else None
     chosen = most(able, caps, NO_BONUS if targeted is None else targeted.bonus())
-    terms = _terms(bearing, chosen, caps, backed=backed)
+    terms = _terms(hypothesis, bearing, chosen, caps, backed=backed)
     if targeted is not None:
         terms += targeted.terms(chosen)
     whole = prior + math.fsum(term.counted for term in terms)
@@ -235,13 +237,21 @@ def _bearing(
 
 
 def _terms(
-    bearing: list[Weighed], chosen: tuple[Weighed, ...], caps: Caps, *, backed: bool
+    hypothesis: Hypothesis,
+    bearing: list[Weighed],
+    chosen: tuple[Weighed, ...],
+    caps: Caps,
+    *,
+    backed: bool,
 ) -> tuple[Term, ...]:
     """A term for each detector: what of it counts, or why nothing does."""
     counted = {id(one): nats for one, nats in parts(chosen, caps)}
     shown = {one.signal.detector: one for one in chosen}
+    said = dict[str, float]()
     for one in sorted(bearing, key=order):
-        shown.setdefault(one.signal.detector, one)
+        name, fresh = one.signal.detector, one.signal.evidence[hypothesis]
+        shown.setdefault(name, one)
+        said[name] = max(said.get(name, 0.0), fresh)
     out = []
     for one in sorted(shown.values(), key=order):
         signal, nats, note = one.signal, counted.get(id(one), 0.0), ""
@@ -262,6 +272,7 @@ def _terms(
                 signal.events,
                 signal.own_observation,
                 signal.forger,
+                said[signal.detector],
             )
         )
     return tuple(out)
