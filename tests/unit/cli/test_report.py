@@ -28,7 +28,7 @@ def _case(text: str) -> CaseView:
 
 def test_what_a_terminal_obeys_is_not_printed() -> None:
     hostile = _case(ESCAPE)
-    for printed in (report.full(hostile), report.line(hostile.incident)):
+    for printed in (report.full(hostile), report.line(hostile.incident, 1)):
         assert not any(one in printed for one in ESCAPE if not one.isprintable())
         assert "]0;owned[2J2J" in printed  # shown as what it is
     assert "note: seen]0;owned" in report.full(hostile)
