@@ -2,6 +2,10 @@
 
 import msgspec
 
+from mailkeep.base.errors import Invalid
+
+LONGEST = 200  #: characters of a note
+MOST_SEEN = 140  #: of them, of what was seen: a name in DNS alone may have 253
 WORD = "a person's word: "  #: before why there is nothing else
 AGAINST = "against what was seen: "  #: before what was seen, where a person went past it
 
@@ -35,6 +39,14 @@ def rests(note: str) -> Rests:
 
 
 def noted(seen: Seen, word: str) -> str:
-    """What a person says of an item, behind what was seen of it."""
-    parts = (f"{AGAINST}{seen.stands}" if seen.stands else seen.note, word.strip())
-    return "; ".join(one for one in parts if one)
+    """What a person says of an item, behind what was seen of it; a long one ends in an ellipsis.
+
+    Raises:
+        Invalid: what they say does not fit beside it: no word of theirs is left out.
+    """
+    found, word = f"{AGAINST}{seen.stands}" if seen.stands else seen.note, word.strip()
+    found = found if len(found) <= MOST_SEEN else f"{found[: MOST_SEEN - 1]}…"
+    room = LONGEST - len(f"{found}; " if found else "")
+    if len(word) > room:
+        raise Invalid(f"say it in {room} characters at most", field="note")
+    return "; ".join(one for one in (found, word) if one)
