@@ -267,14 +267,18 @@ async def test_the_pages_in_a_browser(up: Up) -> None:
         # As a mail gateway's scanner does: open it in a full browser, scripts and all.
         scanner = await browser.new_page()
         await scanner.goto(f"{up.url}/recover/proof#{link}")
-        await expect(scanner.get_by_text("Taken from the link")).to_be_visible()
+        await expect(scanner.get_by_text("The link is here")).to_be_visible()
         await scanner.close()
         # The link is opened in the tab that shows what was wrong with an earlier try.
         await page.get_by_label("Long code").fill("0" * 26)
         await page.get_by_role("button", name="Go on").click()
         await expect(page.get_by_role("alert")).to_be_visible()
+        await expect(page.get_by_label("Long code")).to_be_focused()
+        await expect(page).to_have_title("Error: Reset the password")
         await page.goto(f"{up.url}/recover/proof#{link}")
-        await expect(page.get_by_text("Taken from the link")).to_be_visible()
+        await expect(page.get_by_text("The link is here. Now type the short code.")).to_be_visible()
+        await expect(page.get_by_text("The link: filled in below")).to_be_visible()
+        await expect(page.get_by_label("Short code")).to_be_focused()
         await expect(page.get_by_role("alert")).to_have_count(0)
         assert await page.locator("[aria-invalid], [aria-describedby~=error]").count() == 0
         assert link not in page.url

@@ -89,7 +89,7 @@ async def test_a_user_of_an_application_binds_a_factor_and_answers_for_a_change(
         ):
             await page.goto("about:blank")  # else only the fragment is another one
             await page.goto(f"{up.url}/change#{secret}")
-            await expect(page.get_by_label("Code of the mail")).to_have_value(secret)
+            await expect(page.get_by_label("Code of the link")).to_have_value(secret)
             await look(grace, "change")
             await by_keyboard(page, answer)
             await expect(page.get_by_role("status").first).to_contain_text(said)

@@ -29,10 +29,13 @@ async def test_what_a_link_brought_goes_along_into_another_language(up: Up) -> N
     async with browser() as chromium:
         context = await chromium.new_context(locale="de")
         page = await context.new_page()
-        for path, field in (("/deny", "#secret"), ("/recover/proof", "#long")):
+        for path, field, said in (
+            ("/deny", "#secret", "Aus dem Link übernommen"),
+            ("/recover/proof", "#long", "Tippen Sie jetzt den kurzen Code ein"),
+        ):
             await page.goto("about:blank")
             await page.goto(f"{up.url}{path}#{SECRET}")
-            await expect(page.get_by_text("Aus dem Link übernommen")).to_be_visible()
+            await expect(page.get_by_text(said)).to_be_visible()
             await page.get_by_role("button", name="Français").click()
             await expect(page.locator("html")).to_have_attribute("lang", "fr")
             await expect(page.locator(field)).to_have_value(SECRET)

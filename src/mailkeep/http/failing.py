@@ -25,6 +25,7 @@ _PROGRAMS = ("/v1/", "/ssf/", "/hooks/", "/.well-known/", "/oauth/token", "/oaut
 #: Of their operators, in English as all that they see.
 _OURS = ("/console", "/mailbox")
 #: What each status is called in the words of pages; of others: that it did not work.
+MISSING = "missing"  #: the name of the page that says that there is none
 _TITLES = {
     400: "failed.unreadable",
     401: "failed.sign_in",
@@ -62,12 +63,13 @@ def _never(parameter: str) -> bool:
 
 
 def answering(
-    say: Callable[[Incoming, E], Response[Any]], languages: Languages
+    say: Callable[[Incoming, E], Response[Any]], languages: Languages, brand: str = ""
 ) -> Callable[[Incoming, E], Response[Any]]:
     """An exception handler that renders as a page what ``say`` renders as a problem document.
 
     Args:
         languages: that the page may be in.
+        brand: whose pages these are; "": it is not said.
     """
 
     def handler(request: Incoming, error: E) -> Response[Any]:
@@ -81,7 +83,17 @@ def answering(
         varies = "Accept" if ours else f"Accept, {speaks.headers['Vary']}"
         headers = dict(found.headers) | {**speaks.headers, "Vary": varies}
         title = speaks.say(_TITLES.get(status, "failed.other"))
-        context = speaks.context | {"title": title, "status": status}
+        # What was not found is not found again, so it can be shown in another language; what
+        # failed in another way cannot be asked for once more.
+        again = status == 404 and not ours and len(languages.names) > 1
+        context = speaks.context | {
+            "title": title,
+            "status": status,
+            "brand": brand,
+            "ours": ours,
+            "page": MISSING,
+            "languages": languages.names if again else {},
+        }
         return Template("failed.html", context=context, status_code=status, headers=headers)
 
     return handler

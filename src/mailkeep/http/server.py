@@ -124,15 +124,16 @@ def create(running: Running, hosts: tuple[str, ...] = ()) -> Litestar:
     if running.dev:
         handlers += [mailbox(running), to_mailbox]
     languages = running.accounts.languages
+    brand = "" if running.recovery is None else running.recovery.settings.sender_name
     app = Lean(
         handlers,
         dependencies={"running": Provide(provide, use_cache=True)},
         before_request=names_something,
         exception_handlers={
-            MailkeepError: answering(problems.on_our_error, languages),
-            HTTPException: answering(problems.on_http_error, languages),
-            NotFoundException: answering(rewritten.on_not_found, languages),
-            Exception: answering(problems.on_fault, languages),
+            MailkeepError: answering(problems.on_our_error, languages, brand),
+            HTTPException: answering(problems.on_http_error, languages, brand),
+            NotFoundException: answering(rewritten.on_not_found, languages, brand),
+            Exception: answering(problems.on_fault, languages, brand),
         },
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
         openapi_config=OpenAPIConfig(

@@ -120,7 +120,7 @@ async def test_what_is_not_found_is_said_in_the_same_words(browser: Browser) -> 
         (code, ADDRESS),
         ("0" * 16, ADDRESS),
         ("0" * 16, "nobody@example.net"),
-        ("", "no address"),
+        ("0" * 16, "no address"),
     ]
     said = []
     for typed, address in asked:
@@ -129,6 +129,17 @@ async def test_what_is_not_found_is_said_in_the_same_words(browser: Browser) -> 
     assert {status for status, _ in said} == {200}
     assert all("know of no mail" in text and "Hello" not in text for _, text in said)
     assert len({len(text.replace('value=""', "")) for _, text in said}) == 1
+
+
+async def test_a_code_that_is_too_short_is_no_mail_that_is_not_ours(browser: Browser) -> None:
+    """Who typed the first four of its characters must not take a genuine mail for a false one."""
+    code = await browser.mail("Hello")
+    for typed in ("", code[:4], code + "0"):
+        answer = await browser.ask(typed)
+        assert answer.status_code == 422, typed
+        assert "A code has 16 characters" in answer.text
+        assert "it is not ours" not in answer.text
+    assert "The time is UTC" in (await browser.ask(" ".join(code))).text
 
 
 async def test_a_network_asks_so_often(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:

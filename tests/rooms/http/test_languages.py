@@ -2,6 +2,7 @@
 which language pages are: in that of whoever looks at them."""
 
 import html
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -244,10 +245,104 @@ async def test_the_switch_leads_to_pages_of_ours_only(
 
 async def test_what_is_shown_once_has_no_switch(house: House) -> None:
     async with house.browser("de") as client:
-        assert 'action="/language"' in (await client.get("/deny")).text
-        said = await client.post("/deny", data={"secret": "0" * 26})
+        assert 'action="/language"' in (await client.get("/change")).text
+        said = await client.post("/change", data={"secret": "0" * 26, "answer": "stop"})
         assert "Danke" in said.text
         assert 'action="/language"' not in said.text
+
+
+async def test_the_answer_to_a_denial_is_read_in_another_language_by_who_denied(
+    house: House,
+) -> None:
+    async with house.browser("de") as client:
+        said = await client.post("/deny", data={"secret": "0" * 26})
+        assert "Danke" in said.text
+        assert 'action="/language"' in said.text
+        answer = await client.post("/language", data={"language": "fr", "page": "denied"})
+        assert "Merci" in (await client.get(answer.headers["location"])).text
+    async with house.browser("de") as client:
+        led = await client.get("/deny/said")
+        assert (led.status_code, led.headers["location"]) == (303, "/deny"), (
+            "a phisher's link would calm somebody who stopped nothing"
+        )
+
+
+async def test_what_is_missing_is_said_under_our_name_and_in_another_language(house: House) -> None:
+    async with house.browser("de") as client:
+        client.headers["Accept"] = "text/html"
+        missing = await client.get("/nothing")
+        assert "Mailkeep" not in missing.text
+        brand = r'class="brand".*<img [^>]*>([^<]+)<'
+        said = [re.findall(brand, one.text) for one in (missing, await client.get("/recover"))]
+        assert said == [["Accounts"]] * 2
+        assert 'action="/language"' in missing.text
+        answer = await client.post("/language", data={"language": "fr", "page": "missing"})
+        again = await client.get(answer.headers["location"])
+        assert again.status_code == 404
+        assert "Cette page n&#39;existe pas" in again.text
+        wrong = await client.put("/sign-in")
+        assert (wrong.status_code, 'action="/language"' in wrong.text) == (405, False)
+
+
+@pytest.mark.parametrize("path", ["/sign-up", "/recover", "/sign-in"])
+async def test_the_switch_keeps_what_was_typed_and_refused(house: House, path: str) -> None:
+    async with house.browser("de") as client:
+        refused = await client.post(path, data={"address": "ada&bee", "password": "x"})
+        assert refused.status_code in {401, 422}
+        assert '<input type="hidden" name="address" value="ada&amp;bee">' in refused.text
+        page = path[1:].replace("-", "_")
+        fields = {"language": "fr", "page": page, "address": "ada&bee"}
+        answer = await client.post("/language", data=fields)
+        assert answer.headers["location"] == path, "no log has the address"
+        assert "ada" not in answer.headers["set-cookie"]
+        assert 'type="email" value="ada&amp;bee"' in (await client.get(path)).text
+        assert "ada&amp;bee" not in (await client.get(path)).text, "once"
+
+
+@pytest.mark.parametrize(
+    ("tag", "title"),
+    [
+        ("en", "Error: Sign up"),
+        ("de", "Fehler: Registrieren"),
+        ("fr", "Erreur : Créer un compte"),
+        ("es", "Error: Crear una cuenta"),
+    ],
+)
+async def test_a_refusal_is_in_the_title_and_where_the_keyboard_is(
+    house: House, tag: str, title: str
+) -> None:
+    async with house.browser(tag) as client:
+        assert "autofocus" not in (await client.get("/sign-up")).text
+        page = (await client.post("/sign-up", data={"address": "x", "password": PASSWORD})).text
+        assert f"<title>{title}</title>" in page
+        assert [one.partition('"')[0] for one in page.split('<input id="')[1:]] == [
+            "address",
+            "password",
+        ]
+        at = re.findall(r"<(?:input|p)[^>]* autofocus[^>]*>", page)
+        assert len(at) == 1, "the field at fault and no other one"
+        assert 'id="address"' in at[0]
+        wrong = (await client.post("/sign-in", data={"address": ADA, "password": "x"})).text
+        assert re.search(r'id="error" tabindex="-1" autofocus|aria-invalid="true" autofocus', wrong)
+
+
+async def test_who_asked_for_no_reset_is_led_to_asking_and_it_tells_nothing(house: House) -> None:
+    await house.join(ADA, "en")
+    said = []
+    for address in (ADA, NOBODY):
+        async with house.browser("en") as client:
+            page = (await client.get("/recover/proof")).text
+            assert "on their way" not in page
+            assert '<a href="/recover">Ask for the two mails first</a>' in page
+            assert 'name="long"' in page, "a link may be opened in another browser"
+            await client.post("/recover", data={"address": "no address"})
+            assert "on their way" not in (await client.get("/recover/proof")).text
+            asked = await client.post("/recover", data={"address": address})
+            kept = {one.partition("=")[0]: one for one in asked.headers.get_list("set-cookie")}
+            page = (await client.get("/recover/proof")).text
+            assert "two mails are on their way" in page
+            said.append((page, kept["__Host-asked"]))
+    assert said[0] == said[1]
 
 
 async def test_who_is_signed_in_reads_their_account_s_language_until_they_switch(

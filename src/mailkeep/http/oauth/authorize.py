@@ -102,6 +102,7 @@ class Authorize(Controller):
             address = visit.form.get("address", "")
             return await _page(visit, house, given, application, asked, address, error)
         await recovery.verdicts.begin(visit.browser, asked)
+        visit.asked()
         return visit.go("/recover/proof")
 
 

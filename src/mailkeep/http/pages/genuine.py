@@ -11,8 +11,9 @@ from litestar import Controller, get, post
 from litestar.response import Template
 
 from mailkeep.accounts import queries, throttle
+from mailkeep.base import tokens
 from mailkeep.base.clock import DAY, MINUTE, Instant
-from mailkeep.base.errors import TooMany
+from mailkeep.base.errors import Invalid, MailkeepError, TooMany
 from mailkeep.mail import genuine
 from mailkeep.mail.genuine import Genuine
 from mailkeep.store.database import Tx
@@ -49,6 +50,14 @@ class GenuinePages(Controller):
 
     @post("/", status_code=200)
     async def ask(self, visit: Visit, house: PageServices) -> Template:
+        if len(tokens.fold(visit.form.get("code", ""))) != genuine.LENGTH:
+            error = Invalid(
+                f"a code has {genuine.LENGTH} characters; type all of them, as they stand at the"
+                " end of the mail",
+                field="code",
+            )
+            return _page(visit, house, error=error)
+
         async def work(tx: Tx) -> tuple[bool, Genuine | None]:
             if not await throttle.take(tx, visit.network, "genuine", limit=TRIES, window=WINDOW):
                 return False, None
@@ -57,8 +66,8 @@ class GenuinePages(Controller):
 
         may, found = await house.database.retrying(work)
         if not may:
-            error = TooMany("too many questions from your network; try again in ten minutes")
-            return _page(visit, house, error=error)
+            often = TooMany("too many questions from your network; try again in ten minutes")
+            return _page(visit, house, error=often)
         return _page(visit, house, asked=True, found=found)
 
 
@@ -83,7 +92,7 @@ def _page(
     visit: Visit,
     house: PageServices,
     *,
-    error: TooMany | None = None,
+    error: MailkeepError | None = None,
     asked: bool = False,
     found: Genuine | None = None,
 ) -> Template:

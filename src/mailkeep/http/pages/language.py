@@ -29,7 +29,8 @@ class LanguagePages(Controller):
     @post("/", status_code=200)
     async def choose(self, visit: Visit, house: PageServices) -> Redirect:
         """Show the page again in another language. What a link had brought into its form goes on in
-        the fragment, as it came: no server sees it there."""
+        the fragment, as it came: no server sees it there. An address that was typed goes on in a
+        cookie, sealed: in the page's address every log would have it."""
         wanted = visit.form.get("language", "")
         names = house.accounts.languages.names
         if wanted not in names:
@@ -37,6 +38,7 @@ class LanguagePages(Controller):
         visit.keep(COOKIE, wanted, max_age=YEAR)
         page, brought = visit.form.get("page", ""), visit.form.get("brought", "")
         to = ADDRESSES.get(page, ADDRESSES["sign_in"])
+        visit.carry(visit.form.get("address", ""))
         if page == "authorize":
             to = f"{to}?{urlencode(asking.read(visit.form.items()))}"
         return visit.go(f"{to}#{brought}" if _SECRET.fullmatch(brought) else to)

@@ -5,18 +5,24 @@ a link stands in its fragment, and the page's script copies it into the form; a 
 button. Without the script it is typed.
 """
 
+from collections.abc import Sequence
+from functools import reduce
+
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
+from markupsafe import Markup
 
 from mailkeep.accounts import applications
 from mailkeep.base.clock import SECOND, iso
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, NotSignedIn, TooMany
 from mailkeep.http.oauth import asking
 from mailkeep.http.policy import NAME, policy
+from mailkeep.http.speech import Speech
 from mailkeep.recovery.services import Recovery
 
-from .visit import PageServices, Visit
+from .visit import ASKED, DENIED, PageServices, Visit
 
+_SAID_SECONDS = 900  #: for which the answer to a denial can be seen again
 #: Why a recovery is held, as its owner reads it; what would help a thief is not said.
 WHY = {
     "device": "why.device",
@@ -54,6 +60,7 @@ class RecoverPages(Controller):
             )
         except Invalid as error:
             return visit.page("recover", error=error)
+        visit.asked()
         return visit.go("/recover/proof")
 
     @get("/recover/proof")
@@ -113,7 +120,9 @@ class RecoverPages(Controller):
         if handed is not None:
             issuer = asking.issuer(house.public_url)
             code = handed.code.reveal()
+            visit.forget(ASKED)
             return visit.go(asking.back(handed.redirect_uri, issuer, handed.state, code=code))
+        visit.forget(ASKED)
         return visit.go("/recover/done")
 
     @get("/recover/done")
@@ -122,7 +131,7 @@ class RecoverPages(Controller):
 
     @get("/deny")
     async def deny_form(self, visit: Visit, house: PageServices) -> Template:
-        return visit.page("deny", said=False, freeze=_freeze(visit, house))
+        return visit.page("deny", freeze=_freeze(visit, house))
 
     @post("/deny", status_code=200)
     async def deny(self, visit: Visit, house: PageServices) -> Template:
@@ -131,7 +140,16 @@ class RecoverPages(Controller):
         await recovery.deny(secret, visit.browser)
         await house.accounts.changes.deny(secret)
         await recovery.answers.stop(secret)
-        return visit.page("deny", said=True, freeze=_freeze(visit, house))
+        visit.keep(DENIED, "1", max_age=_SAID_SECONDS)
+        return visit.page("denied", freeze=_freeze(visit, house))
+
+    @get("/deny/said")
+    async def denied(self, visit: Visit, house: PageServices) -> Template | Redirect:
+        """The answer once more, for a switch of languages. Who pressed no button here is led to it:
+        else a phisher's link would tell them that all is stopped."""
+        if not visit.cookie(DENIED):
+            return visit.go("/deny")
+        return visit.page("denied", freeze=_freeze(visit, house))
 
     @get("/change")
     async def change_form(self, visit: Visit, house: PageServices) -> Template:
@@ -173,15 +191,23 @@ async def _proof(visit: Visit, house: PageServices, error: MailkeepError | None 
         progress=progress,
         application=application,
         sent=asked is not None,
+        begun=bool(visit.cookie(ASKED)) or progress.link or progress.code,
         headers=headers,
         length="" if hold is None else speaks.span(hold.length / SECOND),
         until="" if hold is None or hold.until is None else iso(hold.until),
-        reasons=()
+        reasons=""
         if hold is None
-        else [speaks.say(WHY[one]) for one in hold.reasons if one in WHY],
+        else _joined(speaks, [speaks.say(WHY[one]) for one in hold.reasons if one in WHY]),
         most=speaks.span(recovery.settings.hold_most),
         alone=speaks.span(recovery.settings.hold_alone),
     )
+
+
+def _joined(speaks: Speech, said: Sequence[Markup]) -> Markup:
+    """Several things in one sentence, as each language parts them."""
+    if not said:
+        return Markup()
+    return reduce(lambda one, other: speaks.say("pages.then", one=one, other=other), said)
 
 
 def _freeze(visit: Visit, house: PageServices) -> str:

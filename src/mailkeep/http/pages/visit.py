@@ -23,6 +23,7 @@ from mailkeep.base.errors import MailkeepError, NotSignedIn
 from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.http import client, forms, speech
 from mailkeep.http.client import Network
+from mailkeep.http.failing import MISSING
 from mailkeep.http.oauth.asking import AUTHORIZE
 from mailkeep.http.port import Incoming
 from mailkeep.http.speech import Speech
@@ -38,6 +39,9 @@ KEEPING = "__Host-keeping"  #: a user of an application, who may bind factors he
 CONFIRMATION = "__Host-confirmation"
 CONFIRMING = "__Host-confirming"  #: the address that is being confirmed, sealed
 SENT = "__Host-sent"  #: what an application sent it here for, while somebody signs in
+ASKED = "__Host-asked"  #: a reset was asked for here, of whatever address
+DENIED = "__Host-denied"  #: a mail was denied here, of whatever secret
+CARRIED = "__Host-carried"  #: the address that was typed, sealed, on its way to another language
 NEWS = "__Host-news"  #: a word about what was just done, for the next page
 #: Where each page lies that can be opened once more, in another language.
 ADDRESSES = {
@@ -47,6 +51,7 @@ ADDRESSES = {
     "authorize": AUTHORIZE,
     "change": "/change",
     "confirm": "/sign-up/confirm",
+    "denied": "/deny/said",
     "deny": "/deny",
     "done": "/recover/done",
     "factor": "/sign-in/factor",
@@ -55,6 +60,7 @@ ADDRESSES = {
     "keep": "/keep/factors",
     "keep_open": "/keep",
     "mail": "/account/mail",
+    MISSING: "/missing",  # there is none, which is what it says
     "proof": "/recover/proof",
     "recover": "/recover",
     "sessions": "/account/sessions",
@@ -63,6 +69,7 @@ ADDRESSES = {
 }
 _NEWS_SECONDS = 60
 _SENT_SECONDS = 900
+_LONGEST_ADDRESS = 320
 _LONGEST = 3000  #: characters of ``SENT``: browsers keep some four thousand of a cookie
 YEAR = 365 * DAY // SECOND
 _DAY_SECONDS = DAY // SECOND
@@ -230,6 +237,27 @@ class Visit:
         """Nothing is being confirmed any more."""
         self.forget(CONFIRMATION, CONFIRMING)
 
+    def asked(self) -> None:
+        """Have the browser keep that a reset was asked for here, whether or not there is an
+        account: its page then says that two mails are on their way."""
+        self.keep(ASKED, "1", max_age=_DAY_SECONDS)
+
+    def carry(self, address: str) -> None:
+        """Have the next page that asks for an address fill it in: once, and sealed, as above."""
+        if 0 < len(address) <= _LONGEST_ADDRESS:
+            sealed = self._house.keys.seal(CARRIED, address.encode())
+            self.keep(CARRIED, base64.urlsafe_b64encode(sealed).decode(), max_age=_NEWS_SECONDS)
+
+    def _carried(self) -> str:
+        if not self.cookie(CARRIED) or self._request.method != "GET":
+            return ""
+        self.forget(CARRIED)
+        try:
+            sealed = base64.urlsafe_b64decode(self.cookie(CARRIED).encode())
+            return self._house.keys.unseal(CARRIED, sealed).decode()
+        except (Unsealable, ValueError):
+            return ""
+
     def send(self, query: str) -> bool:
         """Keep what an application sent this browser for; False when it is too long for that."""
         if len(query) <= _LONGEST:
@@ -264,12 +292,12 @@ class Visit:
         **context: Any,
     ) -> Template:
         """A page; with an error it says so, beside the field at fault, and has its status."""
-        recovery = self._house.recovery
-        brand = "" if recovery is None else recovery.settings.sender_name
-        given = {key: value for key, value in self.form.items() if key in {"address"}}
+        given = {"address": self.form.get("address") or self._carried()}
         speaks, names = self.speech, self._house.accounts.languages.names
-        # What a form has led to is shown once, and cannot be asked for again in another language.
-        again = name in ADDRESSES and (self._request.method == "GET" or error is not None)
+        # What a form has led to is shown once, and cannot be asked for again in another language,
+        # but for the answer that is the same for everybody.
+        shown = self._request.method == "GET" or error is not None or name == "denied"
+        again = name in ADDRESSES and shown
         return Template(
             f"pages/{name}.html",
             context={
@@ -278,7 +306,7 @@ class Visit:
                 "languages": names if again and len(names) > 1 else {},
                 "error": error,
                 "given": given,
-                "brand": brand,
+                "brand": _brand(self._house),
                 "onward": self.onward,
                 **context,
             },
@@ -294,6 +322,10 @@ class Visit:
     def go(self, path: str) -> Redirect:
         """Send the browser on with a GET."""
         return Redirect(path, status_code=303, cookies=self._cookies)
+
+
+def _brand(house: PageServices) -> str:
+    return "" if house.recovery is None else house.recovery.settings.sender_name
 
 
 async def visit(request: Incoming, house: PageServices) -> Visit:
@@ -315,7 +347,7 @@ def on_error(house: PageServices) -> Callable[[Incoming, MailkeepError], Respons
             return Redirect("/sign-in", status_code=303)
         languages = house.accounts.languages
         speaks = Speech(languages.of(speech.wanted(request, languages)))
-        context = speaks.context | {"error": error}
+        context = speaks.context | {"error": error, "brand": _brand(house)}
         return Template(
             "pages/error.html", context=context, status_code=error.status, headers=speaks.headers
         )

@@ -18,6 +18,8 @@ function take() {
     return;
   }
   told.textContent = told.dataset.taken;
+  const step = long && document.getElementById("link");
+  if (step?.dataset.filled) step.textContent = step.dataset.filled;
   (long ? document.getElementById("code") : field.form.querySelector("button"))?.focus();
 }
 
