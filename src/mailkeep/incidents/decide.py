@@ -15,6 +15,7 @@ from mailkeep.base.clock import SECOND, Instant
 from mailkeep.watch.correlation import Opinion
 from mailkeep.watch.types import RESETS, CorrelationSettings, Forger, Hypothesis, Subject
 
+from .asking import accuses
 from .types import Incident, IncidentSettings, Reason, State, View
 
 MATERIAL = 0.25  #: nats; a smaller drift is not written down
@@ -294,6 +295,7 @@ def _merge(
                     note=term.note,
                     events=term.events,
                     forger=term.forger,
+                    said=round(term.said, 2),
                 )
                 for term in opinion.terms
             ),
@@ -301,13 +303,13 @@ def _merge(
             firm=round(opinion.firm, 2),
         )
     return tuple(
-        _highest(msgspec.structs.replace(one, alone=one.alone and one.open), earlier, now)
+        _ever(msgspec.structs.replace(one, alone=one.alone and one.open), earlier, now)
         for one in sorted(kept.values(), key=lambda one: (not one.open, _GRAVITY[one.hypothesis]))
     )
 
 
-def _highest(view: View, earlier: Mapping[Hypothesis, View], now: Instant) -> View:
-    """With the most that it ever stood at while it was held."""
+def _ever(view: View, earlier: Mapping[Hypothesis, View], now: Instant) -> View:
+    """With the most that it ever stood at while it was held, and whether it accused then."""
     before = earlier.get(view.hypothesis)
     most, at = None, None
     if before is not None:
@@ -316,7 +318,10 @@ def _highest(view: View, earlier: Mapping[Hypothesis, View], now: Instant) -> Vi
             most = before.log_odds
     if view.open and (most is None or view.log_odds > most):
         most, at = view.log_odds, now
-    return msgspec.structs.replace(view, highest=most, highest_at=at)
+    accused = before is not None and before.accuses
+    if view.hypothesis is _COMPROMISED and view.open:
+        accused = accused or accuses(view.reasons)
+    return msgspec.structs.replace(view, highest=most, highest_at=at, accuses=accused)
 
 
 def _observed(opinion: Opinion, weights: CorrelationSettings) -> bool:
@@ -362,10 +367,16 @@ def _drifted(before: tuple[View, ...], after: tuple[View, ...]) -> bool:
         old = earlier.get(view.hypothesis)
         if old is None or old.open != view.open or old.alone != view.alone:
             return True
-        if old.spent != view.spent:
+        if old.spent != view.spent or old.accuses != view.accuses:
             return True
-        if abs(old.log_odds - view.log_odds) >= MATERIAL:
+        if abs(old.log_odds - view.log_odds) >= MATERIAL or _firmer(old, view):
             return True
         if [one.events for one in old.reasons] != [one.events for one in view.reasons]:
             return True
     return False
+
+
+def _firmer(old: View, view: View) -> bool:
+    if old.firm is None or view.firm is None:
+        return old.firm is not view.firm
+    return abs(old.firm - view.firm) >= MATERIAL

@@ -17,7 +17,7 @@ from mailkeep.watch.types import Hypothesis
 
 from .tracks import Item, Seen
 from .types import COUNTS_NOBODY, BlastRadius, Duty, Incident, IncidentSettings, Notified, State
-from .words import clock, headline
+from .words import clock, happened
 
 #: What may mean that somebody outside knows what people entrusted to us.
 BREACHES = frozenset(
@@ -126,7 +126,7 @@ def deadline(
     return Deadline(
         due_at,
         (
-            Item("What happened", bool(incident.held) or seen.notes > 0, headline(incident)),
+            Item("What happened", bool(incident.held) or seen.notes > 0, happened(incident)),
             Item("Whom it concerns, about how many people and records", whole, whom),
             Item(
                 "Who answers questions",

@@ -53,14 +53,22 @@ _ORDER = {one: rank for rank, one in enumerate(Level)}
 
 def _harm(incident: Incident, blast: BlastRadius) -> list[tuple[Level, str]]:
     """What happened to accounts, while something is held."""
+    # While all that is known is that somebody was in our account, recoveries through it are counted
+    # through everybody, and most are honest; half proofs and stopped ones are not.
+    asked = only_asks(incident, blast)
     counts = (
-        (Level.CRITICAL, blast.completed, "was", "were", "recovered meanwhile"),
+        (
+            Level.MEDIUM if asked else Level.CRITICAL,
+            blast.completed,
+            "was",
+            "were",
+            "recovered meanwhile",
+        ),
         (Level.HIGH, blast.half_proven, "had", "had", "half a proof come back"),
         (Level.HIGH, blast.stopped_by_factor, "was", "were", "stopped by the second factor alone"),
     )
-    # Of what was altered on its way, recoveries are counted through everybody: most are honest. So
-    # are they while all that is known is that somebody was in our account.
-    held = bool(incident.held - {Hypothesis.INTERCEPTED}) and not only_asks(incident, blast)
+    # Of what was altered on its way, recoveries are counted through everybody: most are honest.
+    held = bool(incident.held - {Hypothesis.INTERCEPTED})
     return [
         (level, f"{counted(count, f'account {verb}', f'accounts {plural}')} {words}")
         for level, count, verb, plural, words in counts

@@ -28,6 +28,7 @@ class Reason(msgspec.Struct, frozen=True):
 
     Attributes:
         forger: who outside could have staged it; of one that was kept without it, anyone.
+        said: the most that its detector said when that was new, in nats: it does not fade.
     """
 
     detector: str
@@ -36,6 +37,7 @@ class Reason(msgspec.Struct, frozen=True):
     note: str
     events: tuple[str, ...]
     forger: Forger = Forger.ANYONE
+    said: float = 0.0
 
     @property
     def dates(self) -> bool:
@@ -58,6 +60,8 @@ class View(msgspec.Struct, frozen=True):
             never was, or by an older version.
         firm: its log odds by what nobody outside could have staged; None: nothing does any more, or
             an older version did not keep it.
+        accuses: that a provider is compromised: something that none of our own people does was seen
+            while it was held (``asking``).
     """
 
     hypothesis: Hypothesis
@@ -70,6 +74,7 @@ class View(msgspec.Struct, frozen=True):
     highest: float | None = None
     highest_at: Instant | None = None
     firm: float | None = None
+    accuses: bool = False
 
 
 class Word(msgspec.Struct, frozen=True):

@@ -33,6 +33,12 @@ _ASKS = (
     " out of it, and nobody announced that"
 )
 
+#: The same for who is not one of us.
+_TELLS = (
+    "somebody changed our account at {name}, or took something out of it, and nobody announced"
+    " that; whether it was one of us is being asked"
+)
+
 TITLES = {
     Hypothesis.PROVIDER_COMPROMISED: "Compromised",
     Hypothesis.PROVIDER_SILENT: "Silent",
@@ -169,6 +175,15 @@ def _percent(log_odds: float) -> str:
 
 def headline(incident: Incident) -> str:
     """The sentence on top."""
+    return _sentence(incident, _ASKS)
+
+
+def happened(incident: Incident) -> str:
+    """The same as a regulator is told it: nobody is asked anything."""
+    return _sentence(incident, _TELLS)
+
+
+def _sentence(incident: Incident, question: str) -> str:
     held = [one for one in incident.opinions if one.open]
     if not incident.held:
         quiet = f"Nothing is held about {incident.subject.id} any more"
@@ -178,7 +193,7 @@ def headline(incident: Incident) -> str:
     parts = []
     for view in held:
         if view.hypothesis is Hypothesis.PROVIDER_COMPROMISED and asks(incident):
-            parts.append(_ASKS.format(name=incident.subject.id))
+            parts.append(question.format(name=incident.subject.id))
             continue
         parts.append(_said(view.hypothesis, incident.subject.id, view.log_odds))
     if incident.said is not None:

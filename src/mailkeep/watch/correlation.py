@@ -34,7 +34,7 @@ from .types import (
     Signal,
     Subject,
 )
-from .weighing import NO_BONUS, RANK, Bonus, Caps, Weighed, most, order, parts
+from .weighing import NO_BONUS, RANK, Bonus, Caps, Sure, Weighed, most, order, parts, total
 
 MOST_SIGNALS = 512  #: more than there are pairs of a detector and a subject
 MOST_ALIKE = 8  #: signals kept of one detector about one subject
@@ -51,7 +51,8 @@ _MANY = frozenset({"account", "domain", "mailbox"})  #: kinds of subject that ou
 
 
 class Term(msgspec.Struct, frozen=True):
-    """One reason of an opinion. ``counted`` is what of ``weight`` went into the sum, in nats."""
+    """One reason of an opinion. ``counted`` is what of ``weight`` went into the sum, in nats;
+    ``said``: the most that its detector said when that was new, of all that weighs anything yet."""
 
     detector: str
     family: Family
@@ -62,6 +63,7 @@ class Term(msgspec.Struct, frozen=True):
     events: tuple[str, ...]
     own_observation: bool
     forger: Forger
+    said: float = 0.0
 
 
 class Opinion(msgspec.Struct, frozen=True):
@@ -75,6 +77,8 @@ class Opinion(msgspec.Struct, frozen=True):
         may_cut_automatically: an open opinion that the provider is compromised, with a sign that
             we observed ourselves and that nobody outside could have staged. Never for silence, nor
             for what stands in a mail that arrived alone.
+        firm: its log odds by what nobody outside could have staged; that a provider is compromised,
+            without what counts for no cut (``DOUBTED``).
     """
 
     hypothesis: Hypothesis
@@ -84,21 +88,11 @@ class Opinion(msgspec.Struct, frozen=True):
     open: bool
     may_cut_automatically: bool
     terms: tuple[Term, ...]
+    firm: float
 
     @property
     def probability(self) -> float:
         return 1 / (1 + math.exp(-self.log_odds))
-
-    @property
-    def firm(self) -> float:
-        """Its log odds by what nobody outside could have staged; that a provider is compromised,
-        without what counts for no cut (``DOUBTED``)."""
-        sure = [one for one in self.terms if one.forger is Forger.NOBODY]
-        doubted = self.hypothesis is Hypothesis.PROVIDER_COMPROMISED and any(
-            one.family is Family.CONTENT and one.counted > 0 for one in sure
-        )
-        total = self.prior + math.fsum(one.counted for one in sure)
-        return total - DOUBTED if doubted else total
 
     def explain(self) -> str:
         """The sum, a line a term, in nats."""
@@ -132,7 +126,7 @@ def hear(beliefs: Beliefs, signal: Signal) -> Beliefs:
     kept.append(signal)
     alike = [one for one in kept if _same(one, signal)]
     if len(alike) > MOST_ALIKE:
-        kept.remove(min(alike, key=lambda one: (_strength(one, signal.at), one.at, one.events)))
+        kept.remove(_repeated(alike, signal.at))
     if len(kept) > MOST_SIGNALS:
         kept.remove(_dispensable(kept, signal.at))
     return msgspec.structs.replace(beliefs, signals=tuple(kept))
@@ -202,32 +196,29 @@ def _opinion(
     able = [one for one in bearing if backed or one.signal.forger is not Forger.ANYONE]
     targeted = _Targeted(beliefs, now, settings) if hypothesis is Hypothesis.CAMPAIGN else None
     chosen = most(able, caps, NO_BONUS if targeted is None else targeted.bonus())
-    terms = _terms(bearing, chosen, caps, backed=backed)
+    terms = _terms(hypothesis, bearing, chosen, caps, backed=backed)
     if targeted is not None:
         terms += targeted.terms(chosen)
-    total = prior + math.fsum(term.counted for term in terms)
-    firm = parts(most([one for one in bearing if one.firm], caps), caps)
+    whole = prior + math.fsum(term.counted for term in terms)
+    sure = Sure(able, caps)
     if not backed:
         # Evidence that could be staged neither opens nor keeps open.
-        sure = prior + math.fsum(counted for _, counted in firm)
-        total = min(total, max(sure, settings.close_at - 0.01))
+        whole = min(whole, max(prior + sure.nats, settings.close_at - 0.01))
     line = settings.close_at if (hypothesis, subject) in beliefs.open else settings.open_at
-    is_open = total >= line
-    observed = any(
-        one.signal.own_observation and counted >= settings.backing for one, counted in firm
-    )
-    # Who is in the way of our own listener writes into a mail what they like.
-    if any(one.signal.family is Family.CONTENT for one in chosen):
-        observed = observed and total - DOUBTED >= settings.open_at
-    return Opinion(
-        hypothesis,
-        subject,
-        prior,
-        total,
-        is_open,
-        is_open and hypothesis is Hypothesis.PROVIDER_COMPROMISED and observed,
-        terms,
-    )
+    is_open = whole >= line
+    firm, may_cut = prior + sure.nats, False
+    if hypothesis is Hypothesis.PROVIDER_COMPROMISED:
+        # Who is in the way of our own listener writes into a mail what they like. What stands
+        # without any mail stands with one as well: the more is seen, the more counts.
+        unread = [one for one in able if one.signal.family is not Family.CONTENT]
+        rest = Sure(unread, caps)
+        without = rest.nats if not backed else total(most(unread, caps), caps)
+        may_cut = is_open and (
+            (rest.observed(settings.backing) and prior + without >= line)
+            or (sure.observed(settings.backing) and whole - DOUBTED >= settings.open_at)
+        )
+        firm = prior + max(sure.nats - DOUBTED, rest.nats)
+    return Opinion(hypothesis, subject, prior, whole, is_open, may_cut, terms, firm)
 
 
 def _bearing(
@@ -246,13 +237,21 @@ def _bearing(
 
 
 def _terms(
-    bearing: list[Weighed], chosen: tuple[Weighed, ...], caps: Caps, *, backed: bool
+    hypothesis: Hypothesis,
+    bearing: list[Weighed],
+    chosen: tuple[Weighed, ...],
+    caps: Caps,
+    *,
+    backed: bool,
 ) -> tuple[Term, ...]:
     """A term for each detector: what of it counts, or why nothing does."""
     counted = {id(one): nats for one, nats in parts(chosen, caps)}
     shown = {one.signal.detector: one for one in chosen}
+    said = dict[str, float]()
     for one in sorted(bearing, key=order):
-        shown.setdefault(one.signal.detector, one)
+        name, fresh = one.signal.detector, one.signal.evidence[hypothesis]
+        shown.setdefault(name, one)
+        said[name] = max(said.get(name, 0.0), fresh)
     out = []
     for one in sorted(shown.values(), key=order):
         signal, nats, note = one.signal, counted.get(id(one), 0.0), ""
@@ -273,6 +272,7 @@ def _terms(
                 signal.events,
                 signal.own_observation,
                 signal.forger,
+                said[signal.detector],
             )
         )
     return tuple(out)
@@ -354,6 +354,27 @@ def _ours(signal: Signal) -> bool:
 
 def _same(one: Signal, other: Signal) -> bool:
     return one.detector == other.detector and one.subject == other.subject
+
+
+def _repeated(alike: list[Signal], now: Instant) -> Signal:
+    """Of one detector's signals about one subject that which another says as strongly, if any."""
+
+    def again(one: Signal) -> bool:
+        return all(
+            any(two.weight(name, now) >= one.weight(name, now) for two in alike if two is not one)
+            for name in one.evidence
+        )
+
+    return min(
+        alike,
+        key=lambda one: (
+            -RANK[one.forger],
+            not again(one),
+            _strength(one, now),
+            one.at,
+            one.events,
+        ),
+    )
 
 
 def _dispensable(signals: list[Signal], now: Instant) -> Signal:

@@ -43,19 +43,29 @@ def learned(
     *,
     first: bool = True,
 ) -> Keys:
-    """The keys after one more canary. One that is new takes the place of another that is not known
-    yet; of those that are, of the one that was not seen for longest.
+    """The keys after one more canary. One that is new takes the place of another for which nothing
+    speaks; of those that are known or vouched for, only one that is vouched for does, and of that
+    which was not seen for longest. So what somebody signs beside the provider, as often as they
+    like, drives out no key that counts, nor the next one. What finds no place is left out.
 
     Args:
         first: none of the provider's is known yet, of another sort of canary either.
     """
-    first = first and not known(keys, now, vouched)
+    firm = known(keys, now, vouched)
+    first = first and not firm
+
+    def speaks(name: str) -> tuple[bool, bool, int]:
+        return (name in firm, name in vouched, keys[name].seen if name in keys else 0)
+
     out = dict(keys)
-    for name in signed[:MOST_KEYS]:
+    for name in sorted(dict.fromkeys(signed), key=speaks, reverse=True)[:MOST_KEYS]:
+        if name not in out and len(out) >= MOST_KEYS:
+            least = min(out, key=lambda one: (one in firm, one in vouched, one in signed))
+            spare = least not in firm and least not in vouched and least not in signed
+            if not spare and name not in vouched:
+                continue
+            del out[least]
         old = out.pop(name, Key(now, first=first))
-        if len(out) >= MOST_KEYS:
-            firm = known(out, now, vouched)
-            del out[min(out, key=lambda one: one in firm)]
         out[name] = Key(old.since, min(ENOUGH, old.seen + 1), old.first)
     return out
 

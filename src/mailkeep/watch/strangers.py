@@ -50,7 +50,8 @@ class State(msgspec.Struct, frozen=True):
     when the first of a sort did; ``whole``: by provider, when a decoy last came with no stranger at
     all. ``keys``: by ``sort provider``, what its canaries are signed with;
     ``away``: by provider, what those were that came to mailboxes elsewhere; ``unexplained``: those
-    of the keys that came later and for which nobody vouches, as it was said."""
+    of the keys that came later and for which nobody vouches, as it was said; ``crowded``: by
+    provider, when a canary last came with more keys than are kept."""
 
     settings: StrangerSettings
     boxes: dict[str, Box] = {}
@@ -61,6 +62,7 @@ class State(msgspec.Struct, frozen=True):
     keys: dict[str, signers.Keys] = {}
     away: dict[str, tuple[str, ...]] = {}
     unexplained: tuple[str, ...] = ()
+    crowded: dict[str, Instant] = {}
 
 
 def vouching(state: State, fact: CanaryArrived) -> State:

@@ -130,6 +130,19 @@ def most(candidates: Sequence[Weighed], caps: Caps, bonus: Bonus = NO_BONUS) -> 
     return best[1]
 
 
+class Sure:
+    """Of what bears on a question that which nobody outside could have staged; ``nats``: its
+    sum."""
+
+    def __init__(self, bearing: Iterable[Weighed], caps: Caps) -> None:
+        self._parts = parts(most([one for one in bearing if one.firm], caps), caps)
+        self.nats = math.fsum(counted for _, counted in self._parts)
+
+    def observed(self, least: float) -> bool:
+        """Whether we saw some of it ourselves that counts ``least`` nats."""
+        return any(one.signal.own_observation and counted >= least for one, counted in self._parts)
+
+
 def _groups(
     candidates: Sequence[Weighed], watched: frozenset[str]
 ) -> list[list[tuple[Weighed, frozenset[str]]]]:

@@ -300,3 +300,51 @@ def test_of_a_providers_keys_the_bound_drops_those_that_are_not_known_first() ->
         keys = signers.learned(keys, (f"k{number}",), signers.AGE + number)
     assert len(keys) == signers.MOST_KEYS
     assert signers.known(keys, 2 * signers.AGE) == {*KEY}
+
+
+ROTATED = ("key_of_theirs_now",)
+JUNK = tuple(f"junk{n}" for n in range(signers.MOST_KEYS - 1))
+
+
+def _crowd(*, vouched: bool, junk: tuple[str, ...] = JUNK) -> Timed:
+    """Who answers for our DNS and is in the way adds signatures of their own to what the provider
+    signs with its next key."""
+    out: Timed = []
+    for number in range(48):
+        at = 2 * DAY + number * HOUR
+        out += [(at, _came("a", (*ROTATED, *junk))), (at + 1, _came("b"))]
+        if vouched:
+            out.append((at + 2, _came("a", ROTATED, mailbox="gmail")))
+    return out
+
+
+def test_signatures_that_are_added_keep_no_vouched_key_from_being_known() -> None:
+    later = 4 * DAY + 60
+    facts: Timed = [*_usual(), *_crowd(vouched=True)]
+    assert set(_held(*facts, (later, _altered(ROTATED)), (later + 5, _came("b")))) == {PROVIDER}
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_more_keys_than_are_kept_are_told(times: int) -> None:
+    """Once, however many more there are, and other ones each time."""
+    crowd: Timed = [*_crowd(vouched=False)[: 2 * 12]]
+    if times > 1:
+        crowd = [
+            (at, _came("a", (*ROTATED, *(f"{name}_{n}" for name in JUNK))) if n % 2 == 0 else one)
+            for n, (at, one) in enumerate(crowd)
+        ]
+    said = [one for one in replay(log(*_usual(), *crowd)) if one.subject == OUR_HOUSE]
+    assert [one.evidence for one in said] == [{INTERCEPTED: 2.0}]
+    assert said[0].reason.endswith("another key than before: a with more than 8 keys")
+
+
+def test_what_nobody_vouches_for_takes_the_place_of_nothing_that_is_known_or_vouched_for() -> None:
+    vouched = frozenset(f"v{n}" for n in range(signers.MOST_KEYS - 1))
+    keys: signers.Keys = {}
+    for number in range(signers.ENOUGH):
+        keys = signers.learned(keys, KEY, number)
+    keys = signers.learned(keys, tuple(sorted(vouched)), signers.AGE, vouched)
+    for number in range(100):
+        more = signers.learned(keys, (f"k{number}", *JUNK), signers.AGE + number, vouched)
+        assert set(more) == {*KEY, *vouched}
+    assert "w" in signers.learned(keys, ("w",), signers.AGE, vouched | {"w"})

@@ -238,3 +238,26 @@ def test_what_anyone_writes_in_its_name_drives_no_notice_of_a_break_in_out() -> 
     at = 41 * 1600.0
     after = [(at, _of()), (at + 1, _changed("c1")), (at + 2, ACCEPTED)]
     assert _weighs((1, breach), *forged, *after) > 2.5
+
+
+@pytest.mark.parametrize("abouts", [("key",), ("key", "webhook", "user", "")])
+def test_changes_at_the_console_drive_no_other_notice_out(abouts: tuple[str, ...]) -> None:
+    """Whoever is in there makes as many as they like, and each is told of in a signed mail; the
+    next one that is ours says all anew that stands."""
+    stopped = ProviderNoticed("a", "mail", "suspended", authentic=True)
+    outage = ProviderNoticed("a", "page", "outage", authentic=True)
+    changes = [(10.0 + n, _of(abouts[n % len(abouts)])) for n in range(20)]
+    ours = [(40.0, _changed("c1")), (41.0, PostureAccepted("a", ("c1",), "uid:0"))]
+    said = run(provider_notice.DETECTOR, log((1, stopped), (2, outage), *changes, *ours))
+    restated = max(number for number, one in enumerate(said) if one.restates)
+    stand = [one.evidence.get(Hypothesis.PROVIDER_SILENT, 0.0) for one in said[restated:]]
+    assert len(stand) == provider_notice.MOST_STANDING
+    assert {4.0, 3.0} <= set(stand)
+
+
+def test_what_anyone_writes_drives_nothing_out_that_a_provider_signed() -> None:
+    signed = [(float(n), _of("" if n else "key")) for n in range(provider_notice.MOST_STANDING)]
+    forged = [(10.0 + n, _of("webhook", authentic=False)) for n in range(40)]
+    said = run(provider_notice.DETECTOR, log(*signed, *forged, (60, _changed("c1", expected=True))))
+    assert len(said) == 2 * len(signed), "what finds no place is not said, however often it comes"
+    assert said[-len(signed)].evidence == provider_notice.OURS

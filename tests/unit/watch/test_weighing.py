@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from watch_logs import START
 
 from mailkeep.base.clock import HOUR, SECOND
-from mailkeep.watch.correlation import ACCOUNTS, MOST_HELD, MOST_SIGNALS, Beliefs, hear, weigh
+from mailkeep.watch.correlation import (
+    ACCOUNTS,
+    MOST_HELD,
+    MOST_SIGNALS,
+    Beliefs,
+    Opinion,
+    hear,
+    weigh,
+)
 from mailkeep.watch.types import (
     OUR_HOUSE,
     RESETS,
@@ -71,16 +79,39 @@ _signal = st.builds(
     st.booleans(),
 )
 _signals = st.lists(_signal, max_size=14)
+_accusing = st.builds(
+    lambda detector, nats, fact, forger, family: signal(
+        detector,
+        provider_subject("a"),
+        {Hypothesis.PROVIDER_COMPROMISED: nats},
+        (f"evt_{fact}",),
+        forger=forger,
+        family=family,
+    ),
+    st.sampled_from(("one", "two", "three")),
+    st.floats(0.1, 9.0),
+    st.integers(0, 9),
+    st.sampled_from((Forger.NOBODY, Forger.CUSTOMERS)),
+    st.sampled_from((Family.CONTENT, Family.BAIT, Family.POSTURE)),
+)
 
 
-def odds(signals: list[Signal], now: int = START) -> dict[tuple[Hypothesis, Subject], float]:
+def weighed(signals: list[Signal], now: int = START) -> dict[tuple[Hypothesis, Subject], Opinion]:
     beliefs = Beliefs()
     for one in signals:
         beliefs = hear(beliefs, one)
     _, opinions = weigh(beliefs, now, SETTINGS)
     for one in opinions:
         assert one.log_odds <= one.prior + sum(term.counted for term in one.terms) + 1e-6
-    return {(one.hypothesis, one.subject): one.log_odds for one in opinions}
+    return {(one.hypothesis, one.subject): one for one in opinions}
+
+
+def odds(signals: list[Signal], now: int = START) -> dict[tuple[Hypothesis, Subject], float]:
+    return {question: one.log_odds for question, one in weighed(signals, now).items()}
+
+
+def firm(signals: list[Signal]) -> dict[tuple[Hypothesis, Subject], float]:
+    return {question: one.firm for question, one in weighed(signals).items()}
 
 
 @given(_signals, st.randoms(use_true_random=False))
@@ -98,6 +129,54 @@ def test_more_evidence_never_lowers_an_opinion(signals: list[Signal], more: Sign
     before, after = odds(signals), odds([*signals, more])
     for question, nats in before.items():
         assert after[question] >= nats - 1e-6
+
+
+@given(st.lists(_accusing, max_size=8), _accusing)
+def test_more_evidence_never_lowers_what_nobody_could_have_staged(
+    signals: list[Signal], more: Signal
+) -> None:
+    """A playbook that acts by itself waits for so much: else a stranger who plants a host in one
+    canary days before, or stages a louder sign, holds it back."""
+    before, after = firm(signals), firm([*signals, more])
+    for question, nats in before.items():
+        assert after[question] >= nats - 1e-6
+
+
+def test_what_stands_in_a_mail_takes_nothing_from_what_does_not() -> None:
+    provider, compromised = provider_subject("a"), Hypothesis.PROVIDER_COMPROMISED
+    drift = signal("drift", provider, {compromised: 8.0}, ("evt_1",), family=Family.POSTURE)
+    key = signal("key", provider, {compromised: 7.0}, ("evt_2",), family=Family.KEYS)
+    question = (compromised, provider)
+    for nats, adds in ((0.3, 0.0), (2.4, 0.0), (3.4, 1.0)):
+        planted = signal(
+            "stranger", provider, {compromised: nats}, ("evt_3",), family=Family.CONTENT
+        )
+        stands = weighed([drift, key, planted])[question]
+        assert round(stands.firm, 2) == 8.0 + adds
+        assert stands.may_cut_automatically
+    alone = weighed([signal("stranger", provider, {compromised: 8.4}, family=Family.CONTENT)])
+    assert alone[question].open
+    assert not alone[question].may_cut_automatically
+
+
+def test_what_anyone_stages_displaces_nothing_firm_of_the_same_detector() -> None:
+    provider, compromised = provider_subject("a"), Hypothesis.PROVIDER_COMPROMISED
+    drift = signal("drift", provider, {compromised: 8.0}, ("evt_1",), family=Family.POSTURE)
+    seen = signal("honey", provider, {compromised: 3.0}, ("evt_2",))
+    staged = signal("honey", provider, {compromised: 4.0}, ("evt_3",), forger=Forger.CUSTOMERS)
+    for said in ([drift, seen], [drift, seen, staged], [drift, seen, *[staged] * 9]):
+        assert weighed(said)[compromised, provider].firm == 4.0
+
+
+def test_of_what_one_detector_says_over_and_over_the_one_other_thing_is_kept() -> None:
+    """Changes at the console, each with its notice: that the account was stopped stands beside."""
+    provider = provider_subject("a")
+    stopped = signal("notice", provider, {Hypothesis.PROVIDER_SILENT: 1.4}, ("evt_0",))
+    changes = [
+        signal("notice", provider, {Hypothesis.PROVIDER_COMPROMISED: 1.5}, (f"evt_{n}",))
+        for n in range(1, 20)
+    ]
+    assert (Hypothesis.PROVIDER_SILENT, provider) in weighed([stopped, *changes])
 
 
 @given(_signals, _signal, st.integers(2, 5))

@@ -18,8 +18,11 @@ Delay: theirs, hours to days. Evasion: saying nothing, or without the words; mak
 change in the hour in which we make ours, where one notice comes of both. Nothing that a provider
 says clears it: an outage that is over is not said again, and its weight fades.
 Who could forge it: nobody but the provider, where its own domain signed the mail, that it is to us
-and of now; or its page. Any other mail in its name, anyone.
+and of now; or its page. Any other mail in its name, anyone. State: of each provider eight notices,
+and of each word one at least: changes at the console push out no other.
 """
+
+from collections import Counter
 
 import msgspec
 
@@ -155,6 +158,8 @@ def _noticed(state: State, fact: ProviderNoticed, recorded: Recorded) -> tuple[S
         return state, []
     changes = state.changes.get(provider, {})
     before, standing = _explained(standing, changes), _with(standing, one)
+    if one not in standing:
+        return state, []
     said = {name: them for name, them in state.said.items() if name != provider}
     if len(said) >= MOST:
         said.pop(next(iter(said)))
@@ -166,11 +171,16 @@ def _noticed(state: State, fact: ProviderNoticed, recorded: Recorded) -> tuple[S
 
 
 def _with(standing: tuple[Said, ...], one: Said) -> tuple[Said, ...]:
-    """One more; over the bound what anyone could have written goes first."""
-    if len(standing) >= MOST_STANDING:
-        least = min(standing, key=lambda it: (it.authentic, it.notice is Notice.SECURITY, it.at))
-        standing = tuple(it for it in standing if it is not least)
-    return (*standing, one)
+    """One more. Over the bound what anyone could have written goes first; of what the provider
+    signed, the oldest of what it said most often, and never the last of another notice: who is in
+    our console has as many notices of changes sent as they like."""
+    kept = (*standing, one)
+    if len(kept) <= MOST_STANDING:
+        return kept
+    words, alike = Counter(it.notice for it in kept), Counter((it.notice, it.about) for it in kept)
+    spare = [it for it in kept if not it.authentic or words[it.notice] > 1]
+    least = min(spare, key=lambda it: (it.authentic, -alike[it.notice, it.about], it.at))
+    return tuple(it for it in kept if it is not least)
 
 
 def _same(one: Said, other: Said) -> bool:

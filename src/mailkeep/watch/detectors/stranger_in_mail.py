@@ -17,7 +17,8 @@ provider's canaries are usually signed for our domain, a stranger counts so only
 signature, with a key that they had for a day and 20 canaries (``signers``). A key that came later
 must have been seen at a mailbox elsewhere as well, or be named (``keys``); until then that it
 changed is told: intercepted 2.0 (judged: providers change keys twice a year without a word, and
-who is in the way seldom signs). Without such a signature somebody
+who is in the way seldom signs), as is a canary that comes with more keys than are kept: keys that
+are known or vouched for give way to none that is not. Without such a signature somebody
 between the provider and us put it there, or the provider did and broke the signature to hide:
 intercepted, as much, which opens an incident of our own house and names both. Against the
 provider 6.0 or 4.7, as what outsiders can stage: beside a sign of our own only. Where the
@@ -77,6 +78,7 @@ MOST_HOSTS = 64  #: hosts of each
 NAMED = 3  #: hosts in a reason
 WEIGHT, PLANTED, DOUBTED, KEEPER = 4.7, 8.4, 6.0, 3.5
 REKEYED, SPARED = 2.0, 4.0
+CROWD = f"more than {signers.MOST_KEYS} keys"
 
 
 def start(settings: WatchSettings) -> State:
@@ -109,12 +111,14 @@ def _compared(state: State, fact: CanaryArrived, now: Instant) -> State:
     whole = state.whole
     if sort == DECOY_MAILBOX and not fact.strangers:
         whole = kept(whole, fact.provider, now, MOST_PROVIDERS)
-    keys, pair = state.keys, f"{sort} {fact.provider}"
+    keys, crowded, pair = state.keys, state.crowded, f"{sort} {fact.provider}"
     if fact.signed and not fact.strangers and (pair in keys or len(keys) < 2 * MOST_PROVIDERS):
         vouched = strangers.vouched(state, fact.provider)
         first = not strangers.known(state, fact.provider, now)
         mine = signers.learned(keys.get(pair, {}), fact.signed, now, vouched, first=first)
         keys = {**keys, pair: mine}
+        if not mine.keys() >= {*fact.signed}:
+            crowded = kept(crowded, fact.provider, now, MOST_PROVIDERS)
     return msgspec.structs.replace(
         state,
         since=since,
@@ -122,6 +126,7 @@ def _compared(state: State, fact: CanaryArrived, now: Instant) -> State:
         clean={**state.clean, sort: clean},
         whole=whole,
         keys=keys,
+        crowded=crowded,
     )
 
 
@@ -135,6 +140,8 @@ def _keys_changed(
         for sort in OURS
         for name in signers.unexplained(state.keys.get(f"{sort} {provider}", {}), now, by)
     }
+    if provider in state.crowded and now - state.crowded[provider] < seconds(LASTS):
+        names.add(f"{provider} {CROWD}")
     others = {one for one in state.unexplained if not one.startswith(f"{provider} ")}
     found = tuple(sorted(others | names))
     if found == state.unexplained:
@@ -256,7 +263,7 @@ def _of_way(state: State, now: Instant, event: tuple[str, ...] = ()) -> Signal:
     between = [one for one in there if one.between]
     shown = between or there
     names = " and ".join(sorted(one.provider for one in shown))
-    keys = ", ".join(one.replace(" ", " with ") for one in state.unexplained[-NAMED:])
+    keys = ", ".join(one.replace(" ", " with ", 1) for one in state.unexplained[-NAMED:])
     reason = (
         f"canaries sent through {names} arrived with {_named(shown)} in them, and without "
         f"the signature that such canaries have: it was put there between {names} and us, or by "
