@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from axe_playwright_python.async_playwright import Axe
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Request, expect
 
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
@@ -134,8 +134,17 @@ async def test_all_that_changes_comes_and_what_a_person_types_stays(live: Live) 
     note = page.get_by_label("Note", exact=True)
     await note.fill("half a sentence")
     await note.evaluate("one => one.setSelectionRange(2, 6)")
+    asked: list[Request] = []
+
+    def heard(one: Request) -> None:
+        asked.append(one)
+
+    page.on("request", heard)
     await live.bob("take")
     await expect(top).to_contain_text("bob sees to it")
+    itself = [one for one in asked if one.url == page.url]
+    assert itself
+    assert {one.headers.get("mailkeep-live") for one in itself} == {"yes"}, "nobody asked for it"
     await live.bob("actions/cut_provider", {"step": "preview"})
     await expect(jumps).to_contain_text("To decide (1)")
     await expect(top.get_by_role("link", name="Next: ")).to_be_visible()

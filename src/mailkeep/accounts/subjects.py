@@ -53,6 +53,21 @@ LAPSES = 14 * DAY  #: after which a change that nobody agreed to is over
 BATCH = 50  #: changes that are applied in one transaction
 
 
+class _Users:
+    """How many users an application has: counted once in a request, which may have hundreds to
+    change, and only where it matters."""
+
+    def __init__(self, application: str) -> None:
+        self._application = application
+        self._count: int | None = None
+
+    async def count(self, tx: Tx) -> int:
+        if self._count is None:
+            ours = (_a.c.application == self._application, _a.c.subject.is_not(None))
+            self._count = await tx.value(select(func.count()).select_from(_a).where(*ours)) or 0
+        return self._count
+
+
 class Subjects:
     """What may be done to the users of applications.
 
@@ -96,6 +111,7 @@ class Subjects:
         taken = await self._owners(tx, application, [one for _, one in wanted])
         out: list[SubjectView | MailkeepError] = []
         fresh: list[tuple[str, str, Registration]] = []
+        users = _Users(application)
         for name, registration in wanted:
             found = before.get(name)
             whose = new_id("acc", tx.now) if found is None else found.account
@@ -108,7 +124,7 @@ class Subjects:
                 fresh.append((whose, name, registration))
                 out.append(SubjectView(name, whose, registration, tx.now))
                 continue
-            out.append(await self._change(tx, application, key, found, registration))
+            out.append(await self._change(tx, application, key, found, registration, users))
         await self._insert(tx, application, key, fresh)
         return out
 
@@ -126,7 +142,8 @@ class Subjects:
             raise NotFound("no such subject")
         if found.kind == ERASE:
             return found
-        return await self._hold(tx, application, key, found, ERASE, None, FORGET)
+        users = _Users(application)
+        return await self._hold(tx, application, key, found, ERASE, None, FORGET, users)
 
     async def get(self, tx: Tx, application: str, name: str) -> SubjectView:
         """A user and what is held. Raises ``NotFound``."""
@@ -194,32 +211,51 @@ class Subjects:
         await end(self._database, tx, row, "applied")
 
     async def _change(
-        self, tx: Tx, application: str, key: str, found: SubjectView, wanted: Registration
+        self,
+        tx: Tx,
+        application: str,
+        key: str,
+        found: SubjectView,
+        wanted: Registration,
+        users: _Users,
     ) -> SubjectView | MailkeepError:
         if only_language(found.stands, wanted):
-            if (much := await self._reword(tx, application, key, found, wanted.locale)) is not None:
-                return much
+            # First: else a thief who spent the day's languages keeps what they asked for.
             await self._end_pending(tx, found.account, "withdrawn")
+            much = await self._reword(tx, application, key, found, wanted.locale, users)
+            if much is not None:
+                return much
             return SubjectView(found.subject, found.account, wanted, found.since)
         if found.pending is not None and only_language(found.pending, wanted):
             return found
-        return await self._hold(
-            tx, application, key, found, REPLACE, wanted, subject_views.what(found.stands, wanted)
-        )
+        what = subject_views.what(found.stands, wanted)
+        return await self._hold(tx, application, key, found, REPLACE, wanted, what, users)
 
     async def _reword(
-        self, tx: Tx, application: str, key: str, found: SubjectView, locale: str
+        self,
+        tx: Tx,
+        application: str,
+        key: str,
+        found: SubjectView,
+        locale: str,
+        users: _Users,
     ) -> TooMany | None:
         """Have a user written to in another language. Their addresses are told where they read
-        another one from then on, so it is bounded as changes are."""
-        account = found.account
+        another one from then on, so it is bounded as changes are. The way back to the language from
+        before the first change of the day is free: who goes it went away, which was counted."""
+        account, lane = found.account, "language"
         read, reads = self._languages.of(found.stands.locale), self._languages.of(locale)
         if read is not reads:
-            lane, most = "language", max(MANY, int(SHARE * await self._size(tx, application)))
-            if not await throttle.take(tx, account, lane, limit=CHANGES, window=DAY):
-                return _too_many("the language of this subject was")
-            if not await throttle.take(tx, application, lane, limit=most, window=DAY):
-                return _too_many("the language of too many subjects was")
+            day = partial(throttle.spent, tx, limit=1, window=DAY)
+            if not await day(account, f"{lane} from {reads.tag}"):
+                if not await day(account, lane):
+                    await throttle.take(tx, account, f"{lane} from {read.tag}", limit=1, window=DAY)
+                if not await throttle.take(tx, account, lane, limit=CHANGES, window=DAY):
+                    return _too_many("the language of this subject was")
+                few = not await throttle.spent(tx, application, lane, limit=MANY, window=DAY)
+                most = MANY if few else max(MANY, int(SHARE * await users.count(tx)))
+                if not await throttle.take(tx, application, lane, limit=most, window=DAY):
+                    return _too_many("the language of too many subjects was")
             fact = SubjectLanguageChanged(account, application, key, read.tag, reads.name)
             await record(self._database, tx, fact)
         await tx.run(update(_a).where(_a.c.id == account).values(locale=locale))
@@ -234,9 +270,10 @@ class Subjects:
         kind: str,
         wanted: Registration | None,
         what: str,
+        users: _Users,
     ) -> SubjectView | TooMany:
         account = found.account
-        crowded = await self._crowded(tx, application, key, account)
+        crowded = await self._crowded(tx, application, key, account, users)
         if crowded or not await throttle.take(
             tx, account, "subject change", limit=CHANGES, window=DAY
         ):
@@ -307,7 +344,9 @@ class Subjects:
             "application": application,
         }
 
-    async def _crowded(self, tx: Tx, application: str, key: str, account: str) -> bool:
+    async def _crowded(
+        self, tx: Tx, application: str, key: str, account: str, users: _Users
+    ) -> bool:
         """Whether so many of an application's users were changed in a day that no more may be: a
         thief of the key must not have every owner written to. What the application has answered for
         is not counted. Said once a day."""
@@ -324,17 +363,12 @@ class Subjects:
         count = await tx.value(select(func.count()).select_from(changed.subquery())) or 0
         if count < MANY:
             return False
-        of = await self._size(tx, application)
+        of = await users.count(tx)
         if count < SHARE * of:
             return False
         if await throttle.take(tx, application, "rewritten", limit=1, window=DAY):
             await record(self._database, tx, SubjectsRewritten(application, key, count, of))
         return True
-
-    async def _size(self, tx: Tx, application: str) -> int:
-        """How many users an application has."""
-        ours = (_a.c.application == application, _a.c.subject.is_not(None))
-        return await tx.value(select(func.count()).select_from(_a).where(*ours)) or 0
 
     async def _owners(
         self, tx: Tx, application: str, wanted: Sequence[Registration]

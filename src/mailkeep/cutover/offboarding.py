@@ -21,7 +21,7 @@ from mailkeep.mail import services as mail_services
 from mailkeep.mail import shifting
 from mailkeep.store.database import Database, Tx
 
-from . import tables
+from . import looks, tables
 from .checklist import How, Item, Leaving, checklist
 from .events import OffboardingStarted, ProviderOffboarded
 from .gates import CutoverConfiguration, two_routes
@@ -179,6 +179,7 @@ class Offboarding:
         Raises:
             NotFound: no such provider is being left, or no such item.
             Conflict: Mailkeep does it itself, or it is done.
+            Invalid: the note is too long.
         """
         found = await self._get(tx, provider)
         known = next((one for one in found.items if one.name == item), None)
@@ -187,7 +188,9 @@ class Offboarding:
             raise NotFound(f"no item {item[:64]!r} on the list of {provider}{hint}", field="item")
         if known.how is not How.HAND or known.done_at is not None:
             raise Conflict(f"{item} is done, or is not done by hand")
-        await self._tick(tx, found, known.name, by, note.strip()[:LONGEST])
+        if len(note) > looks.LONGEST:
+            raise Invalid(f"say it in {looks.LONGEST} characters at most", field="note")
+        await self._tick(tx, found, known.name, by, note.strip())
         return await self._get(tx, provider)
 
     async def step(self) -> bool:

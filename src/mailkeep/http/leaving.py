@@ -48,6 +48,7 @@ async def tick(
     Raises:
         NotFound: no such provider is being left, or no such item.
         Conflict: it is seen not to be done, or Mailkeep does it itself.
+        Invalid: the note does not fit beside what was seen.
     """
     found = await view(running, provider)
     if offboarding.is_ticked(found, item):

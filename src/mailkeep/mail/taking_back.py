@@ -70,15 +70,13 @@ async def take_back(database: Database, tx: Tx, message: str) -> TakenBack:
         NotFound: there is no such message.
     """
     of = or_(_m.c.id == message, _m.c.copy_of == message)
-    rows = await tx.all(
-        select(_m, may_have_left().label("unsure"))
-        .where(of)
-        .order_by(_m.c.id)
-        .with_for_update(of=_m)
-    )
+    rows = await tx.all(select(_m).where(of).order_by(_m.c.id).with_for_update())
     itself = next((row for row in rows if row["id"] == message), None)
     if itself is None:
         raise NotFound("no such message")
+    # Asked under the lock: a statement that waits for it sees no attempt that was made meanwhile.
+    lost = await tx.all(select(_m.c.id).where(of, may_have_left()))
+    unsure = {row["id"] for row in lost}
     waits = {Status.QUEUED.value, Status.GIVEN_UP.value}
     ends = itself["status"] in waits
     stopped: list[str] = []
@@ -93,7 +91,7 @@ async def take_back(database: Database, tx: Tx, message: str) -> TakenBack:
             await record(database, tx, fact)
         elif ends and row["status"] == Status.GIVEN_UP.value:
             shred_bodies(tx, [row["id"]])  # nor is it sent again by hand
-        gone = row["unsure"] or row["status"] not in waits
+        gone = row["id"] in unsure or row["status"] not in waits
         (left if gone else stopped).append(row["id"])
     return TakenBack(
         message,

@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Executable, select
 
 from mailkeep.accounts import applications, queries, subject_views, tables
 from mailkeep.accounts.classes import Classes
@@ -19,7 +19,7 @@ from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.tables import events
-from mailkeep.store.database import Database
+from mailkeep.store.database import Database, Tx
 
 ADA = "ada@example.net"
 THIEF = "mallory@example.org"
@@ -533,6 +533,75 @@ async def test_a_thief_of_the_key_floods_nobody_with_notices_of_languages(
     assert isinstance(await shop.speak("u19", users["u19"], "en-GB"), SubjectView)
     clock.advance(86_401)
     assert isinstance(await shop.speak("41", ADA, "es"), SubjectView)
+
+
+async def test_a_thief_who_spent_the_languages_of_a_day_keeps_nothing_back(shop: Shop) -> None:
+    """What they asked for is withdrawn by who says what stands, and their language goes."""
+    await shop.speak("41", ADA, "en")
+    for n in range(CHANGES):
+        await shop.speak("41", ADA, ("fr", "de")[n % 2])
+    await shop.speak("41", THIEF, "fr")
+    assert (await shop.get("41")).pending is not None
+    # In a language that is refused, it is withdrawn all the same.
+    assert isinstance(await shop.speak("41", ADA, "es"), TooMany)
+    assert (await shop.get("41")).pending is None
+    assert ("subject_change_ended", "withdrawn") in [
+        (kind, data.get("why")) for kind, data in await shop.facts()
+    ]
+    # The language from before costs nothing, and opens no further one.
+    assert isinstance(await shop.speak("41", ADA, "en"), SubjectView)
+    assert (await shop.get("41")).stands.locale == "en"
+    for locale in ("fr", "es"):
+        assert isinstance(await shop.speak("41", ADA, locale), TooMany)
+    told = [data for kind, data in await shop.facts() if kind == "subject_language_changed"]
+    assert len(told) == CHANGES + 1, "the way back is told as well"
+
+
+async def test_the_languages_of_all_users_are_given_back_though_the_day_is_spent(
+    shop: Shop, clock: ManualClock
+) -> None:
+    users = {f"u{n}": f"u{n}@example.net" for n in range(MANY + 5)}
+    for locale in ("en", "fr"):
+        for name, address in users.items():
+            await shop.speak(name, address, locale)
+    for name, address in users.items():
+        assert isinstance(await shop.speak(name, address, "en"), SubjectView)
+        assert (await shop.get(name)).stands.locale == "en"
+    # Back is to where it was before the day's first change; tomorrow that is another one.
+    clock.advance(86_401)
+    await shop.speak("u0", users["u0"], "de")
+    for n in range(CHANGES):
+        await shop.speak("u0", users["u0"], ("es", "fr")[n % 2])
+    assert isinstance(await shop.speak("u0", users["u0"], "de"), TooMany)
+    assert isinstance(await shop.speak("u0", users["u0"], "en"), SubjectView)
+
+
+async def test_users_are_counted_once_in_a_request_and_not_for_a_few(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request may have hundreds of users of a million, and a count of them takes its time."""
+    counts = 0
+    value = Tx.value
+
+    async def counting(tx: Tx, statement: Executable) -> object:
+        nonlocal counts
+        said = str(statement)
+        counts += "count(*)" in said and "FROM accounts" in said
+        return await value(tx, statement)
+
+    def all_in(locale: str, many: int) -> dict[str, Registration]:
+        return {
+            f"u{n}": check([f"u{n}@example.net"], "customer", "none", locale, CLASSES)
+            for n in range(many)
+        }
+
+    await shop.put_all(all_in("en", MANY + 5))
+    monkeypatch.setattr(Tx, "value", counting)
+    await shop.put_all(all_in("fr", 5))
+    assert counts == 0
+    done = await shop.put_all(all_in("de", MANY + 5))
+    refused = [one for one in done if isinstance(one, TooMany)]
+    assert (counts, len(refused)) == (1, 10)
 
 
 @pytest.mark.parametrize(

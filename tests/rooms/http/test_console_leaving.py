@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from mailkeep.base.clock import DAY, SECOND
+from mailkeep.base.errors import Invalid
 from mailkeep.cutover import offboarding
 from mailkeep.cutover.checklist import LATE
+from mailkeep.cutover.looks import LONGEST, Seen, noted
 from mailkeep.cutover.offboarding import OffboardingView
 from mailkeep.mail import queries as mail
 from mailkeep.mail import services, shifting
@@ -155,6 +157,50 @@ async def test_what_is_seen_not_to_be_done_is_not_ticked_off_and_a_word_is_said_
         assert f'action="{PATH}/items/keys"' in shown
         assert f'action="{PATH}/items/events"' not in shown, "Mailkeep does it"
     assert "offboarding_item" in await house.audited()
+
+
+async def test_what_went_past_a_look_is_shown_as_that(house: Any) -> None:
+    """At the shell, with ``--anyway``: nobody takes it for something that was seen to be done."""
+    running = house.running
+    await _left(running)
+    async with running.database.write() as tx:
+        note = noted(Seen("3 of webhooks were there"), "Carla")
+        await running.leaving.done(tx, "one", "webhooks", by="uid:0", note=note)
+        seen = noted(Seen(note="none seen"), "")
+        await running.leaving.done(tx, "one", "users", by="uid:0", note=seen)
+    async with await house.browser(Role.VIEWER) as browser:
+        shown = (await browser.get(PATH)).text
+    item = {
+        name: re.findall(rf"<li(?:(?!<li).)*>{name}</span>.*?</li>", shown, re.S)[0]
+        for name in ("webhooks", "users")
+    }
+    assert (
+        "<strong>Against what was seen</strong>: 3 of webhooks were there; Carla."
+        in item["webhooks"]
+    )
+    assert "✓" not in item["webhooks"]
+    assert "<strong>Looked at</strong>: none seen." in item["users"]
+    assert "✓" in item["users"]
+
+
+async def test_of_what_was_seen_and_said_nothing_is_cut_off_in_silence(house: Any) -> None:
+    running = house.running
+    await _left(running)
+    path, word = f"{PATH}/items/webhooks", "Carla, in the minutes of the "
+    async with await house.browser(Role.RESPONDER) as browser:
+        long = await browser.post(path, data={"note": word.ljust(200, "x")})
+        assert (long.status_code, 'aria-invalid="true"' in long.text) == (422, True)
+        room = re.search(r"[Ss]ay it in (\d+) characters at most", long.text)
+        assert room is not None
+        assert word.ljust(200, "x") in long.text, "what was typed comes back"
+        fits = word.ljust(int(room[1]), "x")
+        assert (await browser.post(path, data={"note": fits})).status_code == 303
+        shown = (await browser.get(PATH)).text
+    assert "our account there is not read" in shown
+    assert fits in shown
+    async with running.database.write() as tx:
+        with pytest.raises(Invalid):
+            await running.leaving.done(tx, "one", "users", by="uid:0", note="x" * (LONGEST + 1))
 
 
 async def test_it_is_kept_with_a_reason_while_its_word_counts(house: Any, clock: Any) -> None:

@@ -17,12 +17,12 @@ from sqlalchemy import select
 from mailkeep.accounts import opening
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
-from mailkeep.base.clock import HOUR, SECOND, ManualClock
+from mailkeep.base.clock import HOUR, SECOND, Instant, ManualClock
 from mailkeep.events import tables as event_tables
 from mailkeep.http import server
 from mailkeep.http.console import cases as cases_module
 from mailkeep.http.console.cases import Cases
-from mailkeep.http.console.operator import COOKIE, NEEDS, Signed, seal
+from mailkeep.http.console.operator import COOKIE, LIVE, NEEDS, Signed, seal
 from mailkeep.incidents import queries as incidents
 from mailkeep.mail import api_keys
 from mailkeep.mail import queries as mail
@@ -52,7 +52,9 @@ class House:
     def __init__(self, running: Application, app: Litestar, crowd: Crowd) -> None:
         self.running, self.app, self.crowd = running, app, crowd
 
-    async def browser(self, role: Role | str = Role.ADMIN) -> httpx.AsyncClient:
+    async def browser(
+        self, role: Role | str = Role.ADMIN, life: Instant = HOUR
+    ) -> httpx.AsyncClient:
         """A browser of an operator with a role; "": of nobody."""
         transport = httpx.ASGITransport(app=self.app, client=(HERE, 1))
         browser = httpx.AsyncClient(transport=transport, base_url=URL)
@@ -61,7 +63,7 @@ class House:
 
             async def work(tx: Tx) -> str:
                 return await services.enter_by_word(
-                    tx, self.running.keys, OPENID, who, tx.now + HOUR
+                    tx, self.running.keys, OPENID, who, tx.now + life
                 )
 
             session = await self.running.database.retrying(work)
@@ -338,6 +340,38 @@ async def test_who_may_only_look_asks_what_falls_as_often_as_they_like_and_no_mo
         assert (await viewer.get(f"/console/trust?party={'x' * 5000}")).status_code == 404
         assert (await viewer.post("/console/trust?party=one")).status_code == 405
         assert await house.audited() == before
+
+
+@pytest.mark.check("63B 2.2.3")
+async def test_a_page_that_nobody_is_at_keeps_no_session_alive(
+    house: House, clock: ManualClock
+) -> None:
+    """Its script fetches it when something changed; whoever finds the browser is not let in."""
+    path, live = f"/console/incidents/{house.crowd.incident}", {LIVE: "yes"}
+
+    async def get(browser: httpx.AsyncClient, **headers: str) -> int:
+        return (await browser.get(path, headers=headers)).status_code
+
+    async with (
+        await house.browser(Role.RESPONDER, 8 * HOUR) as left,
+        await house.browser("") as nobody,
+    ):
+        for _ in range(3):
+            clock.advance(1100)
+            assert await get(left, **live) == 200
+        assert await get(nobody, **live) == 303, "it reads nothing without a session"
+        clock.advance(400)
+        assert await get(left, **live) == 303
+        assert await get(left) == 303
+    # What a person does counts, with that header as well.
+    async with await house.browser(Role.RESPONDER, 8 * HOUR) as used:
+        clock.advance(3000)
+        assert await get(used) == 200
+        clock.advance(3000)
+        note = await used.post(f"{path}/notes", data={"text": "here"}, headers=live)
+        assert note.status_code == 303
+        clock.advance(3000)
+        assert await get(used) == 200
 
 
 async def test_a_case_is_worked_out_when_something_changed_and_once_for_all(

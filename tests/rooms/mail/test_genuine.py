@@ -1,5 +1,6 @@
 """'Did you really send this?': what the page knows, and what a phisher and a stranger get of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection
 
 import msgspec
@@ -236,6 +237,27 @@ async def test_what_is_taken_back_names_the_blind_copy_that_left(
     answers = {one: await _ask(database, keys, asked[one], addresses[one]) for one in asked}
     assert {one for one, answer in answers.items() if answer} == {gone}
     assert answers[gone].unsure is (outcome != "accepted")
+
+
+async def test_an_answer_that_was_lost_while_it_waited_to_take_back_is_seen(
+    database: Database, keys: KeyRing
+) -> None:
+    """PostgreSQL gives who waited for a row its new version, and everything else as it was when
+    the statement began."""
+    intake = Intake(database, keys, STREAMS, public_url="https://example.com/")
+    content = Content("us@example.com", VICTIM, "Your invoice", WORDS)
+    m, a = tables.messages, tables.attempts
+    async with database.write() as tx:
+        message = await intake.accept(tx, intake.check(NewMessage("alert", content)))
+    async with database.write() as tx:  # claimed, tried, and put back to wait
+        await tx.run(update(m).where(m.c.id == message).values(tries=1))
+        asked = asyncio.create_task(database.retrying(lambda tx: take_back(database, tx, message)))
+        await asyncio.sleep(0.5)
+        assert not asked.done()
+        row = {"id": "att_1", "message_id": message, "provider": "a", "started_at": 1}
+        await tx.run(insert(a).values(**row, outcome="ambiguous"))
+    found = await asked
+    assert (found.back, found.unsure) == (False, True)
 
 
 async def test_where_the_mail_itself_has_left_its_copies_stay_as_they_are(

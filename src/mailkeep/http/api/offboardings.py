@@ -24,8 +24,9 @@ from . import strict_json
 
 class ItemOut(msgspec.Struct):
     """One thing to be done. ``how``: ``here`` (Mailkeep does it), ``hand`` (a person), ``kept``
-    (it stays); ``done_by``: null until it is done; ``note``: what was seen of it then, or that a
-    person's word is all there is, and what they said."""
+    (it stays); ``done_by``: null until it is done; ``note``: what was seen of it then, with
+    ``against what was seen`` before where the shell went past it, or that a person's word is all
+    there is; and what they said."""
 
     name: str
     how: str

@@ -12,7 +12,7 @@ from litestar.response import Redirect, Template
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.cutover import offboarding
 from mailkeep.cutover.checklist import checklist
-from mailkeep.cutover.looks import WORD, is_word
+from mailkeep.cutover.looks import rests
 from mailkeep.cutover.offboarding import OffboardingView
 from mailkeep.http import leaving
 from mailkeep.http.port import Incoming, Running, Services
@@ -95,8 +95,7 @@ async def _shown(running: Services, operator: Operator, name: str) -> Template:
             name=name,
             view=view,
             now=tx.now,
-            is_word=is_word,
-            word=WORD,
+            rests=rests,
             names=await operators.names(tx),
             exposed=await mail.exposed(tx, name, tx.now),
             carries=await offboarding.carries(tx, running.cutover.house, name),

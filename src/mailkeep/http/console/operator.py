@@ -35,6 +35,7 @@ T = TypeVar("T", "Signed", "Waiting", Asked)
 
 COOKIE = "__Host-operator"
 LIFE = 8 * HOUR  #: of a sign-in with a key
+LIVE = "Mailkeep-Live"  #: header of what a live page fetches by itself (``static/console.js``)
 NEEDS = "needs"
 _PURPOSES = {
     "Signed": "operator cookie",
@@ -140,12 +141,19 @@ async def operator(request: Incoming, running: Running) -> Operator:
         raise NotSignedIn("sign in again")
     if not isinstance(needed, Permission) or not found.may(needed):
         raise NotAllowed(f"your role, {found.role}, may not do this")
-    # Requests that a live page makes by itself are no activity of a person.
-    if not request.url.path.endswith("/news") and now - found.seen_at > MINUTE:
+    if not _by_itself(request) and now - found.seen_at > MINUTE:
         await running.database.retrying(lambda tx: services.seen(tx, signed.session))
     if request.method == "POST":
         posted = await forms.fields(request)
     return Operator(signed, found, posted, network)
+
+
+def _by_itself(request: Incoming) -> bool:
+    """Whether a live page made this request, and no person: its stream, and what its script fetches
+    when that tells of a change. It is let in as any other and keeps no session alive: else a page
+    that nobody is at would, for as long as something happens (63B 2.2.3). A POST is a person's."""
+    live = request.url.path.endswith("/news") or LIVE in request.headers
+    return request.method != "POST" and live
 
 
 async def enter(request: Incoming, running: Running, session: str, life: int) -> Redirect:

@@ -23,7 +23,8 @@ function told(before, was) {
 
 async function refresh(version) {
   // A form that was refused is answered where it was posted to, which cannot be fetched.
-  const reply = await fetch(news.dataset.page || location.href);
+  // Nobody asked for it: it keeps no session alive.
+  const reply = await fetch(news.dataset.page || location.href, { headers: { "Mailkeep-Live": "yes" } });
   if (!reply.ok || reply.redirected) throw new Error(reply.status);
   const page = new DOMParser().parseFromString(await reply.text(), "text/html");
   const [before, was] = [spoken(), lines()];
