@@ -1,6 +1,7 @@
 """Every page of the console: whom it lets in, what it shows, and that it reads little."""
 
 import asyncio
+import html
 import importlib.util
 import re
 import warnings
@@ -12,20 +13,24 @@ import httpx
 import pytest
 from litestar import Litestar
 from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
-from sqlalchemy import select
+from sqlalchemy import Executable, insert, select, update
 
 from mailkeep.accounts import opening
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
 from mailkeep.base.clock import HOUR, SECOND, Instant, ManualClock
+from mailkeep.cutover import tables as cutover_tables
 from mailkeep.events import tables as event_tables
 from mailkeep.http import server
 from mailkeep.http.console import cases as cases_module
 from mailkeep.http.console.cases import Cases
 from mailkeep.http.console.operator import COOKIE, LIVE, NEEDS, Signed, seal
+from mailkeep.http.console.overview import version_of
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents import tables as incident_tables
 from mailkeep.mail import api_keys
 from mailkeep.mail import queries as mail
+from mailkeep.mail import tables as mail_tables
 from mailkeep.operators import services
 from mailkeep.operators.openid import Who
 from mailkeep.operators.permissions import ROLES, Permission, Role
@@ -33,7 +38,9 @@ from mailkeep.operators.types import OperatorSettings, RoleSettings
 from mailkeep.posture.types import Fall
 from mailkeep.posture.whatif import Model
 from mailkeep.response import queries
+from mailkeep.response import tables as response_tables
 from mailkeep.store.database import Database, Tx
+from mailkeep.watch import tables as watch_tables
 
 from .conftest import HERE, SETTINGS
 from .crowd import Crowd, fill
@@ -411,6 +418,49 @@ async def test_a_case_is_worked_out_when_something_changed_and_once_for_all(
     clock.advance(cases_module.FRESH // SECOND)
     await pages(1)
     assert len(worked) == count + 1
+
+
+async def test_all_that_needs_a_person_reaches_the_open_overview(
+    house: House, clock: ManualClock
+) -> None:
+    """A cut that failed, above all: the page says that it keeps itself up to date."""
+    running, incident = house.running, house.crowd.incident
+    shared, seen = Cases(running.database, running.response.means), set[str]()
+    acts, change = response_tables.actions, watch_tables.posture_changes
+    moves, sent, of = cutover_tables.cutovers, mail_tables.messages, incident_tables.incidents
+    move = {"id": "cut_1", "source": "one", "target": "two", "at_once": False, "by": "t"}
+    move |= {"state": "moving", "created_at": 1, "why": "", "pace": "{}", "gates": "[]"}
+    found = {"id": "chg_1", "account": "one", "kind": "user", "what": "new", "strange": True}
+    failed = update(acts).where(acts.c.incident_id == incident).values(state="failed")
+    paused = update(moves).values(state="paused", why="too many bounces")
+    clocked = update(of).where(of.c.id == incident).values(aware_at=clock.now() - 71 * HOUR)
+    late = update(sent).where(sent.c.id == house.crowd.message)
+    waits = {"stream": "bulk", "status": "queued", "next_at": clock.now() - HOUR}
+    steps: list[tuple[str, Executable]] = [
+        ("Failed: ", failed),
+        ("that nobody announced", insert(change).values(**found, sealed=b"", at=1)),
+        ("", insert(moves).values(**move, live=True)),
+        ("is held up: too many bounces", paused),
+        ("The regulator's clock", clocked),
+        ("bulk: 1 wait", late.values(**waits)),
+    ]
+    async with await house.browser() as browser:
+        async with running.database.write() as tx:
+            await tx.run(update(sent).values(status="delivered"))
+        seen.add(await version_of(running, shared))
+        for says, step in steps:
+            clock.advance(cases_module.FRESH / SECOND)
+            assert await version_of(running, shared) in seen, says
+            async with running.database.write() as tx:
+                await tx.run(step)
+            clock.advance(cases_module.FRESH / SECOND)
+            if says:
+                current = await version_of(running, shared)
+                assert current not in seen, says
+                seen.add(current)
+                shown = html.unescape((await browser.get("/console")).text)
+                assert says in shown
+                assert f'data-version="{current}"' in shown, "it is not fetched once more"
 
 
 async def test_a_page_asks_the_database_seldom_however_much_there_is(

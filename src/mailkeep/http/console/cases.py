@@ -15,8 +15,7 @@ from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.keys import digest
 from mailkeep.events import queries as events
 from mailkeep.incidents import queries as incidents
-from mailkeep.mail import queries as mail
-from mailkeep.response import approval, hands, queries
+from mailkeep.response import approval, queries
 from mailkeep.response.actions.port import Means
 from mailkeep.response.types import CaseView
 from mailkeep.store.database import Database, Tx
@@ -61,25 +60,32 @@ class Cases:
         async def work(tx: Tx) -> str:
             return version_of(await self._look(tx, incident))
 
-        return await self._version(incident, work)
+        return await self.once(incident, work)
 
     async def version_of_all(self) -> str:
-        """The same of the list of incidents, and of how the providers stand."""
+        """The same of the list of incidents."""
 
         async def work(tx: Tx) -> str:
             found, _ = await incidents.page(tx)
             deciding = await queries.to_decide(tx, [one.id for one in found])
             waiting = [one.id for one in await approval.all_waiting(tx)]
-            stands = await mail.states(tx), await hands.current(tx)
-            return digest(msgspec.json.encode((found, deciding, waiting, stands)))
+            return digest(msgspec.json.encode((found, deciding, waiting)))
 
-        return await self._version("", work)
+        return await self.once("", work)
 
-    async def _version(self, name: str, work: Callable[[Tx], Awaitable[str]]) -> str:
+    async def once(
+        self, name: str, work: Callable[[Tx], Awaitable[str]], good: Instant = MEMO
+    ) -> str:
+        """A version that is worked out once for all open pages.
+
+        Args:
+            name: of which it is.
+            good: microseconds, for which it is not worked out anew.
+        """
         async with self._turn:
             now = self._database.clock.now()
             at, found = self._versions.get(name, (0, ""))
-            if not at <= now < at + MEMO:
+            if not at <= now < at + good:
                 async with self._database.read() as tx:
                     found = await work(tx)
                 if len(self._versions) >= MOST:

@@ -85,7 +85,7 @@ class Incidents(Controller):
 
     @get("/news", media_type="text/event-stream", opt=_SEE)
     async def news(self, running: Running, operator: Operator, cases: Cases) -> ServerSentEvent:
-        return _news(running, operator, cases.version_of_all)
+        return follow(running, operator, cases.version_of_all)
 
     @get("/{incident:str}", opt=_SEE)
     async def show(
@@ -120,7 +120,7 @@ class Incidents(Controller):
     async def incident_news(
         self, running: Running, operator: Operator, cases: Cases, incident: str
     ) -> ServerSentEvent:
-        return _news(running, operator, lambda: cases.version(incident))
+        return follow(running, operator, lambda: cases.version(incident))
 
     @get("/{incident:str}/actions/{name:str}", opt=_ACT)
     async def preview(
@@ -332,7 +332,7 @@ def _most(case: CaseView) -> float:
     return max(sizes + [abs(one.nats) for view in views for one in view.reasons], default=1.0)
 
 
-def _news(
+def follow(
     running: Running, operator: Operator, version: Callable[[], Awaitable[str]]
 ) -> ServerSentEvent:
     """The version that is current, and each later one; a page that has it already does nothing.

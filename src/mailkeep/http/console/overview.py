@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 import msgspec
 from litestar import Controller, get
-from litestar.response import Template
+from litestar.response import ServerSentEvent, Template
 
 from mailkeep.accounts.factors import adoption
 from mailkeep.base.clock import DAY, MINUTE, Instant
+from mailkeep.base.keys import digest
 from mailkeep.cutover import queries as cutovers
 from mailkeep.cutover.types import State as MoveState
 from mailkeep.http.health import ProviderHealth, providers
@@ -27,7 +28,8 @@ from mailkeep.store.database import Tx
 from mailkeep.watch import posture
 
 from . import chart
-from .cases import Cases
+from .cases import FRESH, Cases
+from .incidents import follow
 from .operator import Operator, needs
 from .showing import page
 from .suspicions import Suspected
@@ -47,8 +49,9 @@ class Need(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """All of it."""
+    """All of it. ``version``: as ``version_of`` has it."""
 
+    version: str
     needs: list[Need]
     depths: dict[str, Depth]
     providers: list[ProviderHealth]
@@ -64,10 +67,8 @@ class Overview(Controller):
     include_in_schema = False
 
     @get("/", opt=_SEE)
-    async def show(
-        self, running: Running, operator: Operator, suspected: Suspected, cases: Cases
-    ) -> Template:
-        version, quiet = await cases.version_of_all(), await suspected.quiet()
+    async def show(self, running: Running, operator: Operator, suspected: Suspected) -> Template:
+        quiet = await suspected.quiet()
         async with running.database.read() as tx:
             found = await standing(tx, running)
             now = tx.now
@@ -80,8 +81,26 @@ class Overview(Controller):
             now=now,
             picture=picture,
             quiet=quiet,
-            version=version,
+            version=found.version,
         )
+
+    @get("/news", media_type="text/event-stream", opt=_SEE)
+    async def news(self, running: Running, operator: Operator, cases: Cases) -> ServerSentEvent:
+        return follow(running, operator, lambda: version_of(running, cases))
+
+
+async def version_of(running: Services, cases: Cases) -> str:
+    """A number that changes with what the page says needs a person, how providers stand and what is
+    open. Counting what waits is dear where much does: late mail is looked for every ``FRESH``."""
+
+    async def most(tx: Tx) -> str:
+        states, live = await providers(tx, running), await incidents.live(tx)
+        return _stamp(await _needs(tx, running, live, states), states, live[:SHOWN])
+
+    async def late(tx: Tx) -> str:
+        return _stamp(_of_depths(await depth.depths(tx, running.streams), tx.now))
+
+    return f"{await cases.once('/', most)}.{await cases.once('/late', late, FRESH)}"
 
 
 async def standing(tx: Tx, running: Services) -> Standing:
@@ -90,21 +109,34 @@ async def standing(tx: Tx, running: Services) -> Standing:
     states = await providers(tx, running)
     live = await incidents.live(tx)
     depths = await depth.depths(tx, running.streams)
+    needs, late = await _needs(tx, running, live, states), _of_depths(depths, tx.now)
     return Standing(
-        [
-            *_of_requests(await approval.all_waiting(tx)),
-            *_of_hands((await hands.current(tx)).values()),
-            *_of_failures(live, await response.failed(tx)),
-            *_of_clocks(await incidents.clocks(tx, running.incidents.settings), tx.now),
-            *_of_incidents(live, await response.to_decide(tx, [one.id for one in live])),
-            *await _of_house(tx, depths, states),
-        ],
+        f"{_stamp(needs, states, live[:SHOWN])}.{_stamp(late)}",
+        [*needs, *late],
         depths,
         states,
         {name: tuple(r.provider for r in one.routes) for name, one in running.streams.items()},
         live[:SHOWN],
         chart.shares(await adoption.over_time(tx, tx.now - 2 * DAY))[-1:],
     )
+
+
+def _stamp(*shown: object) -> str:
+    return digest(msgspec.json.encode(shown))
+
+
+async def _needs(
+    tx: Tx, running: Services, live: list[Incident], states: Iterable[ProviderHealth]
+) -> list[Need]:
+    """All that needs a person but late mail."""
+    return [
+        *_of_requests(await approval.all_waiting(tx)),
+        *_of_hands((await hands.current(tx)).values()),
+        *_of_failures(live, await response.failed(tx)),
+        *_of_clocks(await incidents.clocks(tx, running.incidents.settings), tx.now),
+        *_of_incidents(live, await response.to_decide(tx, [one.id for one in live])),
+        *await _of_house(tx, states),
+    ]
 
 
 def _of_requests(waiting: Iterable[Approval]) -> list[Need]:
@@ -178,9 +210,7 @@ def _of_incidents(live: Iterable[Incident], deciding: dict[str, int]) -> list[Ne
     return out
 
 
-async def _of_house(
-    tx: Tx, depths: dict[str, Depth], states: Iterable[ProviderHealth]
-) -> list[Need]:
+async def _of_house(tx: Tx, states: Iterable[ProviderHealth]) -> list[Need]:
     out = []
     move = await cutovers.live(tx)
     if move is not None and move.state is MoveState.PAUSED:
@@ -193,8 +223,14 @@ async def _of_house(
     for name, count in (await posture.unexplained(tx)).items():
         text = f"{count} change{'' if count == 1 else 's'} at {name} that nobody announced"
         out.append(Need(text, f"/console/providers/{name}"))
+    return out
+
+
+def _of_depths(depths: dict[str, Depth], now: Instant) -> list[Need]:
+    """Mail that is late (pure)."""
+    out = []
     for name, of in depths.items():
-        late = 0 if of.oldest is None else tx.now - of.oldest
+        late = 0 if of.oldest is None else now - of.oldest
         if late > LATE:
             text = f"{name}: {of.due} wait, the oldest {words.span(0, late)}"
             out.append(Need(text, f"/console/messages?stream={name}&status=queued"))
