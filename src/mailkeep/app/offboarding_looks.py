@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from mailkeep.base.clock import iso
+from mailkeep.base.clock import readable
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.wording import counted
@@ -118,15 +118,15 @@ class Ticking:
         kinds = KINDS[item]
         if account.read_at is None:
             return Seen(note=f"{WORD}our account there is not read")
-        at = iso(account.read_at)[:16]
+        at = f"{readable(account.read_at)[:16]} UTC"
         there = sum(len(account.items.get(kind, ())) for kind in kinds)
         if there:
-            has = counted(there, f"of {item} was", f"of {item} were")
-            return Seen(f"{has} there when our account was last read ({at}Z)")
+            has = counted(there, f"{item.removesuffix('s')} was", f"{item} were")
+            return Seen(f"{has} there when our account was last read ({at})")
         if not self._is_read(provider, account, kinds):
             return Seen(note=f"{WORD}no list of {item} is read there")
         more = "; it may hold more than is read" if item in PART else ""
-        return Seen(note=f"none seen at {at}Z{more}")
+        return Seen(note=f"none seen at {at}{more}")
 
     def _is_read(self, provider: str, account: posture.View, kinds: tuple[str, ...]) -> bool:
         """Whether every list with such things was read, and the last time as well."""

@@ -29,8 +29,10 @@ from mailkeep.incidents.services import Incidents
 from mailkeep.mail.events import (
     AttemptFinished,
     ProviderCut,
+    ProviderDistrusted,
     ProviderRested,
     ProviderRestored,
+    ProviderTrusted,
     ProviderUnrested,
 )
 from mailkeep.privacy.services import Privacy
@@ -93,8 +95,11 @@ def subscribers(
             ],
             ActionFailed: [response.desk.on_failed],
             SignalRaised: [response.player.on_signal],
-            ProviderRestored: [response.player.on_route_back],
-            ProviderUnrested: [response.player.on_route_back],
+            ProviderRestored: [response.player.on_route_back, response.player.on_standing],
+            ProviderUnrested: [response.player.on_route_back, response.player.on_standing],
+            ProviderRested: [response.player.on_standing],
+            ProviderDistrusted: [response.player.on_standing],
+            ProviderTrusted: [response.player.on_standing],
         },
     }
     if recovery is not None:

@@ -1,6 +1,6 @@
 """Words that messages to people share: numbers of things, and what somebody may have meant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 LISTED = 30  #: words of an error message
@@ -14,6 +14,12 @@ def counted(count: int, one: str, many: str = "") -> str:
         many: the same of none or several; by default ``one`` with an s.
     """
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Several things in a sentence: ``a``, ``a and b``, ``a, b and c``."""
+    *others, end = words or ("",)
+    return f"{', '.join(others)} {last} {end}" if others else end
 
 
 def nearest(word: str, known: Iterable[str], *, like: float = 0.5) -> str:

@@ -310,8 +310,18 @@ def told(view: View, comes: Ahead | None, now: Instant) -> list[str]:
         for one in view.streams
     ]
     ends = [] if comes is None else ahead.told(view, comes, now, readable)
-    ends += [_NEXT[view.state]] if view.state in _NEXT else []
+    ends += [_next(view)] if view.state in _NEXT else []
     return [*map(plain, lines), table(rows, ""), *map(plain, ends)]
+
+
+def _next(view: View) -> str:
+    if view.state is State.PLANNED and view.failed:
+        return (
+            "Nothing has moved, and it does not start while a check fails: mend that, and plan anew"
+            f" with `mailkeep cutover plan {view.source} {view.target}`. `mailkeep cutover start"
+            " --anyway` goes past it."
+        )
+    return _NEXT[view.state]
 
 
 async def _shown(tx: Tx, view: View) -> _Shown:

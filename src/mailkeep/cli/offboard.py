@@ -20,7 +20,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.base.wording import counted
 from mailkeep.cutover import offboarding
 from mailkeep.cutover.checklist import Leaving, checklist
-from mailkeep.cutover.looks import Seen, noted
+from mailkeep.cutover.looks import noted
 from mailkeep.cutover.offboarding import Offboarding, OffboardingView
 from mailkeep.mail import queries as mail
 from mailkeep.providers.posture.types import AccountConfig, Trouble
@@ -152,7 +152,7 @@ def done(
     home: Home = DEFAULT_HOME,
 ) -> None:
     """Say that an item is done that a person does. It is looked whether it is, where that can be
-    seen: DNS, the settings, our account there, our key."""
+    seen: DNS, the settings, our account there, our key. Where it cannot, --note is needed."""
     known = settings(home)
     why = "you said --offline" if offline else ""
     if in_development(home):
@@ -163,7 +163,10 @@ def done(
         rooms = Offboarding(database, wiring_cutover.house(known, database.clock))
         async with database.read() as tx:
             found = await offboarding.view(tx, name)
-        seen = Seen() if found is None else await looks.look(found, item)
+        if found is None:
+            raise NotFound(f"{name} is not being left")
+        offboarding.by_hand(found, item)
+        seen = await looks.look(found, item)
         if seen.stands and not anyway:
             raise Conflict(
                 f"{seen.stands}: see to it, and wait until that is seen; or say so all the same"
@@ -188,12 +191,14 @@ def stop(
     """Leave it no more: the list goes, and its word counts again. Not while it is cut off."""
     known = settings(home)
 
-    async def work(database: Database, tx: Tx) -> None:
+    async def work(database: Database, tx: Tx) -> bool:
         rooms = Offboarding(database, wiring_cutover.house(known, database.clock))
-        await rooms.stop(tx, name, by=operator(), reason=reason)
+        return await rooms.stop(tx, name, by=operator(), reason=reason)
 
-    write(home, work)
-    result({"provider": name, "left": False}, f"{name} is not being left.", as_json=as_json)
+    again = write(home, work)
+    text = f"The list of {name} is gone{'; its word counts again' if again else ''}."
+    document = {"provider": name, "left": False, "believed_again": again}
+    result(document, plain(text), as_json=as_json)
 
 
 @app.command()

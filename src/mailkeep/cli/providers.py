@@ -243,15 +243,19 @@ def rest(
 ) -> None:
     """Leave a silent provider alone: canaries go through it, other mail only if nothing stands."""
 
-    async def work(database: Database, tx: Tx) -> int:
+    async def work(database: Database, tx: Tx) -> tuple[bool, int]:
+        changed = name not in await queries.resting(tx)
         since = tx.now - round(minutes * MINUTE)
-        return await services.rest_provider(
+        again = await services.rest_provider(
             database, tx, name, by=operator(), reason=reason, since=since
         )
+        return changed, again
 
-    again = _act(home, name, work)
+    changed, again = _act(home, name, work)
     text = f"{name} rests; {counted(again, _AGAIN, _ALL_AGAIN)} elsewhere."
-    result({"provider": name, "rests": True, "sent_again": again}, text, as_json=as_json)
+    text = text if changed else f"{name} rested already; nothing changes."
+    document = {"provider": name, "rests": True, "sent_again": again, "changed": changed}
+    result(document, text, as_json=as_json)
 
 
 @app.command()

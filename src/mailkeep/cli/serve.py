@@ -66,6 +66,7 @@ async def development(
         settings_file: whose streams and rules go before the defaults (``tried``).
     """
     given = tried.find(home, settings_file)
+    tried.check(given, app_settings.Settings.__struct_fields__)
     logs.configure("warning", people=True)
     out = Console(soft_wrap=True)  # a narrow terminal, or a pipe, is the reader's to wrap
     async with contextlib.AsyncExitStack() as stack:

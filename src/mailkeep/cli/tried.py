@@ -6,13 +6,14 @@ is not read, whatever a later version adds.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from mailkeep.base.errors import BadSettings
+from mailkeep.base.wording import nearest
 
 NAME = "mailkeep.toml"
 #: What holds in development as well: none of it reaches out of this machine.
@@ -78,6 +79,20 @@ def find(home: Path, named: Path | None) -> Given:
         return Given(named, tomllib.loads(named.read_text()))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSettings(f"{named}: {error}") from error
+
+
+def check(given: Given, known: Collection[str]) -> None:
+    """That every setting of a file is one: a mistyped one is no setting that is not read (pure).
+
+    Args:
+        known: the settings that there are.
+
+    Raises:
+        BadSettings: one is none; with the nearest that is.
+    """
+    for name in given.raw:
+        if name not in known:
+            raise BadSettings(f"{given.file}: no setting {name}{nearest(name, known)}")
 
 
 def over(below: Mapping[str, Any], given: Given) -> dict[str, Any]:

@@ -42,10 +42,15 @@ def noted(seen: Seen, word: str) -> str:
     """What a person says of an item, behind what was seen of it; a long one ends in an ellipsis.
 
     Raises:
-        Invalid: what they say does not fit beside it: no word of theirs is left out.
+        Invalid: they say nothing, and nothing that was seen says it for them; or what they say
+            does not fit beside it: no word of theirs is left out.
     """
     found, word = f"{AGAINST}{seen.stands}" if seen.stands else seen.note, word.strip()
     found = found if len(found) <= MOST_SEEN else f"{found[: MOST_SEEN - 1]}…"
+    if not word and (not found or found.startswith((WORD, AGAINST))):
+        raise Invalid(
+            "say who did it, or where it is written: your word is all there is", field="note"
+        )
     room = LONGEST - len(f"{found}; " if found else "")
     if len(word) > room:
         raise Invalid(f"say it in {room} characters at most", field="note")

@@ -127,9 +127,9 @@ class Offboarding:
         await self._do_due(tx, await self._get(tx, name))
         return await self._get(tx, name)
 
-    async def stop(self, tx: Tx, provider: str, *, by: str, reason: str) -> None:
+    async def stop(self, tx: Tx, provider: str, *, by: str, reason: str) -> bool:
         """Leave a provider no more: its list goes, and its word counts again from now on. What was
-        taken away is not brought back.
+        taken away is not brought back. Returns whether its word had counted no more.
 
         Raises:
             NotFound: it is not being left.
@@ -146,7 +146,7 @@ class Offboarding:
         await self._forget(tx, found)
         why = reason.strip()[:LONGEST]
         await audit.write(tx, by, "stop_offboarding", {"provider": provider, "reason": why})
-        await mail_services.trust(self._database, tx, provider, by=by, reason=why)
+        return await mail_services.trust(self._database, tx, provider, by=by, reason=why)
 
     async def _forget(self, tx: Tx, found: OffboardingView) -> None:
         await tx.run(delete(_i).where(_i.c.offboarding_id == found.id))
@@ -182,12 +182,7 @@ class Offboarding:
             Invalid: the note is too long.
         """
         found = await self._get(tx, provider)
-        known = next((one for one in found.items if one.name == item), None)
-        if known is None:
-            hint = nearest(item[:64], [one.name for one in found.items])
-            raise NotFound(f"no item {item[:64]!r} on the list of {provider}{hint}", field="item")
-        if known.how is not How.HAND or known.done_at is not None:
-            raise Conflict(f"{item} is done, or is not done by hand")
+        known = by_hand(found, item)
         if len(note) > looks.LONGEST:
             raise Invalid(f"say it in {looks.LONGEST} characters at most", field="note")
         await self._tick(tx, found, known.name, by, note.strip())
@@ -264,8 +259,24 @@ class Offboarding:
     async def _get(self, tx: Tx, provider: str) -> OffboardingView:
         found = await view(tx, provider, lock=True)
         if found is None:
-            raise NotFound(f"{provider} is not being left", field="provider")
+            raise NotFound(f"{provider} is not being left")
         return found
+
+
+def by_hand(found: OffboardingView, item: str) -> ItemView:
+    """An item that a person may say is done (pure).
+
+    Raises:
+        NotFound: no such item.
+        Conflict: Mailkeep does it itself, or it is done.
+    """
+    known = next((one for one in found.items if one.name == item), None)
+    if known is None:
+        hint = nearest(item[:64], [one.name for one in found.items])
+        raise NotFound(f"no item {item[:64]!r} on the list of {found.provider}{hint}", field="item")
+    if known.how is not How.HAND or known.done_at is not None:
+        raise Conflict(f"{item} is done, or is not done by hand")
+    return known
 
 
 async def carries(tx: Tx, house: CutoverConfiguration, provider: str) -> list[str]:

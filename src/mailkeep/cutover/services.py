@@ -15,6 +15,7 @@ from sqlalchemy import insert, update
 from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.ids import new_id
+from mailkeep.base.wording import listed
 from mailkeep.events import audit
 from mailkeep.events.log import record
 from mailkeep.mail import queries as mail
@@ -312,8 +313,9 @@ class Cutover:
     async def _locked(self, tx: Tx, cutover: str, states: Collection[State]) -> View:
         view = await queries.one(tx, cutover, lock=True)
         if view.state not in states:
-            wanted = " or ".join(one.value for one in State if one in states)
-            raise Conflict(f"this move is {view.state.value}, not {wanted}")
+            wanted = listed([one.value for one in State if one in states], "or")
+            stands = "has not begun" if view.state is State.PLANNED else f"is {view.state.value}"
+            raise Conflict(f"this move {stands}: that is for one that is {wanted}")
         return view
 
     async def _write_streams(

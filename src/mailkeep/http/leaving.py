@@ -48,11 +48,13 @@ async def tick(
     Raises:
         NotFound: no such provider is being left, or no such item.
         Conflict: it is seen not to be done, or Mailkeep does it itself.
-        Invalid: the note does not fit beside what was seen.
+        Invalid: there is no note, and nothing that can be looked at; or it does not fit beside what
+            was seen.
     """
     found = await view(running, provider)
     if offboarding.is_ticked(found, item):
         return found
+    offboarding.by_hand(found, item)
     seen = await running.ticking.look(found, item)
     if seen.stands:
         raise Conflict(

@@ -16,8 +16,8 @@ Owns: ``actions``, ``playbook_accounts``, ``playbook_runs``, ``approvals``, ``ex
 ``hand_cuts``, ``notices``, ``advisories``, ``pages``.
 Publishes: ``response.events``, pages included.
 Hears: ``IncidentOpened``, ``IncidentUpdated``, ``IncidentWeighed``, ``IncidentContained``,
-``IncidentClosed``, ``SignalRaised``, ``ProviderRestored``, ``ProviderUnrested``, and its own
-``ActionFailed``.
+``IncidentClosed``, ``SignalRaised``, ``ProviderRestored``, ``ProviderRested``,
+``ProviderUnrested``, ``ProviderDistrusted``, ``ProviderTrusted``, and its own ``ActionFailed``.
 Security: the only room that acts on suspicion. Everything is audited in the transaction of the act;
 nothing acts alone on a claim, and no automatic act leaves fewer than two independent routes. Reads
 contact points to tell owners; writes no address anywhere but into the mail itself.

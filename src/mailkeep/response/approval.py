@@ -30,7 +30,7 @@ from .paging.desk import Desk
 from .paging.types import Why
 from .refusing import whose
 from .tables import approvals
-from .types import Approval, Asked, Preview, Step
+from .types import Approval, Asked, Preview, ResponseSettings, Step
 
 _GRAVITY = {one: rank for rank, one in enumerate(Hypothesis)}
 
@@ -60,9 +60,9 @@ class Approvals:
         others rest on signs as before: else a word would keep one person from what helps at once.
         """
         named = self._means.settings.two_people
+        worded = word_is_for_two(self._means.settings) and _is_worded(action, incident)
         if named is not None:
-            return action.name in named or (bool(named) and _is_worded(action, incident))
-        worded = _is_worded(action, incident)
+            return action.name in named or worded
         return action.dangerous or worded or (preview is not None and preview.needs_person)
 
     async def ask(
@@ -191,6 +191,12 @@ class Approvals:
                 if over
                 else "it was decided already"
             )
+
+
+def word_is_for_two(settings: ResponseSettings) -> bool:
+    """Whether this installation requires two people for what rests on a person's word alone: by
+    default, and unless its settings require them for nothing."""
+    return settings.two_people is None or bool(settings.two_people)
 
 
 def _is_worded(action: Action, incident: Incident) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
-from mailkeep.base.wording import counted
+from mailkeep.base.wording import counted, listed
 from mailkeep.incidents.types import View
 from mailkeep.watch.types import Hypothesis
 
@@ -56,6 +56,8 @@ class Place(msgspec.Struct, frozen=True):
 
 
 NOWHERE = Place()
+#: After them less mail goes through a provider.
+_OUT = frozenset({"cut_provider", "rest_provider"})
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -173,10 +175,10 @@ def _beyond(book: PlaybookSettings, view: View, place: Place, *, weighed: bool) 
     if weighed and not _acts(book, view):
         return f"what nobody outside could have staged weighs less than {book.weight:g} nats"
     if limits.parties and place.party not in limits.parties:
-        return f"its playbook acts by itself only about {' and '.join(limits.parties)}"
+        return f"its playbook acts by itself only about {listed(limits.parties)}"
     others = sorted(place.streams.difference(limits.streams)) if limits.streams else ()
     if others:
-        return f"its playbook acts by itself only where no {' or '.join(others)} mail is carried"
+        return f"its playbook acts by itself only where no {listed(others, 'or')} mail is carried"
     return ""
 
 
@@ -189,19 +191,28 @@ def _words(book: PlaybookSettings, view: View) -> str:
             f" {book.weight:+.1f} on"
         )
     elif book.weight is not None and book.automatic:
-        firm = "nothing" if view.firm is None else f"{view.firm:+.1f}"
         said.append(
-            "it acts by itself when what nobody outside could have staged weighs"
-            f" {book.weight:+.1f} nats; it weighs {firm}"
+            "it acts by itself only when what nobody outside could have staged weighs"
+            f" {book.weight:+.1f} nats; it weighs {_sum(view)}"
         )
+        if not _OUT.isdisjoint(book.automatic):
+            said.append("by itself it never leaves fewer than two independent routes")
     if limits.accounts is not None:
         said.append(f"by itself it touches {counted(limits.accounts, 'account')} at most")
     if limits.each_day is not None:
-        times = counted(limits.each_day, "time")
+        times = "once" if limits.each_day == 1 else counted(limits.each_day, "time")
         said.append(f"it does each action by itself {times} a day at most")
     if limits.parties:
-        said.append(f"it acts by itself only about {' and '.join(limits.parties)}")
+        said.append(f"it acts by itself only about {listed(limits.parties)}")
     if limits.streams:
-        only = " and ".join(limits.streams)
+        only = listed(limits.streams)
         said.append(f"it acts by itself only where nothing but {only} is carried")
     return "; ".join(said)
+
+
+def _sum(view: View) -> str:
+    """What counts for a weight, as it comes about: only some of the reasons that are shown do."""
+    if view.firm is None:
+        return "nothing"
+    parts = f"{view.prior:+.1f} before any evidence, {view.firm - view.prior:+.1f} by such signs"
+    return f"{view.firm:+.1f}: {parts}"

@@ -1,5 +1,6 @@
 """Runs playbooks: proposes actions, starts automatic ones, and ends what they began."""
 
+import msgspec
 from sqlalchemy import Select, and_, or_, select
 
 from mailkeep.base.clock import MINUTE, Instant
@@ -16,7 +17,13 @@ from mailkeep.incidents.events import (
 )
 from mailkeep.incidents.types import Incident, Reach, State
 from mailkeep.mail import queries as mail
-from mailkeep.mail.events import ProviderRestored, ProviderUnrested
+from mailkeep.mail.events import (
+    ProviderDistrusted,
+    ProviderRested,
+    ProviderRestored,
+    ProviderTrusted,
+    ProviderUnrested,
+)
 from mailkeep.store.database import Tx
 from mailkeep.watch.types import Hypothesis, Subject
 
@@ -27,11 +34,17 @@ from .actions.port import Action, At
 from .events import ActionProposed
 from .keeping import PLAYBOOK, Keeper, encode, entry
 from .playbooks import NOWHERE, Place, Planned, plan
-from .types import ActionState, ActionView
+from .types import ActionState, ActionView, Preview
 
 AGAIN = MINUTE  #: how long after it began what failed is tried again at the earliest
 
 _a = tables.actions
+#: By what a provider stands otherwise than before. That it was cut off contains its incident, and
+#: its playbooks go on there (``on_incident``).
+_STANDING = (
+    *(ProviderRestored, ProviderRested, ProviderUnrested),
+    *(ProviderDistrusted, ProviderTrusted),
+)
 _SUNK = "the weight that its playbook wants is not reached any more"
 _FADED = "what speaks for it now lets no playbook act by itself"
 
@@ -74,13 +87,28 @@ class Player:
     async def on_route_back(self, tx: Tx, recorded: Recorded) -> None:
         """A provider stands again: what waited for a person because too few routes would have been
         left may be done now. Except about that provider itself: whoever restored it has judged
-        it."""
+        it (``on_standing``)."""
         fact = recorded.fact
         if not isinstance(fact, ProviderRestored | ProviderUnrested):
             return
         for incident in await incidents.live(tx, lock=True):
-            if incident.subject.id != fact.provider:
+            if not _is_about(incident, fact.provider):
                 await self._play(tx, incident)
+
+    async def on_standing(self, tx: Tx, recorded: Recorded) -> None:
+        """How a provider stands was changed, by whatever means: what is proposed about it is worked
+        out anew, and nothing of it begins. Else the page of a suspect that carries mail again would
+        say that it is cut off already, and count no decision."""
+        if not isinstance(recorded.fact, _STANDING):
+            return
+        for incident in await incidents.live(tx, lock=True):
+            if not _is_about(incident, recorded.fact.provider):
+                continue
+            case = queries.case_of(tx, self._means, incident)
+            for name, row in (await queries.actions(tx, incident.id)).items():
+                if row.state is ActionState.PROPOSED:
+                    preview = await queries.foreseen(At(tx, self._means, case), ACTIONS[name])
+                    await self._keeper.set(tx, row.id, preview=encode(_judged(preview, row)))
 
     async def on_signal(self, tx: Tx, _recorded: Recorded) -> None:
         """A sign that comes again may change nothing about an incident; but an action that failed
@@ -226,6 +254,17 @@ class Player:
         incident = await incidents.one(tx, begun, lock=True)
         case = queries.case_of(tx, self._means, incident)
         await self._keeper.undo(tx, case, action, row, PLAYBOOK)
+
+
+def _is_about(incident: Incident, provider: str) -> bool:
+    return incident.subject == Subject("provider", provider)
+
+
+def _judged(preview: Preview, row: ActionView) -> Preview:
+    """What is proposed still, after a person changed how its provider stands: what no playbook
+    would have begun on the next sign, none begins by that (pure)."""
+    person = preview.needs_person or row.preview.needs_person or row.preview.idle
+    return msgspec.structs.replace(preview, needs_person=person)
 
 
 def waiting(now: Instant) -> Select[tuple[str]]:

@@ -34,7 +34,8 @@ class Preview(msgspec.Struct, frozen=True):
         summary: what changes, in a sentence.
         count: how many it touches.
         warnings: what could go wrong.
-        needs_person: one of the warnings is such that nothing but a person may go on.
+        needs_person: nothing but a person may go on: one of the warnings is such, or a person let
+            the provider be as it is.
         idle: nothing would change; no playbook does it.
         by_hand: what it cannot do, and a person must, elsewhere.
         reach: what a person said of the window by then; what is begun goes by it to its end.

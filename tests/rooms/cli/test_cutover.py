@@ -100,7 +100,8 @@ def test_a_plan_says_what_stops_it_and_a_person_may_go_past_it(home: Path) -> No
     assert [one["since"] for one in plan["streams"]] == [None], "nothing has moved"
     *_, row, last = _says(home, "cutover", "status").splitlines()
     assert row.split() == ["alert", "0%", "-", "-"]
-    assert last == "Nothing has moved: `mailkeep cutover start` begins it."
+    assert last.startswith("Nothing has moved, and it does not start while a check fails")
+    assert "plan anew with `mailkeep cutover plan old new`" in last
     started = _run(home, "cutover", "start", "--anyway")
     assert started["state"] == "moving"
     assert _run(home, "cutover", "pause")["state"] == "paused"
@@ -155,9 +156,11 @@ def test_all_that_stops_a_move_is_told_and_what_a_move_would_have_to_be(home: Pa
     said = _says(home, "cutover", "start")
     assert "no route of bulk" in said
     assert "`mailkeep cutover start --anyway`" in said
-    assert "this move is planned, not moving" in _says(home, "cutover", "pause")
+    assert "this move has not begun: that is for one that is moving" in _says(
+        home, "cutover", "pause"
+    )
     back = _says(home, "cutover", "back", "--reason", "x")
-    assert "this move is planned, not moving or paused or moved" in back
+    assert "that is for one that is moving, paused or moved" in back
 
 
 def test_steps_are_percents_that_rise(home: Path) -> None:
@@ -192,6 +195,7 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     assert left["warnings"][-1].endswith("`mailkeep providers confirm old --cut … --state …`")
     (waits,) = _run(home, "providers", "waiting")["waiting"]
     assert (waits["provider"], waits["state"]) == ("old", "waiting"), "it is a cut by hand"
+    assert "say who did it" in _says(home, "offboard", "done", "old", "keys")
     _run(home, "offboard", "done", "old", "keys", "--note", "Carla")
     (status,) = _run(home, "offboard", "status", "old")["offboardings"]
     keys = next(one for one in status["items"] if one["name"] == "keys")
@@ -206,6 +210,7 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
         True,
     )
     assert "cut off" in _says(home, "offboard", "stop", "old", "--reason", "we keep it")
+    assert "(provider)" not in _says(home, "offboard", "stop", "new", "--reason", "x")
 
     async def states() -> Any:
         database = Database(f"sqlite:///{home / 'mailkeep.db'}", SystemClock())
@@ -217,6 +222,10 @@ def test_everything_moves_at_once_and_the_old_one_is_left(home: Path) -> None:
     state = asyncio.run(states())
     assert state.cut_at is not None
     assert state.distrusted_at is not None
+    _run(home, "providers", "restore", "old", "--reason", "theirs again")
+    gone = _says(home, "offboard", "stop", "old", "--reason", "we keep it")
+    assert gone.strip() == "The list of old is gone; its word counts again."
+    assert asyncio.run(states()).distrusted_at is None
 
 
 async def test_the_key_of_one_that_is_left_is_revoked_by_its_api(tmp_path: Path) -> None:

@@ -119,7 +119,9 @@ def test_what_is_given_back_and_rests_is_not_said_to_carry_mail(tmp_path: Path) 
         words = ["providers", act, "a", "--reason", "x", *more, "--home", str(tmp_path)]
         return CliRunner().invoke(app, words).stdout
 
-    say("rest")
+    assert say("rest").startswith("a rests; ")
+    assert say("rest") == "a rested already; nothing changes.\n"
+    assert json.loads(say("rest", "--json"))["changed"] is False
     say("cut")
     rests = "cut off no more, and rests: it carries ordinary mail only where no other route stands"
     assert say("restore") == f"a is {rests}. `mailkeep providers unrest a` ends that.\n"

@@ -61,7 +61,9 @@ async def test_the_page_says_what_each_way_means_and_what_stands_against_it(hous
         assert re.search(r"What would be on the list: \d+ items", shown)
         peace = await browser.post(PATH, data={"hostile": "no"})
         assert (peace.status_code, "still carries" in peace.text) == (409, True)
-        hostile = await browser.post(PATH, data={"hostile": "yes", "reason": "stolen"})
+        hostile = await browser.post(
+            PATH, data={"hostile": "yes", "reason": "stolen", "sure": "yes"}
+        )
         assert hostile.status_code == 409
         assert (await browser.get("/console/providers/nobody/leave")).status_code == 404
         nobody = await browser.post("/console/providers/nobody/leave", data={"hostile": "no"})
@@ -80,9 +82,9 @@ async def test_one_that_is_cut_off_is_left_as_hostile_with_a_reason(house: Any) 
         assert 'name="hostile" value="yes"' in (await browser.get(PATH)).text
         empty = await browser.post(PATH, data={"hostile": "yes", "reason": " "})
         assert (empty.status_code, 'aria-invalid="true"' in empty.text) == (422, True)
-        done = await browser.post(PATH, data={"hostile": "yes", "reason": "stolen"})
+        done = await browser.post(PATH, data={"hostile": "yes", "reason": "stolen", "sure": "yes"})
         assert (done.status_code, done.headers["Location"]) == (303, PATH)
-        again = await browser.post(PATH, data={"hostile": "yes", "reason": "stolen"})
+        again = await browser.post(PATH, data={"hostile": "yes", "reason": "stolen", "sure": "yes"})
         assert again.status_code == 303
         shown = (await browser.get(PATH)).text
         assert "one is being left" in shown
@@ -117,7 +119,16 @@ async def test_a_hostile_leave_of_one_whose_mail_flows_elsewhere_is_a_cut_by_han
     ):
         shown = (await one.get(PATH)).text
         assert "A second person is to confirm that" in shown
-        form = {"hostile": "yes", "reason": "their own page says so"}
+        # One press cuts nobody off: what it does is said first, and asked.
+        first = {"hostile": "yes", "reason": "their <page> says so"}
+        asked = await one.post(PATH, data=first)
+        assert (asked.status_code, "Really leave one as hostile?" in asked.text) == (200, True)
+        assert 'name="reason" value="their &lt;page&gt; says so"' in asked.text
+        assert "a second person is to confirm the cut" in asked.text
+        assert await _list(house.running) is None
+        async with house.running.database.read() as tx:
+            assert await mail.cut(tx) == {}
+        form = {"hostile": "yes", "reason": "their own page says so", "sure": "yes"}
         assert (await one.post(PATH, data=form)).status_code == 303
         assert "a second one is to confirm it" in (await one.get(PATH)).text
         assert "You cannot confirm it yourself" in (await one.get("/console/providers/one")).text
@@ -142,6 +153,11 @@ async def test_what_is_seen_not_to_be_done_is_not_ticked_off_and_a_word_is_said_
         refused = await browser.post(path, data={"note": "Carla <3>"})
         assert (refused.status_code, "still give one a route" in refused.text) == (409, True)
         assert 'value="Carla &lt;3&gt;"' in refused.text
+        assert "<code>mailkeep offboard done --anyway</code>" in refused.text
+        for note in ("", "  "):  # nothing can be looked at, and nobody says who did it
+            silent = await browser.post(f"{PATH}/items/webhooks", data={"note": note})
+            assert (silent.status_code, 'aria-invalid="true"' in silent.text) == (422, True)
+        assert f'action="{PATH}/items/webhooks"' in (await browser.get(PATH)).text
         for item, code in (("events", 409), ("ledger", 409), ("nonsense", 404)):
             answer = await browser.post(f"{PATH}/items/{item}", data={"note": ""})
             assert answer.status_code == code, item
@@ -164,7 +180,7 @@ async def test_what_went_past_a_look_is_shown_as_that(house: Any) -> None:
     running = house.running
     await _left(running)
     async with running.database.write() as tx:
-        note = noted(Seen("3 of webhooks were there"), "Carla")
+        note = noted(Seen("3 webhooks were there"), "Carla")
         await running.leaving.done(tx, "one", "webhooks", by="uid:0", note=note)
         seen = noted(Seen(note="none seen"), "")
         await running.leaving.done(tx, "one", "users", by="uid:0", note=seen)
@@ -175,8 +191,7 @@ async def test_what_went_past_a_look_is_shown_as_that(house: Any) -> None:
         for name in ("webhooks", "users")
     }
     assert (
-        "<strong>Against what was seen</strong>: 3 of webhooks were there; Carla."
-        in item["webhooks"]
+        "<strong>Against what was seen</strong>: 3 webhooks were there; Carla." in item["webhooks"]
     )
     assert "✓" not in item["webhooks"]
     assert "<strong>Looked at</strong>: none seen." in item["users"]
@@ -253,7 +268,7 @@ async def test_one_that_came_back_is_left_by_a_new_list(house: Any) -> None:
     running = house.running
     await _cut_off(running)
     async with await house.browser(Role.RESPONDER) as browser:
-        await browser.post(PATH, data={"hostile": "yes", "reason": "stolen"})
+        await browser.post(PATH, data={"hostile": "yes", "reason": "stolen", "sure": "yes"})
         view = await _list(running)
         assert view is not None
         async with running.database.write() as tx:
@@ -261,7 +276,7 @@ async def test_one_that_came_back_is_left_by_a_new_list(house: Any) -> None:
                 if one.done_at is None:
                     await running.leaving.done(tx, "one", one.name, by="uid:0")
         assert "It came back: leave it anew" in (await browser.get(PATH)).text
-        form = {"hostile": "yes", "reason": "again"}
+        form = {"hostile": "yes", "reason": "again", "sure": "yes"}
         assert (await browser.post(PATH, data=form)).status_code == 303
     new = await _list(running)
     assert new is not None

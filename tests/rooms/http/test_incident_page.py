@@ -5,7 +5,9 @@ from contextlib import aclosing
 
 import pytest
 
-from mailkeep.response import todo
+from mailkeep.mail import services
+from mailkeep.response import approval, todo
+from mailkeep.response.types import ResponseSettings
 
 from .test_all_by_api import hidden, house
 from .test_approvals import House, sign_in
@@ -33,7 +35,7 @@ async def test_the_first_screen_says_what_how_sure_who_and_the_next_press(house:
     ):
         text = (await ada.get(page)).text
         top = text.split('id="top"')[1].split("</nav>")[0]
-        assert re.search(r"<h1[^>]*>.*probably.*\d\d %", top)
+        assert re.search(r"<h1[^>]*>.*probably.*\d\d%", top)
         assert " exposed</li>" in top
         assert "I see to it" in _press(text)
         assert f'href="{page}/actions/cut_provider">Next: ' in _press(text)
@@ -88,3 +90,37 @@ async def test_what_is_folded_says_how_much_is_in_it(house: House) -> None:
             assert re.search(r"\d|nothing is left|being counted", said), said
     assert re.search(r"\d+ actions that nobody proposed", text)
     assert re.search(r"Mail goes out</strong>: \d of \d still to do", text)
+
+
+async def test_what_would_change_nothing_is_folded_below_what_waits(house: House) -> None:
+    incident, running = await house.incident(), house.running
+    async with running.database.write() as tx:
+        await services.distrust(running.database, tx, "one", by="t", reason="x")
+    for name in ("distrust_events", "cut_provider"):
+        path = f"/v1/incidents/{incident}/actions/{name}"
+        await house.ask("ada", "POST", path, {"step": "preview"})
+    async with aclosing(await sign_in(house, "ada")) as ada:
+        text = (await ada.get(f"/console/incidents/{incident}")).text
+    first, _, rest = text.partition('id="idle-actions"')
+    assert "To decide (1)" in first
+    assert re.findall(r'id="offer-(\w+)"', first) == ["cut_provider"]
+    folded = rest.partition("</details>")[0]
+    assert "1 action that would change nothing now" in folded
+    assert re.findall(r'id="offer-(\w+)"', folded) == ["distrust_events"]
+
+
+async def test_two_people_are_spoken_of_where_two_are_wanted(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {"hypothesis": "provider_compromised", "subject": "two", "reason": "they telephoned"}
+    opened = await house.ask("ada", "POST", "/v1/incidents", said)
+    pages = ("/console/providers/two", f"/console/incidents/{opened.json()['id']}")
+    async with aclosing(await sign_in(house, "ada")) as ada:
+        for page in pages:
+            assert "wants two people" in (await ada.get(page)).text
+        monkeypatch.setattr(approval, "word_is_for_two", lambda _: False)
+        for page in pages:
+            assert "wants two people" not in (await ada.get(page)).text
+    for named, two in ((None, True), (("cut_provider",), True), ((), False)):
+        monkeypatch.undo()
+        assert approval.word_is_for_two(ResponseSettings(two_people=named)) is two

@@ -155,6 +155,8 @@ async def test_what_is_seen_not_to_be_done_is_not_ticked_off(api: Any) -> None:
         assert (refused.status_code, "still" in refused.json()["detail"]) == (409, True), item
     for item, code in (("events", 409), ("ledger", 409), ("nonsense", 404)):
         assert (await api.ask("POST", f"{PATH}/one/items/{item}/done", {})).status_code == code
+    silent = await api.ask("POST", f"{PATH}/one/items/webhooks/done", {})
+    assert (silent.status_code, "who did it" in silent.json()["detail"]) == (422, True)
     done = await api.ask("POST", f"{PATH}/one/items/webhooks/done", {"note": "Carla"})
     (item,) = [one for one in done.json()["items"] if one["name"] == "webhooks"]
     assert item["note"] == "a person's word: our account there is not read; Carla"

@@ -208,3 +208,53 @@ async def test_whoever_gave_a_provider_back_is_not_overruled_by_that(
     await stage.hear()
     await _work(stage)
     assert await _out(stage) == (set(), set())
+
+
+async def test_what_is_proposed_about_a_provider_that_stands_again_says_so(stage: Stage) -> None:
+    """It was cut off and distrusted when its incident was told of: of a suspect that carries mail
+    again, nothing may go on saying that it is dealt with."""
+    database = stage.database
+    async with database.write() as tx:
+        await services.cut_off(database, tx, "a", by=BY, reason="x", since=tx.now)
+        await services.distrust(database, tx, "a", by=BY, reason="x")
+    await stage.signal({COMPROMISED: 8.5})
+    incident = (await stage.only()).id
+    held = {"cut_provider", "distrust_events"}
+    assert held <= await _idle(stage, incident)
+    async with database.write() as tx:
+        await services.restore(database, tx, "a", by=BY, reason="x")
+    await stage.hear()
+    assert held & await _idle(stage, incident) == {"distrust_events"}
+    async with database.write() as tx:
+        await services.trust(database, tx, "a", by=BY, reason="x")
+    await stage.hear()
+    assert not held & await _idle(stage, incident)
+    async with database.write() as tx:
+        await services.distrust(database, tx, "a", by=BY, reason="x")
+    await stage.hear()
+    assert held & await _idle(stage, incident) == {"distrust_events"}
+
+
+async def test_nothing_begins_on_the_next_sign_because_a_person_gave_a_provider_back(
+    database: Database, keys: KeyRing
+) -> None:
+    """Nor on many: whoever makes signs has no restored provider cut off by itself."""
+    stage = Stage(database, keys, playbooks=CUTS)
+    async with database.write() as tx:
+        await services.cut_off(database, tx, "a", by=BY, reason="x", since=tx.now)
+    await stage.signal({COMPROMISED: 8.5})
+    async with database.write() as tx:
+        await services.restore(database, tx, "a", by=BY, reason="x")
+    await stage.hear()
+    for _ in range(3):
+        await stage.signal({COMPROMISED: 8.9})
+        await _work(stage)
+    assert "cut_provider" not in await _idle(stage, (await stage.only()).id)
+    assert await _out(stage) == (set(), set())
+
+
+async def _idle(stage: Stage, incident: str) -> set[str]:
+    """What is proposed and would change nothing."""
+    async with stage.database.read() as tx:
+        rows = await queries.actions(tx, incident)
+    return {name for name, row in rows.items() if row.preview.idle}

@@ -10,7 +10,7 @@ from mailkeep.app.settings import Settings, of_development
 from mailkeep.base.errors import BadSettings
 from mailkeep.cli.development import KINDS, accounts, settings
 from mailkeep.cli.house import ACCOUNTS_FILE
-from mailkeep.cli.tried import READ, Given, find, over
+from mailkeep.cli.tried import READ, Given, check, find, over
 from mailkeep.trust.graph import TrustGraph
 from mailkeep.trust.register import load
 
@@ -127,4 +127,14 @@ def test_what_a_file_cannot_say_is_told(tmp_path: Path) -> None:
     with pytest.raises(BadSettings, match="a table for each"):
         over(_below(), Given(tmp_path, {"stream": {"name": "x"}}))
     assert set(Settings.__struct_fields__) > READ
+    known = Settings.__struct_fields__
+    check(Given(tmp_path, {"stream": [], "pager": []}), known)  # one that is not read is one still
+    for wrong, near in (("steam", "did you mean stream"), ("x", "no setting x")):
+        with pytest.raises(BadSettings, match=near):
+            check(Given(tmp_path, {wrong: 1}), known)
     assert find(tmp_path, None).lines() == []
+
+
+def test_the_tutorial_names_all_that_is_read_of_a_file() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "tutorial.md").read_text()
+    assert {one for one in READ if f"`{one}`" not in text} == set()

@@ -3,7 +3,7 @@
 import pytest
 
 from mailkeep.base.errors import Invalid
-from mailkeep.cutover.looks import LONGEST, MOST_SEEN, Seen, noted
+from mailkeep.cutover.looks import LONGEST, MOST_SEEN, WORD, Seen, noted
 
 
 def test_what_was_seen_leaves_room_for_a_word() -> None:
@@ -14,3 +14,11 @@ def test_what_was_seen_leaves_room_for_a_word() -> None:
     assert note.endswith("x…; Carla")
     with pytest.raises(Invalid):
         noted(Seen("x" * MOST_SEEN), "y" * (LONGEST - MOST_SEEN))
+
+
+def test_where_nothing_was_seen_that_says_it_a_word_is_needed() -> None:
+    for seen in (Seen(), Seen(note=f"{WORD}nobody is asked"), Seen("it still stands")):
+        with pytest.raises(Invalid):
+            noted(seen, " ")
+        assert noted(seen, "Carla").endswith("Carla")
+    assert noted(Seen(note="none seen"), "") == "none seen"

@@ -123,12 +123,22 @@ def test_how_far_a_playbook_goes_is_said_only_where_it_is_bounded() -> None:
     (said,) = standing([view], (_bounded(),))
     assert (said.plays, said.acts) == (True, False)
     assert said.words.split("; ") == [
-        "it acts by itself when what nobody outside could have staged weighs +4.0 nats",
-        "it weighs +3.0",
+        "it acts by itself only when what nobody outside could have staged weighs +4.0 nats",
+        "it weighs +3.0: +0.0 before any evidence, +3.0 by such signs",
+        "by itself it never leaves fewer than two independent routes",
         "by itself it touches 7 accounts at most",
         "it does each action by itself 2 times a day at most",
         "it acts by itself only about p",
         "it acts by itself only where nothing but recovery is carried",
+    ]
+
+
+def test_limits_are_said_as_people_say_them() -> None:
+    limits = PlaybookLimits(each_day=1, streams=("recovery", "confirmation", "security"))
+    (said,) = standing([_view(COMPROMISED)], (msgspec.structs.replace(CUTS, limits=limits),))
+    assert said.words.split("; ") == [
+        "it does each action by itself once a day at most",
+        "it acts by itself only where nothing but recovery, confirmation and security is carried",
     ]
 
 

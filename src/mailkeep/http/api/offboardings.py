@@ -96,7 +96,8 @@ class LeaveIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class DoneIn(msgspec.Struct, forbid_unknown_fields=True):
-    """``note``: who did it, and where that is written down."""
+    """``note``: who did it, and where that is written down; required where nothing can be looked
+    at."""
 
     note: Annotated[str, msgspec.Meta(max_length=200)] = ""
 

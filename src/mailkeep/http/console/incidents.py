@@ -22,7 +22,7 @@ from mailkeep.response import approval, queries, report, todo
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.actions.port import Action
 from mailkeep.response.services import NotShown
-from mailkeep.response.types import ActionView, CaseView
+from mailkeep.response.types import ActionState, ActionView, CaseView
 
 from .cases import Cases, version_of
 from .operator import Operator, needs, still
@@ -46,6 +46,12 @@ class Offer(msgspec.Struct, frozen=True):
     dangerous: bool
     undoable: bool
     kept: ActionView | None
+
+    @property
+    def idle(self) -> bool:
+        """Proposed, would change nothing, and so waits for nobody."""
+        kept = self.kept
+        return kept is not None and kept.state is ActionState.PROPOSED and not todo.waits(kept)
 
 
 class Incidents(Controller):
@@ -214,6 +220,7 @@ async def shown(running: Running, operator: Operator, cases: Cases, incident: st
         case=case,
         offers=offers,
         following=_following(offers, operator),
+        word_for_two=approval.word_is_for_two(running.response.means.settings),
         deciding=len(todo.to_decide(case.actions)),
         left=len(todo.still_to_do(case)),
         names=names,
@@ -294,14 +301,14 @@ async def _action_page(
 
 
 def _offers(case: CaseView) -> list[Offer]:
-    """Every action that fits, those that somebody proposed or did first."""
+    """Every action that fits: those that wait for a person first, then those that were begun."""
     kept = {one.name: one for one in case.actions}
     offers = [
         Offer(name, one.title, one.says, one.dangerous, one.undo is not None, kept.get(name))
         for name, one in ACTIONS.items()
         if one.fits(case.incident.subject)
     ]
-    return sorted(offers, key=lambda one: one.kept is None)
+    return sorted(offers, key=lambda one: (one.kept is None, one.kept and not todo.waits(one.kept)))
 
 
 def _following(offers: list[Offer], operator: Operator) -> Offer | None:

@@ -43,13 +43,16 @@ class LeavingPages(Controller):
     async def begin(
         self, request: Incoming, running: Running, operator: Operator, name: str
     ) -> Response[Any]:
-        """In peace, or as hostile; one that is left in peace can be found hostile."""
+        """In peace, or as hostile, which is asked once more; one that is left in peace can be found
+        hostile."""
         hostile = operator.form.get("hostile") == "yes"
         reason = operator.form.get("reason", "").strip()
 
         async def work() -> Response[Any]:
             if hostile and not reason:
                 raise Invalid("say why", field="reason")
+            if hostile and operator.form.get("sure") != "yes":
+                return await _sure(running, operator, name, reason)
             await leaving.begin(running, name, hostile=hostile, by=operator.actor, reason=reason)
             return _to(name)
 
@@ -103,6 +106,24 @@ async def _shown(running: Services, operator: Operator, name: str) -> Template:
             distrusted=name in await mail.distrusted(tx),
             known=name in running.providers,
             **more,
+        )
+
+
+async def _sure(running: Services, operator: Operator, name: str, reason: str) -> Template:
+    """Whether it is really to be left as hostile, and what that does. Raises ``NotFound``."""
+    if name not in running.providers:
+        raise NotFound("no provider of that name")
+    means = running.response.means
+    async with running.database.read() as tx:
+        return page(
+            operator,
+            "leaving_sure",
+            "/providers",
+            name=name,
+            reason=reason,
+            is_cut=name in await mail.cut(tx),
+            would=await hands.would(tx, means, name),
+            for_two=hands.is_for_two(means.settings),
         )
 
 

@@ -16,7 +16,7 @@ from mailkeep.incidents import queries as incidents
 from mailkeep.mail import queries as mail
 from mailkeep.operators import services as operators
 from mailkeep.operators.permissions import Permission
-from mailkeep.response import hands
+from mailkeep.response import approval, hands
 from mailkeep.store.database import Tx
 from mailkeep.watch import console_lines, posture
 from mailkeep.watch.console_types import Act
@@ -184,6 +184,7 @@ async def shown(running: Services, operator: Operator, name: str) -> Template:
         cut=cut,
         unheard=unheard,
         left=left,
+        word_for_two=approval.word_is_for_two(running.response.means.settings),
         names=names,
     )
 
