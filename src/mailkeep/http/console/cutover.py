@@ -96,7 +96,7 @@ async def _shown(running: Services, operator: Operator) -> Template:
         live = await queries.live(tx)
         shifts, kept = await shifting.shifts(tx), await shifting.former(tx)
         states = await mail.states(tx)
-        leaving = await offboarding.open_ones(tx)
+        leaving, now = await offboarding.open_ones(tx), tx.now
         one = live or (moves[0] if moves else None)
         comes = None if one is None else await queries.what_comes(tx, one)
     down = {
@@ -110,6 +110,7 @@ async def _shown(running: Services, operator: Operator) -> Template:
         "/cutover",
         one=one,
         comes=comes,
+        now=now,
         before=[found for found in moves if one is None or found.id != one.id],
         shifts=[(name, shift) for name, some in shifts.items() for shift in some],
         kept=kept,
