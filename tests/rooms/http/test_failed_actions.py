@@ -17,7 +17,7 @@ async def _fail(house: House, incident: str, name: str, cursor: str) -> None:
     async with house.running.database.write() as tx:
         row = (a.c.incident_id == incident, a.c.name == name)
         failed = {"state": "failed", "result": '{"error": "no route stands"}', "cursor": cursor}
-        await tx.run(update(a).where(*row).values(**failed, lease_until=None))
+        await tx.run(update(a).where(*row).values(**failed, applied_at=None, lease_until=None))
 
 
 async def test_what_failed_is_seen_and_the_console_takes_its_part_back(house: House) -> None:

@@ -12,12 +12,14 @@ from litestar import Controller, MediaType, Response, get, post
 from litestar.response import Redirect, Template
 
 from mailkeep.accounts import second_step
+from mailkeep.accounts.language import ENGLISH, shipped
 from mailkeep.base import tokens
 from mailkeep.base.clock import MINUTE, SECOND
 from mailkeep.base.errors import MailkeepError, NotAllowed, NotSignedIn
 from mailkeep.http import client, forms
 from mailkeep.http.bearer import comes_from
 from mailkeep.http.port import Incoming, Running
+from mailkeep.http.speech import Speech
 from mailkeep.mail import api_keys
 from mailkeep.operators import services
 from mailkeep.store.database import Tx
@@ -68,7 +70,7 @@ class SignIn(Controller):
     @get("/sign-in/passkey")
     async def second(self, request: Incoming, running: Running) -> Template:
         await _waiting(request, running)
-        return Template("console/passkey.html", context={"error": None})
+        return _passkey(None)
 
     @post("/sign-in/passkey/ask", status_code=200)
     async def ask_passkey(self, request: Incoming, running: Running) -> Response[str]:
@@ -88,7 +90,7 @@ class SignIn(Controller):
                 answer, _browser(running, waiting), network
             )
         except NotSignedIn as error:
-            return Template("console/passkey.html", context={"error": error}, status_code=401)
+            return _passkey(error)
         return await _in(request, running, waiting.key, account)
 
     @post("/sign-out")
@@ -96,6 +98,12 @@ class SignIn(Controller):
         forms.check_origin(request, running.public_url)
         await leave(request, running)
         return Redirect("/console/sign-in", status_code=303, cookies=[cookie("", 0)])
+
+
+def _passkey(error: NotSignedIn | None) -> Template:
+    """The page shares the owners' words about passkeys; the console's are in English."""
+    context = Speech(shipped().of(ENGLISH)).context | {"error": error}
+    return Template("console/passkey.html", context=context, status_code=401 if error else 200)
 
 
 async def _waiting(request: Incoming, running: Running) -> Waiting:
