@@ -44,14 +44,14 @@ class Request:
         """
         made = self._messages + 1 + blind
         stored = self._octets + (octets * (1 + blind) if blind else 0)
-        why = ""
+        over = ""
         if stored > MOST_STORED:
-            why = f"the request would come to more than {MOST_STORED >> 20} MB"
+            over = f"the request would come to more than {MOST_STORED >> 20} MB"
         elif made > MOST_MADE:
-            why = f"the request would come to more than {MOST_MADE:,} messages"
-        if why:
+            over = f"the request would come to more than {MOST_MADE:,} messages"
+        if over:
             words = "each blind copy is one of its own, with a code of its own"
-            raise Invalid(f"{why}: {words}; send fewer at a time", field=f"{field}bcc")
+            raise Invalid(f"{over}: {words}; send fewer at a time", field=f"{field}bcc")
         self._messages, self._octets = made, stored
 
 
