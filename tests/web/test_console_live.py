@@ -205,6 +205,10 @@ async def test_a_provider_is_left_by_keyboard_on_a_phone_and_at_a_desk(live: Liv
     await page.get_by_label("Why").focus()
     await page.keyboard.type("their own page says so")
     await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", level=1)).to_contain_text("Really leave two")
+    await fine()
+    await page.locator("main button.danger").focus()
+    await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", level=1)).to_have_text("two is being left")
     await expect(page.get_by_text("a second one is to confirm it")).to_be_visible()
     # What is seen not to be done is refused where it was said, with what was typed.
