@@ -1,12 +1,11 @@
 """The switch of languages in a real browser, and without scripts."""
 
 import re
-import shutil
 
 import pytest
 
 from .conftest import Up
-from .mailbox import browser
+from .mailbox import CHROMIUM, browser
 from .visitor import Visitor
 
 SECRET = "0123456789ABCDEFGHJKMNPQRS"
@@ -22,7 +21,7 @@ async def test_the_switch_works_without_scripts(up: Up) -> None:
         assert "Passwort zurücksetzen" in page
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Debian's chromium: make deps")
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium: make deps")
 async def test_what_a_link_brought_goes_along_into_another_language(up: Up) -> None:
     from playwright.async_api import expect
 

@@ -199,6 +199,7 @@ async def test_what_failed_for_want_of_a_route_is_done_when_one_is_restored(
 async def test_whoever_gave_a_provider_back_is_not_overruled_by_that(
     database: Database, keys: KeyRing
 ) -> None:
+    """Nor by the signs after it: whoever makes many has nothing cut off again by itself."""
     stage = Stage(database, keys, playbooks=CUTS)
     async with database.write() as tx:
         await services.cut_off(database, tx, "a", by=BY, reason="x", since=tx.now)
@@ -207,6 +208,11 @@ async def test_whoever_gave_a_provider_back_is_not_overruled_by_that(
         await services.restore(database, tx, "a", by=BY, reason="x")
     await stage.hear()
     await _work(stage)
+    assert await _out(stage) == (set(), set())
+    for _ in range(3):
+        await stage.signal({COMPROMISED: 8.9})
+        await _work(stage)
+    assert "cut_provider" not in await _idle(stage, (await stage.only()).id)
     assert await _out(stage) == (set(), set())
 
 
@@ -233,24 +239,6 @@ async def test_what_is_proposed_about_a_provider_that_stands_again_says_so(stage
         await services.distrust(database, tx, "a", by=BY, reason="x")
     await stage.hear()
     assert held & await _idle(stage, incident) == {"distrust_events"}
-
-
-async def test_nothing_begins_on_the_next_sign_because_a_person_gave_a_provider_back(
-    database: Database, keys: KeyRing
-) -> None:
-    """Nor on many: whoever makes signs has no restored provider cut off by itself."""
-    stage = Stage(database, keys, playbooks=CUTS)
-    async with database.write() as tx:
-        await services.cut_off(database, tx, "a", by=BY, reason="x", since=tx.now)
-    await stage.signal({COMPROMISED: 8.5})
-    async with database.write() as tx:
-        await services.restore(database, tx, "a", by=BY, reason="x")
-    await stage.hear()
-    for _ in range(3):
-        await stage.signal({COMPROMISED: 8.9})
-        await _work(stage)
-    assert "cut_provider" not in await _idle(stage, (await stage.only()).id)
-    assert await _out(stage) == (set(), set())
 
 
 async def _idle(stage: Stage, incident: str) -> set[str]:
