@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    BindParameter,
     ColumnElement,
     Select,
     bindparam,
@@ -160,16 +159,6 @@ def _bit(provider: ColumnElement[str], names: list[str]) -> ColumnElement[int]:
     return case(*bits, else_=said(0, BigInteger))
 
 
-async def firsts(
-    tx: Tx, provider: str, until: Instant, after: tuple[Instant, str], limit: int
-) -> Sequence[Sequence[Any]]:
-    """(when first given, the address's pseudonym) of what a provider had been given by ``until``,
-    in order, from behind a place. Only what is counted: see ``count``."""
-    return await tx.fetch(
-        _FIRSTS, provider=provider, until=until, at=after[0], name=after[1], most=limit
-    )
-
-
 async def is_behind(tx: Tx, until: Instant) -> bool:
     """Whether something that was given by ``until`` is not counted yet."""
     return bool(await tx.fetch(_BEHIND, until=until))
@@ -270,27 +259,6 @@ _FIRSTS_OF = Repeated(
         Among(_f.c.address_id, "names")
     )
 )
-
-
-def _firsts() -> Select[Any]:
-    # Two separate conditions on the time: engines start their scan from the one that stands alone.
-    at: BindParameter[int] = bindparam("at")
-    name: BindParameter[str] = bindparam("name")
-    behind = (_f.c.first_at > at) | ((_f.c.first_at == at) & (_f.c.address_id > name))
-    return (
-        select(_f.c.first_at, _f.c.address_id)
-        .where(
-            _f.c.provider == bindparam("provider"),
-            _f.c.first_at >= at,
-            _f.c.first_at <= bindparam("until"),
-            behind,
-        )
-        .order_by(_f.c.first_at, _f.c.address_id)
-        .limit(bindparam("most"))
-    )
-
-
-_FIRSTS = Repeated(lambda _insert: _firsts())
 
 
 def _keep(insert: Callable[..., Any]) -> Any:

@@ -13,20 +13,19 @@ the list (it needs signs, and the other person).
 """
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import cache
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
 from sqlalchemy import func, insert, select, update
 
-from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant, iso
+from mailkeep.base.clock import DAY, HOUR, SECOND, Instant, iso
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, TooMany
 from mailkeep.base.ids import earliest, new_id
 from mailkeep.events import audit
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.types import Incident, State
-from mailkeep.mail import counting
+from mailkeep.mail import counting, exposed_lines
 from mailkeep.operators import people
 from mailkeep.store.database import Database, Tx
 
@@ -40,7 +39,7 @@ from .types import Approval, Asked, Preview, ResponseSettings, Step
 NAME = "list_exposed"
 TITLE = "List who was exposed"
 LOOK_SECONDS = 1.0
-BATCH = 4096  #: rows in one read: a few milliseconds of the process, and others have their turn
+BATCH = 4096  #: lines in one read: a few milliseconds, and others have their turn
 
 _l, _p = exposed_lists, approvals
 
@@ -211,42 +210,15 @@ async def read(
     """
     count, asked = 0, time.monotonic()
     for provider in listed.suspects:
-        place = (0, "")
-        while True:
-            async with database.read() as tx:
-                rows = await counting.firsts(tx, provider, listed.until, place, BATCH)
-            if not rows:
-                break
+        async for part in exposed_lines.read(database, provider, listed.until, BATCH):
             if time.monotonic() - asked > LOOK_SECONDS:
                 asked = time.monotonic()
                 if not await still():
                     yield msgspec.json.encode({"rows": count, "ended": "no longer allowed"}) + b"\n"
                     return
-            yield lines(provider, rows)
-            count += len(rows)
-            place = (rows[-1][0], rows[-1][1])
+            yield part.text
+            count += part.count
     yield msgspec.json.encode({"rows": count, "until": iso(listed.until)}) + b"\n"
-
-
-@cache
-def _tails() -> list[str]:
-    """The end of a line for each millisecond of a minute: written out once, used by the million."""
-    return [f'{one // 1000:02d}.{one % 1000:03d}Z"}}\n' for one in range(60_000)]
-
-
-def lines(provider: str, rows: Sequence[Sequence[Any]]) -> bytes:
-    """Rows of ``counting.firsts`` as lines of JSON (pure). Names and pseudonyms have nothing that
-    would have to be escaped; whole minutes repeat, and are written out once."""
-    middle = f'","provider":"{provider}","first_at":"'
-    tails, out = _tails(), []
-    start = end = 0
-    stamp = ""
-    for at, name in rows:
-        if not start <= at < end:
-            start = at - at % MINUTE
-            end, stamp = start + MINUTE, middle + iso(at)[:17]
-        out.append(f'{{"address":"{name}{stamp}{tails[(at - start) // 1000]}')
-    return "".join(out).encode()
 
 
 async def _newest(tx: Tx, incident: str, since: Instant) -> Approval | None:

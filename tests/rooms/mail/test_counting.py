@@ -1,14 +1,15 @@
 """What is counted of the exposure ledger is what a recount finds, on both engines."""
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable, Collection
 
 import pytest
 from sqlalchemy import insert, select
 
-from mailkeep.base.clock import DAY, HOUR, MINUTE, ManualClock
-from mailkeep.mail import counting, outbox, queries, tables
+from mailkeep.base.clock import DAY, HOUR, MINUTE, ManualClock, iso
+from mailkeep.mail import counting, exposed_lines, outbox, queries, tables
 from mailkeep.mail.ledger import total
 from mailkeep.mail.types import NewMessage
 from mailkeep.store.database import Database
@@ -137,9 +138,12 @@ async def test_to_be_erased_makes_no_incident_smaller(
         for table in (tables.exposures, tables.exposed_firsts):
             names = {row["address_id"] for row in await tx.all(select(table.c.address_id))}
             assert names.isdisjoint(gone)
-        listed = [await counting.firsts(tx, one, now, (0, ""), 999) for one in "abc"]
         each = await counting.exposed_to_each(tx)
-    assert {one: len(rows) for one, rows in zip("abc", listed, strict=True)} == each
+    listed = {
+        one: sum([part.count async for part in exposed_lines.read(database, one, now, 999)])
+        for one in "abc"
+    }
+    assert listed == each
     async with database.write() as tx:
         again = {"address_id": "adr_1", "provider": "a", "stream": "bulk", "day": 1}
         at = {"first_at": clock.now(), "last_at": clock.now(), "count": 1}
@@ -150,26 +154,34 @@ async def test_to_be_erased_makes_no_incident_smaller(
             assert found == before[frozenset(one)] + ("a" in one)
 
 
-async def test_a_list_goes_on_where_it_was(database: Database, clock: ManualClock) -> None:
+async def test_a_list_has_every_line_once_in_order(database: Database, clock: ManualClock) -> None:
+    """However many are read together, and where a part ends amid many that were given at once."""
     ledger = Ledger(database, 9)
     await ledger.give(120)
     while await counting.step(database):
         pass
-    found: list[tuple[int, str]] = []
-    async with database.read() as tx:
-        assert not await counting.is_behind(tx, clock.now())
-        while True:
-            place = found[-1] if found else (0, "")
-            more = await counting.firsts(tx, "a", clock.now(), place, 7)
-            if not more:
-                break
-            found += [(row[0], row[1]) for row in more]
     firsts: dict[str, int] = {}
     for key, row in ledger.rows.items():
         if key[1] == "a":
             at = int(str(row["first_at"]))
             firsts[key[0]] = min(at, firsts.get(key[0], at))
-    assert found == sorted((at, name) for name, at in firsts.items())
+    some, same = min(firsts.values()), [f"adr_same{one}" for one in range(9)]
+    async with database.write() as tx:
+        assert not await counting.is_behind(tx, clock.now())
+        await tx.run(
+            insert(tables.exposed_firsts),
+            [{"address_id": name, "provider": "a", "first_at": some} for name in same],
+        )
+    firsts |= dict.fromkeys(same, some)
+    true = [(name, iso(at)) for at, name in sorted((at, name) for name, at in firsts.items())]
+    for at_most in (1, 7, len(true), 999):
+        parts = [one async for one in exposed_lines.read(database, "a", clock.now(), at_most)]
+        lines = [json.loads(line) for part in parts for line in part.text.splitlines()]
+        assert [(one["address"], one["first_at"]) for one in lines] == true
+        assert all(len(one) == 3 and one["provider"] == "a" for one in lines)
+        assert [part.count for part in parts[:-1]] == [at_most] * (len(parts) - 1)
+    before = [one async for one in exposed_lines.read(database, "a", some - 1, 7)]
+    assert before == []
 
 
 async def test_what_a_claim_writes_counts_at_once(
