@@ -22,7 +22,7 @@ from mailkeep.store.database import Database, Tx
 from . import queries, reachable, receivers, sets, tables
 from .queue import LONGEST_ERROR, TOPIC, Queue, carried
 from .reachable import Answer, Reach
-from .types import PUSH, Kind, SignalSettings, Status, Stream, Waiting
+from .types import PUSH, Kind, SignalSettings, State, Status, Stream, Waiting
 
 log = structlog.get_logger(__name__)
 
@@ -131,7 +131,7 @@ class Pushing:
                 _s.c.leased_until <= tx.now,
                 exists().where(
                     _e.c.receiver_id == _s.c.receiver_id,
-                    _e.c.state == "waiting",
+                    _e.c.state == State.WAITING.value,
                     _e.c.due_at <= tx.now,
                     (_s.c.status == Status.ENABLED.value)
                     | (_e.c.kind == Kind.STREAM_UPDATED.value),
