@@ -15,7 +15,7 @@ from mailkeep.incidents.events import (
     IncidentUpdated,
     IncidentWeighed,
 )
-from mailkeep.incidents.types import Incident, Reach, State
+from mailkeep.incidents.types import Incident, SaidWindow, State
 from mailkeep.mail import queries as mail
 from mailkeep.mail.events import (
     ProviderDistrusted,
@@ -185,7 +185,7 @@ class Player:
         """Propose an action, and begin it where it needs no person. ``spent``: the limit that keeps
         it from that; ``more``: it was done, and is for what came since."""
         # What runs alone reaches no further than signs say: a person's word is one person's.
-        said = Reach() if planned.automatic else incident.reach
+        said = SaidWindow() if planned.automatic else incident.said_window
         case = queries.case_of(tx, self._means, incident, said)
         preview = await queries.foreseen(At(tx, self._means, case), action)
         if row is None:
