@@ -10,13 +10,12 @@ quotes are ignored: its author writes what they like.
 
 import re
 from collections.abc import Iterator
-from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import Message
 
 import msgspec
 
-from mailkeep.base import addresses
+from mailkeep.base import addresses, raw_mail
 from mailkeep.base.errors import Invalid
 from mailkeep.providers.types import ClaimKind
 
@@ -56,11 +55,11 @@ def read(raw: bytes) -> tuple[Returned, ...]:
     if len(_NESTS.findall(raw)) > MAX_NESTED:
         return ()
     try:
-        mail = message_from_bytes(raw, policy=policy.compat32)
+        mail = raw_mail.read(raw)
         groups = [group for part in _reports(mail, 0) for group in _groups(part)]
         found = [one for group in groups[:MAX_GROUPS] if (one := _of_group(group)) is not None]
         return tuple(found or (() if groups else _of_exim(mail)))
-    except (MessageError, ValueError, LookupError, AttributeError, TypeError):
+    except (MessageError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
         return ()  # the library's parser is no stranger to them
 
 

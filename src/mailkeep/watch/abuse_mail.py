@@ -10,11 +10,12 @@ attached only the domain of its From and its octets, for the signature, are hand
 """
 
 import re
-from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import Message
 
 import msgspec
+
+from mailkeep.base import raw_mail
 
 from . import dkim
 from .report_mail import MAX_ENDS, MAX_PARTS
@@ -100,7 +101,7 @@ def _split(raw: bytes, most: int) -> tuple[bytes, bytes]:
 
 def _fields(head: bytes) -> "Message[str, str]":
     try:
-        return message_from_bytes(head + b"\r\n\r\n", policy=policy.compat32)
+        return raw_mail.read(head + b"\r\n\r\n")
     # The standard library's parser raises all of these on malformed mails.
     except (MessageError, LookupError, AttributeError, TypeError, ValueError) as error:
         raise Unreadable("no-mail", "the mail cannot be taken apart") from error

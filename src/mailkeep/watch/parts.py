@@ -14,11 +14,12 @@ import binascii
 import quopri
 import re
 from collections.abc import Iterator
-from email import message_from_bytes, policy
 from email.errors import MessageError
 from email.message import Message
 
 import msgspec
+
+from mailkeep.base import raw_mail
 
 MAX_RAW = 128 * 1024
 MAX_NESTED = 10  #: multiparts, one in another or side by side: each makes reading dearer
@@ -75,14 +76,12 @@ def take_apart(raw: bytes) -> Parts:
     if _BARE.search(raw):
         odd.add(UNREADABLE)
     if len(_NESTS.findall(raw)) > MAX_NESTED:
-        # Not even parsed. What it holds as it stands is still looked at.
-        text = raw.decode("ascii", "replace")[:MAX_TEXT]
-        return Parts(aside=(text,), odd=frozenset({*odd, TOO_LARGE}))
+        return _unparsed(raw, odd)
     fields: list[tuple[str, str]] = []
     texts: list[Text] = []
     aside: list[str] = []
     try:
-        message = message_from_bytes(raw, policy=policy.compat32)
+        message = raw_mail.read(raw)
         for number, part in enumerate(message.walk()):
             if number >= MAX_PARTS or len(fields) + len(part.items()) > MAX_FIELDS:
                 odd.add(TOO_LARGE)
@@ -96,10 +95,18 @@ def take_apart(raw: bytes) -> Parts:
             odd.add(TOO_LARGE)
         if len({one.html for one in texts}) < len(texts):
             odd.add(ATTACHED)  # we send one of each at most
+    except raw_mail.TooDear:
+        return _unparsed(raw, odd)
     except (MessageError, ValueError, LookupError, AttributeError, TypeError, RecursionError):
         # The standard library's parser raises all of these on malformed mails.
         odd.add(UNREADABLE)
     return Parts(tuple(fields), tuple(texts), tuple(aside), frozenset(odd))
+
+
+def _unparsed(raw: bytes, odd: set[str]) -> Parts:
+    """What a mail holds as it stands, where it is not taken apart: that is still looked at."""
+    text = raw.decode("ascii", "replace")[:MAX_TEXT]
+    return Parts(aside=(text,), odd=frozenset({*odd, TOO_LARGE}))
 
 
 def _part(part: "Message[str, str]", odd: set[str]) -> Iterator[Text]:

@@ -5,8 +5,9 @@ type is ignored, its first octets decide.
 """
 
 import re
-from email import message_from_bytes, policy
 from email.errors import MessageError
+
+from mailkeep.base import raw_mail
 
 from .report_types import Unreadable
 
@@ -40,7 +41,7 @@ def find(raw: bytes) -> list[bytes]:
         raise Unreadable("no-mail", "the mail has too many lines")
     found: list[bytes] = []
     try:
-        message = message_from_bytes(raw, policy=policy.compat32)
+        message = raw_mail.read(raw)
         for number, part in enumerate(message.walk()):
             if number >= MAX_PARTS:
                 raise Unreadable("no-mail", "the mail has too many parts")

@@ -13,6 +13,7 @@ from itertools import islice
 
 import msgspec
 
+from mailkeep.base import raw_mail
 from mailkeep.base.clock import Instant
 from mailkeep.providers.types import ID_HEADER
 
@@ -88,8 +89,7 @@ def take_apart(raw: bytes) -> Letter:
     if len(_NESTS.findall(raw)) > MAX_NESTED:
         return Letter(_fields(_headers_only(raw)), broken=True)
     try:
-        message = message_from_bytes(raw, policy=policy.compat32)
-        return _letter(message)
+        return _letter(raw_mail.read(raw))
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError, AssertionError):
         # The standard library's parser raises all of these on malformed mails.
         return Letter(_fields(_headers_only(raw)), broken=True)
@@ -239,7 +239,9 @@ def _raw(part: "Message[str, str]") -> list[tuple[str, str]]:
 
 def _headers_only(raw: bytes) -> "Message[str, str]":
     """The header of a mail whose body cannot be parsed."""
-    head = raw[: 256 * 1024].replace(b"\r\n", b"\n").partition(b"\n\n")[0]
+    # The parser ends a line at a lone CR too.
+    text = raw[: 256 * 1024].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    head = text.partition(b"\n\n")[0]
     fields = [line for line in head.split(b"\n") if not line.lower().startswith(b"content-")]
     return message_from_bytes(b"\n".join(fields) + b"\n\n", policy=policy.compat32)
 
