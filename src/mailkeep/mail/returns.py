@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 
 from mailkeep.base import addresses
 from mailkeep.base.keys import KeyRing, digest
+from mailkeep.base.workers import STRANGERS
 from mailkeep.providers.errors import MisconfiguredProvider
 from mailkeep.providers.types import Claim, ProviderConfig
 from mailkeep.store.database import Database
@@ -99,7 +100,7 @@ class Returns:
         if not found:
             return 0
         async with self._reading:  # one at a time: whatever comes, one thread is busy with it
-            returned = await asyncio.to_thread(bounces.read, raw)
+            returned = await STRANGERS.run(bounces.read, raw)
         return sum([await self._believe(*one, returned, raw) for one in found])
 
     async def _believe(

@@ -9,7 +9,6 @@ together with what else anyone may write. Keys are looked up for domains of ours
 fact is kept: no address, no word of its text.
 """
 
-import asyncio
 import contextlib
 
 import msgspec
@@ -19,6 +18,7 @@ from mailkeep.base import addresses
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import TooMany
 from mailkeep.base.keys import digest
+from mailkeep.base.workers import STRANGERS
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
@@ -95,7 +95,7 @@ class Abuse:
         try:
             await received.room()
             async with received.one:
-                told = await asyncio.to_thread(abuse_mail.read, raw)
+                told = await STRANGERS.run(abuse_mail.read, raw)
         except TooMany:
             await received.refused(via, "too-many")
             raise

@@ -29,6 +29,7 @@ from mailkeep.base.errors import MailkeepError
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.tokens import link_secret
+from mailkeep.base.workers import STRANGERS
 from mailkeep.events import turns
 from mailkeep.events.log import record
 from mailkeep.events.types import Fact, Recorded
@@ -228,7 +229,7 @@ class Canaries:
             }
 
         async with self._reading:  # one at a time: whatever comes, one thread is busy with it
-            found = await asyncio.to_thread(reading.read, raw, lambda them: bool(known_by(them)))
+            found = await STRANGERS.run(reading.read, raw, lambda them: bool(known_by(them)))
         known = known_by(found.markers)
         if not known:
             log.warning("canary.unknown_mail")

@@ -19,6 +19,7 @@ import structlog
 
 from mailkeep.base import addresses
 from mailkeep.base.errors import Unavailable
+from mailkeep.base.workers import STRANGERS
 from mailkeep.mail import copies as ledger
 from mailkeep.mail.claims import LANE
 from mailkeep.mail.copies import Copied, Place
@@ -131,14 +132,14 @@ class Copies:
             self._refused[word] += 1
 
     async def _read(self, raw: bytes) -> copied.Read | str:
-        mail = await asyncio.to_thread(dkim.take_apart, raw)
+        mail = await STRANGERS.run(dkim.take_apart, raw)
         now = self._database.clock.now()
         wanted = {one.asks for one in copied.candidates(mail, self._senders)}
         keys = await self._keys.look_up(wanted, now)
         if wanted and not keys:
             # RFC 6376 section 3.9: it may be there in a while.
             raise Unavailable("the keys of a copy cannot be had now")
-        found = await asyncio.to_thread(
+        found = await STRANGERS.run(
             copied.read, mail, self._senders, keys, now, self._places.__contains__
         )
         if isinstance(found, copied.Read):

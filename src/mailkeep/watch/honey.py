@@ -24,6 +24,7 @@ from mailkeep.base.clock import DAY, HOUR, MINUTE, Instant
 from mailkeep.base.errors import Invalid
 from mailkeep.base.ids import is_id, made_at
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.workers import STRANGERS
 from mailkeep.events.log import record
 from mailkeep.mail import queries
 from mailkeep.providers.types import ID_HEADER
@@ -86,8 +87,8 @@ class HoneyMail:
         if not wanted:
             return 0
         async with self._reading:
-            parts = await asyncio.to_thread(take_apart, raw)
-            markers = (await asyncio.to_thread(reading.read, raw, lambda _: False)).markers
+            parts = await STRANGERS.run(take_apart, raw)
+            markers = (await STRANGERS.run(reading.read, raw, lambda _: False)).markers
         words = self._words(parts)
         told: list[str] = []
         async with self._database.write() as tx:

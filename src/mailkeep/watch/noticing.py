@@ -8,7 +8,6 @@ Security: reads hostile input: mail of anyone. Of a mail one word is kept. Pages
 addresses that an operator named, follow nothing, and are bounded.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from email.errors import MessageError
 from email.utils import parsedate_to_datetime
@@ -17,6 +16,7 @@ from mailkeep.base import addresses
 from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import TooMany
 from mailkeep.base.keys import digest
+from mailkeep.base.workers import STRANGERS
 from mailkeep.events import turns
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
@@ -95,7 +95,7 @@ class Notices:
     async def _receive(self, raw: bytes) -> None:
         received = self._received
         async with received.one:
-            mail = await asyncio.to_thread(dkim.take_apart, raw)
+            mail = await STRANGERS.run(dkim.take_apart, raw)
         provider = self._provider(mail.sender)
         if provider is None:
             await received.refused("mail", "no-provider")
@@ -111,7 +111,7 @@ class Notices:
             except TooMany:
                 await received.refused("mail", "too-many")
                 return
-            notice, about = await asyncio.to_thread(notices.of_mail, raw)
+            notice, about = await STRANGERS.run(notices.of_mail, raw)
             fact = ProviderNoticed(provider, "mail", notice.value, authentic, about)
             # Identified by the signature that holds: a copy to which somebody on the way added
             # something, another signature too, is the same.

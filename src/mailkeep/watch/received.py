@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import TooMany
+from mailkeep.base.workers import STRANGERS
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
@@ -61,7 +62,7 @@ class Received:
             signed: fields that must be among what was signed.
         """
         now = self._database.clock.now() // SECOND
-        return await asyncio.to_thread(dkim.holding, mail, keys, now, signed)
+        return await STRANGERS.run(dkim.holding, mail, keys, now, signed)
 
     async def room(self, of: ColumnElement[bool] | None = None) -> None:
         """Raises ``TooMany`` when today's are enough.

@@ -10,8 +10,6 @@ bounded, those of each trusted reporter apart, so that no flood keeps another's 
 refused only the reason is kept.
 """
 
-import asyncio
-
 import msgspec
 from sqlalchemy import delete, select
 
@@ -19,6 +17,7 @@ from mailkeep.base import addresses
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import TooMany
 from mailkeep.base.keys import digest
+from mailkeep.base.workers import STRANGERS
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
 
@@ -117,7 +116,7 @@ class Reports:
         received, mail = self._received, _BARE
         if not bare:
             async with received.one:
-                mail = await asyncio.to_thread(dkim.take_apart, raw)
+                mail = await STRANGERS.run(dkim.take_apart, raw)
         keys = await received.keys(mail)
         async with received.one:
             try:
@@ -125,7 +124,7 @@ class Reports:
                 signer = "" if signature is None else signature.domain
                 believed = signer in self._settings.believe
                 await received.room(_r.c.reporter == signer if believed else None)
-                read = await asyncio.to_thread(_read, raw, bare=bare)
+                read = await STRANGERS.run(_read, raw, bare)
                 now = self._database.clock.now() // SECOND
                 for one in read:
                     self._check(one, now)
@@ -189,7 +188,7 @@ class Reports:
         return out
 
 
-def _read(raw: bytes, *, bare: bool) -> list[Read]:
+def _read(raw: bytes, bare: bool) -> list[Read]:
     parts = [raw] if bare else report_mail.find(raw)
     out: list[Read] = []
     for part in parts:

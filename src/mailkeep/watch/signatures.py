@@ -16,6 +16,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mailkeep.base.clock import MINUTE, SECOND, Instant
+from mailkeep.base.workers import STRANGERS
 
 from . import dkim, reading
 from .dkim_keys import KEYS, Keys
@@ -69,7 +70,7 @@ class Signatures:
         domains = self._domains.get(provider)
         if not domains:
             return ()
-        mail = await asyncio.to_thread(dkim.take_apart, raw, domains)
+        mail = await STRANGERS.run(dkim.take_apart, raw, domains)
         names = {one.asks for one in mail.signatures}
         wanted = {one for one in names if now - self._silent.get(one, -AGAIN) >= AGAIN}
         if not wanted:
@@ -79,7 +80,7 @@ class Signatures:
             self._silent[name] = now
         while len(self._silent) > KEYS:
             self._silent.popitem(last=False)
-        return await asyncio.to_thread(self._held, mail, keys, now)
+        return await STRANGERS.run(self._held, mail, keys, now)
 
     def _held(
         self, mail: dkim.Mail, keys: Mapping[str, tuple[str, ...]], now: Instant

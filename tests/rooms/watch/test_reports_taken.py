@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import gzip
+import threading
 from collections.abc import Mapping
 
 import msgspec
@@ -16,7 +17,7 @@ from mailkeep.base.errors import TooMany
 from mailkeep.events.tables import events
 from mailkeep.events.types import Fact, decode
 from mailkeep.store.database import Database
-from mailkeep.watch import dmarc, queries
+from mailkeep.watch import dkim, dmarc, queries
 from mailkeep.watch.events import DmarcReported, ReportRefused, TlsReported
 from mailkeep.watch.received import Received
 from mailkeep.watch.report_types import ReportSettings, Unreadable, are_brought
@@ -38,12 +39,13 @@ class House:
         self.asked: list[str] = []
         self.slow = asyncio.Event()
         self.database = database
+        self.received = Received(database, self.ask, SETTINGS.per_day)
         self.reports = Reports(
             database,
             SETTINGS,
             domains=frozenset({"example.com"}),
             receiving=frozenset({"in.example"}),
-            received=Received(database, self.ask, SETTINGS.per_day),
+            received=self.received,
         )
 
     async def ask(self, names: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
@@ -205,3 +207,29 @@ def test_a_fact_is_not_made_larger_than_a_report_says() -> None:
     many = "".join(row(f"10.{n // 250}.{n % 250}.1", n + 1) for n in range(1000))
     found = dmarc.read(report(many))
     assert len(msgspec.json.encode(found)) < 16_000
+
+
+async def test_who_hangs_up_gives_the_turn_back_when_the_thread_is_free(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each such mail took one of everybody's threads, until recovery mail waited for one."""
+    began, go_on = threading.Event(), threading.Event()
+    original = dkim.take_apart
+
+    def slow(raw: bytes) -> dkim.Mail:
+        began.set()
+        assert go_on.wait(30)
+        return original(raw)
+
+    monkeypatch.setattr(dkim, "take_apart", slow)
+    task = asyncio.create_task(house.reports.receive(mail(report())))
+    assert await asyncio.to_thread(began.wait, 20)
+    task.cancel()
+    waiting = asyncio.create_task(house.reports.receive(mail(report())))
+    await asyncio.sleep(0.05)
+    assert house.received.one.locked()
+    assert not task.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await waiting == 1
