@@ -7,8 +7,13 @@ lines, and since no message is passed on in its original octets, they can be rea
 message with a lone CR, which no client writes and readers disagree about, is refused.
 """
 
+import re
+
 LONGEST_LINE = 1000  #: RFC 5321 section 4.5.3.1.6, its CRLF included
 _END = b"\r\n.\r\n"
+#: Every line has an LF before it, the first one too. Lines are not made objects of: 36 MB of empty
+#: ones took two seconds and a gigabyte, in which nobody else was served.
+_TOO_LONG = re.compile(rb"\n[^\r]{%d}" % (LONGEST_LINE - 2 + 1 + 1))  # + a dot of transparency
 
 
 class Body:
@@ -76,7 +81,7 @@ class Body:
             return "550 5.6.11 lines must end in CR LF; a CR stands alone"
         if octets.count(b"\n") != ends:
             octets = self._octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-        if max(map(len, octets.split(b"\r\n"))) > LONGEST_LINE - 2 + 1:  # + a dot of transparency
+        if _TOO_LONG.search(octets):
             return f"500 5.5.2 a line is longer than {LONGEST_LINE} octets"
         return None
 

@@ -1,5 +1,7 @@
 """The octets of a message: where they end, however they come in."""
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,3 +80,15 @@ def test_long_lines_and_lone_ends() -> None:
         body = Body(5000)
         body.feed(data + b".\r\n")
         assert (body.fault() or "")[:10].strip() == (fault or "")
+
+
+def test_no_line_of_it_is_made_an_object() -> None:
+    """Anybody could have a gigabyte taken by 36 MB of empty lines."""
+    body = Body(2_000_000)
+    body.feed(b"\r\n" * 500_000 + b".\r\n")
+    tracemalloc.start()
+    try:
+        assert body.fault() is None
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
