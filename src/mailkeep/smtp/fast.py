@@ -20,6 +20,12 @@ from mailkeep.providers.message import Address, Shown
 from .headers import POLICY
 from .parsing import LEFT_BEHIND, STREAM_HEADER
 
+#: What is read here is read in the loop, where nobody else is served meanwhile. Octets of a header;
+#: of what the library reads of it: an address, and all fields with encoded words.
+LARGEST_HEADER = 16 * 1024
+LONGEST_ADDRESS = 300
+MOST_WORDS = 2_000
+
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]*):[ \t]*([!-~][ \t!-~]*)?")
 _ODD_FOLD = re.compile(rb"\r\n[ \t]+\r\n")  #: around nothing
 _TYPE = re.compile(
@@ -57,6 +63,8 @@ def plain(raw: bytes) -> tuple[Content, str | None] | None:
     if read is None:
         return None
     fields, body = read
+    if sum(len(value) for _, value in fields if "=?" in value) > MOST_WORDS:
+        return None
     known: dict[str, str] = {}
     headers: list[tuple[str, str]] = []
     for name, value in fields:
@@ -94,7 +102,7 @@ def plain(raw: bytes) -> tuple[Content, str | None] | None:
 def _fields(raw: bytes) -> tuple[list[tuple[str, str]], bytes] | None:
     """The fields of a header and what comes after it."""
     head, end, body = raw.partition(b"\r\n\r\n")
-    if not end or not head.isascii() or _ODD_FOLD.search(head):
+    if not end or len(head) > LARGEST_HEADER or not head.isascii() or _ODD_FOLD.search(head):
         return None
     unfolded = head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t").decode("ascii")
     fields = []
@@ -161,9 +169,11 @@ def _address(known: dict[str, str], name: str) -> tuple[str, str] | None:
     match = _ONE.fullmatch(value)
     if match is not None:
         return match[2] or "", match[1] or match[3]
+    if len(value) > LONGEST_ADDRESS:
+        return None
     try:
         field = POLICY.header_factory(name, value)
-    except (ValueError, LookupError, AttributeError):  # as the long way may
+    except (ValueError, LookupError, AttributeError, RecursionError):  # as the long way may
         return None
     if not isinstance(field, AddressHeader) or len(field.addresses) != 1:
         return None

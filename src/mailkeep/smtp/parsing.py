@@ -4,7 +4,6 @@ What the sender's software wrote around the message (trace fields, its own Messa
 dropped; what is addressed to people is kept.
 """
 
-from email import message_from_bytes
 from email.errors import MessageError
 from email.headerregistry import AddressHeader
 from email.message import EmailMessage
@@ -13,6 +12,7 @@ import msgspec
 
 from mailkeep.base import addresses
 from mailkeep.base.errors import Invalid
+from mailkeep.base.raw_mail import TooDear
 from mailkeep.mail.types import Content
 from mailkeep.providers.message import Address, Shown
 
@@ -39,11 +39,11 @@ def parse(raw: bytes) -> tuple[Content, str | None]:
     if b"\r\n" not in raw:
         raw = raw.replace(b"\n", b"\r\n")
     try:
-        message = message_from_bytes(raw, policy=parts.POLICY)
-        if not isinstance(message, EmailMessage):
-            raise Invalid("not a message")
+        message = parts.parse(raw)
         return _content(message), _one(message, STREAM_HEADER)
-    except (MessageError, ValueError, LookupError, IndexError, AttributeError) as error:
+    except TooDear as error:
+        raise Invalid(str(error)) from error
+    except (MessageError, ValueError, LookupError, AttributeError, RecursionError) as error:
         # The standard library's parser raises all of these on malformed headers.
         raise Invalid("the message cannot be read") from error
 
@@ -54,9 +54,10 @@ def _content(message: EmailMessage) -> Content:
         raise Invalid("the message has no From address", field="From")
     reply_to = _address(message, "Reply-To")
     found = parts.read(message)
+    parsed = message.policy.header_fetch_parse
     headers = [
-        (name, str(value))
-        for name, value in message.items()
+        (name, str(parsed(name, value)))
+        for name, value in message.raw_items()  # what is left behind is not even parsed
         if name.lower() not in LEFT_BEHIND
         and not name.lower().startswith(("content-", "x-mailkeep-"))
     ]

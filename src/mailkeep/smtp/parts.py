@@ -16,8 +16,6 @@ from mailkeep.providers.message import Attachment
 
 from . import headers
 
-DEEPEST = 20  #: parts in parts; programs that write mail need five
-
 _ENCODINGS = frozenset({"7bit", "8bit", "binary", "base64", "quoted-printable"})
 _BROKEN = (
     errors.NoBoundaryInMultipartDefect,
@@ -53,8 +51,7 @@ class _Whole(EmailMessage):
 
     def attach(self, payload: Any) -> None:
         payload.depth = self.depth + 1
-        if payload.depth > DEEPEST:
-            raise Invalid(f"parts are nested more than {DEEPEST} deep")
+        self.policy.budget.part(payload.depth)  # type: ignore[attr-defined]
         super().attach(payload)
 
     def get_content_maintype(self) -> str:
@@ -62,7 +59,11 @@ class _Whole(EmailMessage):
         return "whole" if main == "message" else main
 
 
-POLICY = headers.POLICY.clone(message_factory=_Whole)
+def parse(raw: bytes) -> EmailMessage:
+    """Take a message apart. Raises as ``headers.message``, and ``Invalid``."""
+    message = headers.message(raw, _Whole)
+    assert isinstance(message, _Whole)
+    return message
 
 
 class Parts(msgspec.Struct):
@@ -75,7 +76,7 @@ class Parts(msgspec.Struct):
 
 
 def read(message: EmailMessage) -> Parts:
-    """The parts of a message that was read by `POLICY`.
+    """The parts of a message that `parse` made.
 
     Raises:
         Invalid: there is no text, or something that cannot be carried whole.

@@ -28,6 +28,7 @@ from mailkeep.base.errors import (
     TooMany,
     Unavailable,
 )
+from mailkeep.base.workers import Workers
 from mailkeep.mail.api_keys import Grants
 from mailkeep.mail.fitting import MOST_STORED
 from mailkeep.mail.grants import Grant, Scope
@@ -46,7 +47,9 @@ from .types import SubmissionSettings, is_loopback
 log = structlog.get_logger(__name__)
 
 BIG = 256 * 1024  #: octets from which a message is read in a thread: others are served meanwhile
-THREADS = 2
+#: Read whatever the fast parser leaves to the library's; and what is large, for which nothing small
+#: waits.
+READERS, LARGE = Workers("submitted", 2), Workers("submitted-large", 2)
 #: The key has gone since it signed in. Not for good: a relay that signs in anew learns why, and
 #: keeps its mail, where a 550 would have it bounce what waits.
 _SIGN_IN_AGAIN = "421 4.7.0 the key is not good any more, sign in again"
@@ -75,7 +78,6 @@ class _Handler(door.Door):
     def __init__(self, running: Running, default_stream: str) -> None:
         self._running = running
         self._default = default_stream
-        self._parsing = asyncio.Semaphore(THREADS)
 
     async def auth_PLAIN(self, server: Connection, args: list[str]) -> AuthResult:
         """RFC 4616: ``authzid NUL authcid NUL password``; the user name is not looked at."""
@@ -136,7 +138,9 @@ class _Handler(door.Door):
 
     async def _store(self, key: _Key, raw: bytes, recipients: list[str]) -> list[str]:
         running = self._running
-        content, named = await self._parse(raw)
+        readers = READERS if len(raw) < BIG else LARGE
+        found = plain(raw) if readers is READERS else None
+        content, named = await readers.run(read, raw) if found is None else found
         grant = key.grant
         stream = asked.stream(named, grant.streams, self._default)
         grant.require(Scope.SEND, streams=(stream,), network=key.network)
@@ -162,18 +166,12 @@ class _Handler(door.Door):
                 for recipient in people
             ]
 
-        checked = check() if len(raw) < BIG else await asyncio.to_thread(check)
+        checked = check() if found is not None else await readers.run(check)
         senders = {new.content.sender for new in checked}
         grant.require(Scope.SEND, senders=senders, network=None)
         # Only when a key was used before can some of it be refused at storage.
         handed = Handed(grant.id, checked, all_or_none=again is not None)
         return _told(await running.taking.take(handed, lane=running.streams[stream].priority))
-
-    async def _parse(self, raw: bytes) -> tuple[Content, str | None]:
-        if len(raw) < BIG:
-            return read(raw)
-        async with self._parsing:
-            return await asyncio.to_thread(read, raw)
 
 
 def _told(taken: Sequence[Outcome]) -> list[str]:

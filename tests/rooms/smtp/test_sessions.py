@@ -303,24 +303,3 @@ async def test_a_size_that_is_declared_is_refused_at_once(house: House, connect:
         await client.ask("RSET")
         assert (await client.send(MAIL + b"x" * 980 + b"\r\n" + b"y" * 980)).startswith("552 5.3.4")
         assert (await client.send(MAIL)).startswith("250 ")
-
-
-async def test_a_big_message_is_read_in_a_thread(
-    house: House, connect: Connect, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    key = await house.key()
-    threads: list[object] = []
-    original = asyncio.to_thread
-
-    async def noted(work: object, *args: object) -> object:
-        threads.append(work)
-        return await original(work, *args)
-
-    monkeypatch.setattr(asyncio, "to_thread", noted)
-    async with house.open() as running:
-        client = await connect(running.ports[0], key)
-        big = MAIL + (b"x" * 70 + b"\r\n") * 5000
-        assert (await client.send(big)).startswith("250 ")
-        assert (await client.send(MAIL)).startswith("250 ")
-    assert len(threads) == 2  # read, and checked
-    assert sorted(len(content.text or "") for _, content in await house.stored()) == [7, 355_007]

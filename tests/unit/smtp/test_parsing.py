@@ -8,12 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailkeep.base.errors import Invalid
+from mailkeep.base.raw_mail import DEEPEST
 from mailkeep.mail.intake import to_outgoing
 from mailkeep.mail.types import Content, StreamSettings
 from mailkeep.providers import mime, outgoing
 from mailkeep.providers.message import Address, Attachment, Shown
 from mailkeep.smtp.parsing import parse, to_one
-from mailkeep.smtp.parts import DEEPEST
 
 STREAM = StreamSettings("alert", 1, ())
 PNG = b"\x89PNG\r\n\x1a\n\0\xff"
