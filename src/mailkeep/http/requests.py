@@ -16,12 +16,17 @@ import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, ReceiveMessage, Scope, Send
 
+from mailkeep.base.floods import Flood
+
 from . import problems
 
 log = structlog.get_logger(__name__)
 
 NO_ROUTE = "none"
 NO_HEADERS: Mapping[str, str] = {}
+#: Lines of one route and status at once: what an application does wrong now and then is all there,
+#: and who knocks at a door without end gets one a second.
+BURST = 20
 Seen = Callable[[str, str, int], None]
 
 _ENDS = "at_end"  #: in a request's state: what is to be called when it is over
@@ -53,6 +58,7 @@ class Requests:
         ]
         self._prefix = secrets.token_hex(4)
         self._numbers = itertools.count(1)
+        self._flood = Flood(BURST)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
@@ -103,6 +109,11 @@ class Requests:
             return
         state = scope.get("state") or {}
         fault = state.get("fault")
+        times = 1
+        if fault is None:  # our own faults are all said
+            times = self._flood.times((route, status), time.monotonic())
+            if not times:
+                return
         write = log.error if status >= 500 and fault is not None else log.info
         if status >= 500 and fault is None:
             write = log.warning
@@ -113,5 +124,6 @@ class Requests:
             status=status,
             why=state.get("why"),
             seconds=round(seconds, 4),
+            times=times,
             exc_info=fault,
         )

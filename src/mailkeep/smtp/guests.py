@@ -5,6 +5,8 @@ from typing import Protocol
 
 import structlog
 
+from mailkeep.base.floods import Flood
+
 from .body import Body
 from .types import Limits
 
@@ -14,7 +16,6 @@ FIRST_DELAY = 0.25  #: seconds after a network's first wrong key; doubled with e
 LONGEST_DELAY = 20.0
 FORGET_SECONDS = 600.0  #: a network's wrong keys are forgotten so long after its last one
 MOST_NETWORKS = 10_000
-SAY_SECONDS = 1.0  #: a flood of refusals is one line a second for each reason
 
 
 class Guest(Protocol):
@@ -43,7 +44,7 @@ class Guests:
         self._inside: dict[Guest, str] = {}  # likewise, with its network
         self._here: Counter[str] = Counter()
         self._wrong: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        self._said: dict[str, tuple[float, int]] = {}
+        self._flood = Flood()
 
     def enter(self, network: str, guest: Guest) -> bool:
         """Let a connection of that network in, unless there are too many."""
@@ -103,9 +104,6 @@ class Guests:
 
     def refused(self, why: str, now: float) -> None:
         """Say in the log that a session was refused: neither by whom nor what it said."""
-        last, unsaid = self._said.get(why, (float("-inf"), 0))
-        if now - last < SAY_SECONDS:
-            self._said[why] = (last, unsaid + 1)
-            return
-        self._said[why] = (now, 0)
-        log.info("smtp.refused", why=why, times=unsaid + 1)
+        times = self._flood.times(why, now)
+        if times:
+            log.info("smtp.refused", why=why, times=times)

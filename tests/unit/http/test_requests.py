@@ -1,12 +1,13 @@
 """Around a request: its id, its count, and one line when it failed, without what was asked for."""
 
+import time
 from typing import Any
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from mailkeep.http.requests import Requests
+from mailkeep.http.requests import BURST, Requests
 
 SCOPE = {"type": "http", "method": "GET", "path": "/x/mk_secret", "query_string": b"key=1"}
 
@@ -138,3 +139,32 @@ async def test_an_answer_keeps_the_headers_that_it_has() -> None:
     assert [one for one in sent[0]["headers"] if one[0] == b"cache-control"] == [
         (b"cache-control", b"public")
     ]
+
+
+async def test_a_flood_of_refusals_is_a_few_lines_and_each_is_counted() -> None:
+    """Whoever knocks at a door that is not there could fill the disk with lines of the log."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        if scope["path"] == "/fault":
+            raise ValueError("ours")
+        await send({"type": "http.response.start", "status": scope["status"], "headers": []})
+
+    async def send(_message: Any) -> None:
+        return
+
+    around = Requests(app, lambda *one: seen.append(one))
+    began = time.monotonic()
+    with capture_logs() as logs:
+        for number in range(500):
+            await around(SCOPE | {"path": f"/{number}", "status": 404}, None, send)
+        await around(SCOPE | {"status": 401, "path_template": "/v1/messages"}, None, send)
+        for _ in range(40):
+            await around(SCOPE | {"path": "/fault"}, None, send)
+    said = [one for one in logs if one["event"] == "request.failed"]
+    strange = [one for one in said if one["status"] == 404]
+    assert BURST <= len(strange) <= BURST + time.monotonic() - began + 1
+    assert sum(one["times"] for one in strange) <= 500
+    assert [one["route"] for one in said if one["status"] == 401] == ["/v1/messages"]
+    assert len([one for one in said if one["status"] == 500]) == 40
+    assert len(seen) == 541
