@@ -11,6 +11,9 @@ from .errors import Invalid
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?P<local>{_ATOM}(?:\.{_ATOM})*)@(?P<domain>{_LABEL}(?:\.{_LABEL})*)")
+#: What IDNA leaves as it is: no hyphens where ``xn--`` has them, none at an end.
+_ASCII = r"(?!.{2}--)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ASCII_NAME = re.compile(rf"{_ASCII}(?:\.{_ASCII})*")
 #: RFC 5321 section 4.5.3.1: octets of the local part; of all (RFC 3696 erratum 1690).
 _LOCAL, _WHOLE = 64, 254
 
@@ -49,8 +52,14 @@ def parse(text: str, *, field: str = "address") -> str:
     return found
 
 
-@lru_cache(maxsize=10_000)  # few domains receive most mail
 def _name(domain: str) -> str:
+    if _ASCII_NAME.fullmatch(domain):
+        return domain.lower()
+    return _idna(domain)
+
+
+@lru_cache(maxsize=10_000)  # few domains receive most mail
+def _idna(domain: str) -> str:
     return idna.encode(domain, uts46=True).decode().lower()
 
 

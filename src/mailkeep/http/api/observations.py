@@ -1,5 +1,6 @@
 """``/v1/observations``: ingest what other systems observed, such as audit logs and journals."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated
 
@@ -86,7 +87,7 @@ class JournalApi(Controller):
             if at is None:
                 raise Invalid("say a time with its offset", field=f"sent[{number}].at")
             lines.append(Sent(one.provider, one.id, one.to, one.stream, at))
-        checked = journal.check(lines)
+        checked = await asyncio.to_thread(journal.check, lines)
         found = await running.database.retrying(
             lambda tx: journal.note(tx, checked, by=grant.line or grant.id)
         )

@@ -17,6 +17,7 @@ from mailkeep.mail.types import NewMessage, Taken
 from . import idempotency
 from .batch import Asked
 from .message_in import MessageIn, to_new
+from .slices import sliced
 
 IN_DOUBT = "the database went away, and these may have been stored or not; each says how to tell"
 
@@ -92,7 +93,11 @@ class Sending:
         Raises:
             MailkeepError: all or none was asked for, and one of them cannot be taken in.
         """
-        checked = await asyncio.to_thread(self._check_all) if aside else self._check_all()
+        count = range(len(self._asked.items))
+        if aside:
+            checked = await asyncio.to_thread(lambda: [self._check(index) for index in count])
+        else:
+            checked = [self._check(index) async for index in sliced(count)]
         wrong = [one for one in checked if isinstance(one, MailkeepError)]
         if self._asked.all_or_none and wrong:
             raise wrong[0]
@@ -104,9 +109,6 @@ class Sending:
     def _error(one: NewMessage | MailkeepError) -> MailkeepError:
         assert isinstance(one, MailkeepError)
         return one
-
-    def _check_all(self) -> list[NewMessage | MailkeepError]:
-        return [self._check(index) for index in range(len(self._asked.items))]
 
     def _check(self, index: int) -> NewMessage | MailkeepError:
         one, field = self._asked.items[index], self._asked.field(index)

@@ -28,6 +28,7 @@ from mailkeep.recovery.services import Recovery
 from mailkeep.store.database import Tx
 
 from . import strict_json
+from .slices import sliced
 
 MOST = 500  #: subjects in one request
 
@@ -115,7 +116,7 @@ class SubjectsApi(Controller):
         grant, subjects = await _allowed(request, running)
         checked: list[tuple[str, Registration] | MailkeepError] = []
         names: set[str] = set()
-        for place, one in enumerate(given):
+        async for place, one in sliced(enumerate(given)):
             checked.append(_checked(subjects, one.subject, one, names, f"subjects[{place}]."))
         wanted = [one for one in checked if not isinstance(one, MailkeepError)]
         done = iter(await _register(running, subjects, grant, wanted))

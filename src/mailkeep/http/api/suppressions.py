@@ -26,6 +26,7 @@ from mailkeep.store.database import Tx
 
 from . import strict_json
 from .message_in import instant
+from .slices import sliced
 
 MOST = 500  #: entries in one request
 
@@ -99,7 +100,7 @@ class SuppressionsApi(Controller):
         grant = await authorise(request, running, Scope.SEND)
         entries = [
             _entry(one, running, grant, f"suppressions[{number}].")
-            for number, one in enumerate(asked.suppressions)
+            async for number, one in sliced(enumerate(asked.suppressions))
         ]
 
         async def work(tx: Tx) -> suppressions.Put:
