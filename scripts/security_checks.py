@@ -41,6 +41,7 @@ CHECKS: Mapping[str, str] = {
     "63B 5.1.1": "Session cookies are Secure, HttpOnly, SameSite, of one host, and say nothing",
     "63B 5.3": "Where fraud is suspected sessions end, or somebody is told",
     "ASVS 2.3.1": "No step of a flow can be left out",
+    "ASVS 15.2.2": "What is slow to do is bounded, and holds nothing else up",
     "ASVS 15.4.2": "Looking and using up are one act",
     "ASVS 2.4.1": "Whatever sends mail is bounded",
     "ASVS 6.1.1": "Limits on guessing are documented, and lock no owner out",

@@ -262,3 +262,15 @@ def test_the_figures_of_the_readme_are_those_of_the_reports() -> None:
     assert int(lost) == 0
     ratio = row(performance, "http-accept")[1].removesuffix(" ×")
     assert f"{float(ratio):.1f} times its rate" in readme
+
+
+def test_mail_of_others_is_parsed_in_one_place() -> None:
+    """The library's parser takes the square of what a stranger sends."""
+    parses = re.compile(r"message_from_|BytesParser|BytesFeedParser|BytesHeaderParser|HeaderParser")
+    found = {
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if parses.search(path.read_text())
+    }
+    # The mailbox of development reads what is left of a header without its Content- fields.
+    assert found == {"base/raw_mail.py", "smtp/headers.py", "http/mailbox/letter.py"}

@@ -6,6 +6,8 @@ import struct
 import threading
 from collections.abc import Callable
 
+import pytest
+
 from mailkeep.base.workers import STRANGERS
 from mailkeep.smtp import receiving
 
@@ -36,6 +38,7 @@ def _hang_up(client: Client) -> None:
     client.writer.transport.abort()
 
 
+@pytest.mark.check("ASVS 15.2.2")
 async def test_what_a_thread_reads_is_counted_after_its_client_has_gone(connect: Connect) -> None:
     began, go_on = threading.Event(), threading.Event()
     one = asyncio.Lock()

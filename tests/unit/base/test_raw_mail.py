@@ -26,6 +26,7 @@ def taken_apart(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return work
 
 
+@pytest.mark.check("ASVS 15.2.2")
 @pytest.mark.parametrize("kind", DEAR)
 def test_what_is_dear_is_refused_before_anything_looks_at_it(
     kind: str, taken_apart: list[int]

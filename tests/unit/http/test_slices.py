@@ -8,6 +8,7 @@ from mailkeep.http.api import slices
 from mailkeep.http.api.slices import SLICE, sliced
 
 
+@pytest.mark.check("ASVS 15.2.2")
 @pytest.mark.parametrize(("each", "between"), [(SLICE, 99), (SLICE / 10, 9), (0.0, 0)])
 async def test_others_have_their_turn_after_each_slice(
     monkeypatch: pytest.MonkeyPatch, each: float, between: int

@@ -51,6 +51,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return given
 
 
+@pytest.mark.check("ASVS 15.2.2")
 @pytest.mark.parametrize("kind", SUBMITTED)
 def test_of_what_is_dear_little_reaches_the_library(kind: str, parsed: list[str]) -> None:
     raw = SUBMITTED[kind](100_000)

@@ -24,6 +24,7 @@ READERS: dict[str, Callable[[bytes], object]] = {
 }
 
 
+@pytest.mark.check("ASVS 15.2.2")
 @pytest.mark.parametrize("kind", DEAR)
 @pytest.mark.parametrize("reader", READERS)
 def test_no_reader_works_long_for_a_stranger(
