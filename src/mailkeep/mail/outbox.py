@@ -252,7 +252,7 @@ def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> N
             claimed.facts.append(
                 FailedOver(one.id, ways.stream.name, last.provider, choice.provider, because)
             )
-        final = not (one.secret and others(ways.routes, ways.cut, wanted, choice.provider))
+        final = not others(ways.routes, ways.cut, wanted, choice.provider)
         claimed.start(one, choice.provider, ways.now, ask=ask, final=final)
     else:
         claimed.wait(one, min(max(choice.until, ways.now + SECOND // 4), one.expires_at))
@@ -262,7 +262,7 @@ def _wanted(one: Due, before: Sequence[_Try], stream: StreamSettings) -> Wanted:
     """What a message asks of its route."""
     return Wanted(
         only=split(one.only),
-        avoid=split(one.avoid) + _refusers(before if one.secret else ()),
+        avoid=split(one.avoid) + _refusers(before),
         tried=tuple(attempt.provider for attempt in before),
         bound=bool(one.secret) and _is_unsure(before[-1] if before else None),
         probes=stream.priority > 0 and not one.secret,

@@ -123,21 +123,22 @@ async def test_failover_is_an_event(database: Database, accept: Accept, clock: M
     assert kinds.count("mail.failed_over") == 1
 
 
-async def test_who_refuses_a_secret_for_good_is_not_believed_alone(
-    database: Database, accept: Accept, clock: ManualClock
+@pytest.mark.parametrize("stream", ["recovery", "bulk"])
+async def test_who_refuses_for_good_is_not_believed_alone(
+    database: Database, accept: Accept, clock: ManualClock, stream: str
 ) -> None:
-    message = await accept(new("recovery"))
-    (first,) = await _claim(database, "recovery")
+    message = await accept(new(stream))
+    (first,) = await _claim(database, stream)
     await _finish(database, first, OutcomeKind.REJECTED)
-    (second,) = await _claim(database, "recovery")
+    (second,) = await _claim(database, stream)
     assert second.provider != first.provider
     await _finish(database, second, OutcomeKind.UNAVAILABLE)
     clock.advance(600)
-    (again,) = await _claim(database, "recovery")
+    (again,) = await _claim(database, stream)
     assert again.provider == second.provider  # not the one that refused it
     await _finish(database, again, OutcomeKind.REJECTED)
     assert await _status(database, message) == "given_up"
-    assert not await _has_body(database, message)
+    assert await _has_body(database, message) == (stream == "bulk")
 
 
 async def test_a_secret_that_only_one_may_read_ends_when_that_one_refuses_it(
