@@ -262,8 +262,9 @@ def _wanted(one: Due, before: Sequence[_Try], stream: StreamSettings) -> Wanted:
     """What a message asks of its route."""
     return Wanted(
         only=split(one.only),
-        avoid=split(one.avoid) + _refusers(before),
+        avoid=split(one.avoid),
         tried=tuple(attempt.provider for attempt in before),
+        refused=_refusers(before),
         bound=bool(one.secret) and _is_unsure(before[-1] if before else None),
         probes=stream.priority > 0 and not one.secret,
     )
@@ -321,7 +322,7 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
 
 
 def _refusers(before: Sequence[_Try]) -> tuple[str, ...]:
-    """Who refused a mail for good: another may be asked, not they again."""
+    """Who refused a mail for good, as often as they did."""
     return tuple(one.provider for one in before if one.outcome == OutcomeKind.REJECTED.value)
 
 

@@ -121,7 +121,7 @@ async def test_a_relay_that_speaks_in_clear_only_gets_nothing(
         (b"250 2.0.0 well done\r\n", WITH_TLS, []),
         (b"HTTP/1.1 400 Bad Request\r\n", WITH_TLS, []),
         (b"-1 what\r\n", WITH_TLS, []),
-        (GREETING, b"354 go on\r\n", [b"354 go on\r\n"]),
+        (GREETING, b"299 what\r\n", [b"299 what\r\n"]),
         (GREETING, WITH_TLS, [b"250 2.0.0 well done\r\n"]),  # to STARTTLS, or to AUTH
         (GREETING, WITH_TLS, [b"354 go on\r\n"]),
         (GREETING, WITH_TLS, [b"221 2.0.0 goodbye\r\n"]),
