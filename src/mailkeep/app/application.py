@@ -312,7 +312,7 @@ class Application:
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
         counted = wiring_observation.counted(self.settings, self.providers, self.accounts_read)
         tables = self.settings.provider
-        loops |= wiring_watch.beside(self.database, self.providers, tables, counted)
+        loops |= wiring_watch.beside(keep, self.database, self.providers, tables, counted)
         for name, one in (
             ("canaries", self.canaries),
             ("feeds", self.feeds),

@@ -60,7 +60,8 @@ async def keep(
     step: Callable[[], Awaitable[object]],
     seconds: float,
     awake: asyncio.Event | None = None,
-    pulse: Pulse | None = None,
+    *,
+    pulse: Pulse,
     gather: float = 0.0,
 ) -> None:
     """Call ``step`` until cancelled.
@@ -72,7 +73,6 @@ async def keep(
         pulse: where it is noted how the steps went.
         gather: seconds for which more may come together, once there is nothing more to do at once.
     """
-    pulse = pulse or Pulse()
     while True:
         if awake is not None:
             awake.clear()
