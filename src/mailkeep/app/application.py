@@ -319,7 +319,7 @@ class Application:
             ("posture", self.posture),
         ):
             if one is not None:
-                loops[name] = keep(name, one.run, PAUSE_SECONDS)
+                loops[name] = keep(name, partial(one.run, partial(keep, name)), PAUSE_SECONDS)
         loops.update(self._report_intake.loops(keep))
         loops.update(wiring_background.loops(self, keep))
         return loops

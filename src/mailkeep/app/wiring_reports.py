@@ -80,7 +80,8 @@ class ReportIntake:
             step = turns.in_turn(self._database, "status", POLL_SECONDS, self.notices.poll)
             yield "status", keep("status", step, POLL_SECONDS)
         if self._mailboxes is not None:
-            yield "mailboxes", keep("mailboxes", self._mailboxes.run, PAUSE_SECONDS)
+            run = partial(self._mailboxes.run, partial(keep, "mailboxes"))
+            yield "mailboxes", keep("mailboxes", run, PAUSE_SECONDS)
         if self.copies is not None:
             yield "copies", keep("copies", self.copies.settle, SETTLE_SECONDS)
 

@@ -238,7 +238,7 @@ async def collect(keep: Keep, database: Database, providers: Mapping[str, Provid
         # Spread out, so that processes that start together do not all ask at once, nor at their
         # start.
         await asyncio.sleep(random.SystemRandom().uniform(0.1, 1.0) * one.seconds)
-        await keep("collect", partial(ask, one), one.seconds)
+        await keep("collect", partial(ask, one), one.seconds, of=one.name)
 
     async with asyncio.TaskGroup() as group:
         for one in collectors:

@@ -1,14 +1,17 @@
 """Loops end when they are told to, whatever else happens just then, and how they go is seen."""
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
+from supervised import until
 
 from mailkeep.app import provider_keys, wiring_watch
-from mailkeep.app.loops import Loop, Pulse, keep
+from mailkeep.app.loops import Pulse, keep
+from mailkeep.base.errors import Unavailable
+from mailkeep.base.loops import StepFailed
 from mailkeep.events.turns import Turn
 
 
@@ -32,19 +35,45 @@ async def test_a_loop_is_ended_at_any_turn_after_it_was_woken() -> None:
         assert task.cancelled()
 
 
-async def seen(loops: dict[str, Loop], so: Callable[[], bool]) -> None:
-    """Run loops until something is so."""
-    tasks = [asyncio.create_task(one) for one in loops.values()]
-    try:
-        async with asyncio.timeout(10):
-            while True:
-                if so():
-                    return
-                await asyncio.sleep(0.01)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+async def test_waits_double_while_a_step_fails_and_are_the_usual_ones_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits: list[float] = []
+    answers = iter(["x", "x", "x", "", "x", "more", "x"])
+    pulse = Pulse()
+
+    async def step() -> bool:
+        answer = next(answers, None)
+        if answer is None:
+            raise asyncio.CancelledError
+        if answer == "x":
+            raise StepFailed
+        return bool(answer)
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    monkeypatch.setattr("mailkeep.app.loops.asyncio.sleep", sleep)
+    with capture_logs() as said, pytest.raises(asyncio.CancelledError):
+        await keep("kind", step, lambda: 7.0, pulse=pulse, again=(5.0, 15.0))
+    assert waits == [5.0, 10.0, 15.0, 7.0, 5.0, 5.0]
+    assert pulse.failures == {("kind", "fault"): 5}
+    assert not said, "the room has said it"
+
+
+@pytest.mark.parametrize("error", [OSError("x"), Unavailable("the database is away")])
+async def test_the_log_has_which_one_of_its_kind_failed(error: Exception) -> None:
+    pulse = Pulse()
+
+    async def step() -> None:
+        raise error
+
+    with capture_logs() as said:
+        await until([keep("kind", step, 0.01, pulse=pulse, of="one")], lambda: bool(pulse.failures))
+    why = "unavailable" if isinstance(error, Unavailable) else "fault"
+    assert set(pulse.failures) == {("kind", why)}
+    assert said[0]["event"] == ("loop.unavailable" if why == "unavailable" else "loop.failed")
+    assert (said[0]["loop"], said[0]["of"]) == ("kind", "one")
 
 
 @pytest.mark.parametrize("good", [True, False])
@@ -74,9 +103,9 @@ async def test_how_keys_are_looked_for_and_volumes_asked_for_is_seen(
     loops = wiring_watch.beside(partial(keep, pulse=pulse), none, {}, (), {})
     assert loops.keys() == {"collect", "secrets"}
     if good:
-        await seen(loops, lambda: pulse.well.keys() == loops.keys())
+        await until(loops.values(), lambda: pulse.well.keys() == loops.keys())
         assert not pulse.failures
     else:
-        await seen(loops, lambda: len(pulse.failures) == 2)
+        await until(loops.values(), lambda: len(pulse.failures) == 2)
         assert {name for name, why in pulse.failures if why == "fault"} == loops.keys()
         assert not pulse.well
