@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 import structlog
@@ -102,6 +102,19 @@ async def keep(
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await awake.wait()
+
+
+def begin(loops: Mapping[str, Loop]) -> dict[str, asyncio.Task[None]]:
+    """Start loops, by name; one that ends before it is cancelled is logged."""
+    tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
+    for task in tasks.values():
+        task.add_done_callback(_ended)
+    return tasks
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        log.error("loop.ended", loop=task.get_name(), exc_info=task.exception())
 
 
 def _failed(error: Exception, which: dict[str, str], pulse: Pulse, wait: float) -> float:
