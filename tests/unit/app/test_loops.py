@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from supervised import until
 
 from mailkeep.app import provider_keys, wiring_watch
-from mailkeep.app.loops import Pulse, keep
+from mailkeep.app.loops import Pulse, begin, keep
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.loops import StepFailed
 from mailkeep.events.turns import Turn
@@ -109,3 +109,25 @@ async def test_how_keys_are_looked_for_and_volumes_asked_for_is_seen(
         await until(loops.values(), lambda: len(pulse.failures) == 2)
         assert {name for name, why in pulse.failures if why == "fault"} == loops.keys()
         assert not pulse.well
+
+
+async def test_a_loop_that_ends_by_itself_is_logged_with_its_trace() -> None:
+    async def dies() -> None:
+        raise KeyError("x")
+
+    async def returns() -> None:
+        return
+
+    async def goes_on() -> None:
+        await asyncio.Event().wait()
+
+    with capture_logs() as said:
+        tasks = begin({"dies": dies(), "returns": returns(), "goes on": goes_on()})
+        await asyncio.wait({tasks["dies"], tasks["returns"]}, timeout=5)
+        tasks["goes on"].cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+    assert {one["loop"]: type(one["exc_info"]).__name__ for one in said} == {
+        "dies": "KeyError",
+        "returns": "NoneType",
+    }
+    assert {one["event"] for one in said} == {"loop.ended"}
