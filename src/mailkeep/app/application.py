@@ -19,6 +19,7 @@ from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.loops import Loop
 from mailkeep.base.signing import SigningKeys
 from mailkeep.events import turns
 from mailkeep.http.port import StandInView
@@ -59,7 +60,7 @@ from . import (
     wiring_watch,
 )
 from .event_readers import EventReaders
-from .loops import PAUSE_SECONDS, Keep, Loop, begin
+from .loops import PAUSE_SECONDS, Keep, begin
 from .loops import keep as loop
 from .process_lock import ProcessLock
 from .provider_doubts import ProviderDoubts

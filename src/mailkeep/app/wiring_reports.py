@@ -7,6 +7,7 @@ from functools import partial
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.loops import Loop
 from mailkeep.events import turns
 from mailkeep.mail import copies as ledger
 from mailkeep.store.database import Database
@@ -22,7 +23,7 @@ from mailkeep.watch.reports import Reports
 
 from . import wiring_observation
 from .doctor.records import Found
-from .loops import PAUSE_SECONDS, Keep, Loop
+from .loops import PAUSE_SECONDS, Keep
 from .settings import Settings
 
 PAGE_SECONDS = 10.0

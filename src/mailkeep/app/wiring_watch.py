@@ -12,6 +12,7 @@ import msgspec
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.loops import Loop
 from mailkeep.base.secret import Secret
 from mailkeep.base.wording import nearest
 from mailkeep.cutover.types import Left
@@ -45,7 +46,7 @@ from mailkeep.watch.types import (
 )
 
 from . import environment, provider_keys, provider_limits
-from .loops import Keep, Loop
+from .loops import Keep
 
 
 class Carrier(Protocol):
