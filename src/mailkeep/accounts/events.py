@@ -62,10 +62,7 @@ class ApplicationRefused(Fact, frozen=True):
 
 @fact("accounts.sign_in_failed")
 class SignInFailed(Fact, frozen=True):
-    """A sign-in was refused.
-
-    ``account`` is None where no account has that address.
-    """
+    """A sign-in was refused. ``account`` is None where no account has that address."""
 
     account: str | None
     address: str | None
