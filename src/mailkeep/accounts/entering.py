@@ -21,7 +21,7 @@ from .factors.services import Factors
 from .factors.types import Kind, Lane, Proof, Source, Typed, Verdict, Way, Weighed
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountSettings, SessionView, SignedIn, Stage
+from .types import AccountSettings, SessionView, SignedIn, SignInFailure, Stage
 
 _WRONG = "that was wrong or used already, or you waited too long"
 _PASSKEY = "this passkey opens no account here, or it took too long"
@@ -88,7 +88,7 @@ class Entering:
                     agent=waiting.agent,
                     place=waiting.place,
                 )
-            why = "factor" if proof.heard else "factor_throttled"
+            why = SignInFailure.FACTOR if proof.heard else SignInFailure.FACTOR_THROTTLED
             await record(self._database, tx, SignInFailed(account, None, waiting.network, why))
             return self._refused(proof)
 
@@ -143,12 +143,12 @@ class Entering:
 
         async def work(tx: Tx) -> SignedIn | None:
             view = await queries.account(tx, account, lock=True)
-            proved, why = False, "frozen"
+            proved, why = False, SignInFailure.FROZEN
             # What an application's user has bound here proves something in a recovery only.
             if not view.frozen(tx.now) and not view.application:
                 lane = await self._lane(tx, account, browser)
                 proof = await self._factors.prove(tx, account, weighed, lane)
-                proved, why = proof.proved, "passkey"
+                proved, why = proof.proved, SignInFailure.PASSKEY
             if proved:
                 return await self._sessions.enter(
                     *(tx, account, browser, network),

@@ -3,6 +3,8 @@ pseudonyms."""
 
 from mailkeep.events.types import Fact, fact
 
+from .types import SignInFailure
+
 
 @fact("accounts.opened")
 class AccountOpened(Fact, frozen=True):
@@ -60,16 +62,12 @@ class ApplicationRefused(Fact, frozen=True):
 
 @fact("accounts.sign_in_failed")
 class SignInFailed(Fact, frozen=True):
-    """A sign-in was refused. ``why``: password, frozen, throttled, factor, factor_throttled,
-    passkey.
-
-    ``account`` is None where no account has that address.
-    """
+    """A sign-in was refused. ``account`` is None where no account has that address."""
 
     account: str | None
     address: str | None
     network: str
-    why: str
+    why: SignInFailure
 
 
 @fact("accounts.factor_bound")

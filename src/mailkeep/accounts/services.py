@@ -35,7 +35,16 @@ from .passwords import Passwords
 from .second_step import SecondStep
 from .sessions import Sessions
 from .signing_in import SigningIn
-from .types import ENDED_BY_PROOFS, AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
+from .types import (
+    ENDED_BY_PROOFS,
+    AccountSettings,
+    ChangeKind,
+    Origin,
+    SignedIn,
+    SignInFailure,
+    SignUp,
+    Stage,
+)
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
@@ -198,7 +207,7 @@ class Accounts:
                 lane = f"browser {browser}"
             allowed = await self._may_try(tx, key, lane, known=known)
             if not allowed:
-                failed = SignInFailed(account, key, network, "throttled")
+                failed = SignInFailed(account, key, network, SignInFailure.THROTTLED)
                 await record(self._database, tx, failed)
         if not allowed:
             raise TooMany(
@@ -209,11 +218,11 @@ class Accounts:
         fresh = await self.passwords.anew(kept, password) if right else None
         async with self._database.write() as tx:
             made = None
-            why = "password"
+            why = SignInFailure.PASSWORD
             if right and account is not None:
                 origin = Origin(browser, network, agent, place)
                 made = await self._start(tx, account, kept, origin, known=known)
-                why = "frozen"
+                why = SignInFailure.FROZEN
                 if made is not None and fresh is not None:
                     await self.passwords.renew(tx, account, kept, fresh)
             if made is None:

@@ -6,6 +6,7 @@ import msgspec
 
 from mailkeep.base.clock import DAY, MINUTE, Instant
 from mailkeep.base.secret import Secret
+from mailkeep.events.types import Word
 
 from .classes import ClassSettings
 
@@ -24,6 +25,18 @@ DENIED = "denied"  #: why an account is frozen after a denial
 SECURED = "secured"  #: why it is frozen in an incident that suspects no provider of ours
 #: What two fresh proofs end: nothing says that somebody reads the routes they come over.
 ENDED_BY_PROOFS = frozenset({DENIED, SECURED})
+
+
+class SignInFailure(Word):
+    """Why a sign-in was refused."""
+
+    PASSWORD = "password"  # noqa: S105  #: the address or the password is wrong
+    FROZEN = "frozen"  #: the account is closed for now, or is opened elsewhere
+    THROTTLED = "throttled"  #: too many tries
+    FACTOR = "factor"  #: the second factor was wrong
+    FACTOR_THROTTLED = "factor_throttled"  #: too many wrong second factors
+    PASSKEY = "passkey"  #: that passkey does not count
+    CONSOLE = "console"  #: the console's second step was no passkey of an operator's
 
 
 class ContactKind(enum.StrEnum):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mailkeep.base import memory
+from mailkeep.base.loops import Loop
 from mailkeep.events import turns
 
 from . import retention
-from .loops import Keep, Loop
+from .loops import Keep
 
 if TYPE_CHECKING:
     from .application import Application

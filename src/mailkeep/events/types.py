@@ -1,7 +1,8 @@
 """The event envelope, and how events are serialised and read back."""
 
+import enum
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import msgspec
 
@@ -15,6 +16,19 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
     ``events.py`` under ``@fact("<room>.<words>")``; a kind is never renamed once shipped."""
 
     kind: ClassVar[str] = ""
+
+
+class Word(enum.StrEnum):
+    """A word of a fact, out of a closed list. One that another version wrote is read as it stands,
+    and is none of the list."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Self | None:
+        if not isinstance(value, str):
+            return None
+        word = str.__new__(cls, value)
+        word._name_, word._value_ = "UNKNOWN", value
+        return word
 
 
 _KINDS: dict[str, type[Fact]] = {}

@@ -2,6 +2,8 @@
 
 from mailkeep.events.types import Fact, fact
 
+from .types import GiveUpReason
+
 
 @fact("mail.accepted")
 class MessageAccepted(Fact, frozen=True):
@@ -92,7 +94,7 @@ class MessageGivenUp(Fact, frozen=True):
     message: str
     stream: str
     address: str
-    why: str
+    why: GiveUpReason
 
 
 @fact("mail.requeued")

@@ -23,7 +23,7 @@ from . import families, fitting, genuine, lives, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
 from .outbox import due
 from .tracing import untraced
-from .types import Content, NewMessage, Status, StreamSettings, Taken
+from .types import Content, GiveUpReason, NewMessage, Status, StreamSettings, Taken
 
 MOST_AHEAD = 3_660 * DAY  #: ten years: further off is a mistyped year
 REUSED = "this idempotency key was used for another message"
@@ -314,7 +314,7 @@ class Intake:
         )
         rows.facts.append(MessageAccepted(message, stream.name, address))
         if bait.leaks:
-            rows.facts.append(MessageGivenUp(message, stream.name, address, "honey"))
+            rows.facts.append(MessageGivenUp(message, stream.name, address, GiveUpReason.HONEY))
             return message
         if stream.genuine:
             code = genuine.code_of(self._keys, message)

@@ -38,7 +38,16 @@ from .leases import LEASE, Leases
 from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, others, shifted
 from .shifting import SHIFTS
 from .suppressions import unwelcome_to
-from .types import WITHHELD, Job, RouteSettings, Shift, Status, StreamSettings, split
+from .types import (
+    WITHHELD,
+    GiveUpReason,
+    Job,
+    RouteSettings,
+    Shift,
+    Status,
+    StreamSettings,
+    split,
+)
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
 
@@ -201,14 +210,14 @@ async def _look(
     return due_ones, states, [Shift(*row) for row in moved]
 
 
-def _hopeless(one: Due, unwelcome: Set[str], now: Instant) -> tuple[str, bool] | None:
+def _hopeless(one: Due, unwelcome: Set[str], now: Instant) -> tuple[GiveUpReason, bool] | None:
     """Why a message is given up unsent, and whether its body stays; None: it is to be sent."""
     if one.size is None:
-        return "no body", not one.secret
+        return GiveUpReason.NO_BODY, not one.secret
     if one.expires_at <= now:
-        return "expired", not one.secret
+        return GiveUpReason.EXPIRED, not one.secret
     if one.address in unwelcome and not one.copies:  # what goes to others too goes out whole
-        return "suppressed", True
+        return GiveUpReason.SUPPRESSED, True
     return None
 
 
@@ -288,7 +297,7 @@ def _is_unsure(last: _Try | None) -> bool:
 
 
 async def give_up(
-    tx: Tx, message: str, stream: str, address: str, why: str, *, keep: bool = False
+    tx: Tx, message: str, stream: str, address: str, why: GiveUpReason, *, keep: bool = False
 ) -> MessageGivenUp:
     """End a message that will not be sent; returns the fact for the caller to record.
 

@@ -21,7 +21,7 @@ from .events import AttemptFinished, MessageGivenUp
 from .outbox import shred_bodies
 from .routing import backoff
 from .splitting import Splitting, parted
-from .types import WITHHELD, Job, Status
+from .types import WITHHELD, GiveUpReason, Job, Status
 
 TELL = 30 * SECOND  #: how long a provider whose answer was lost has to tell that it has the mail
 
@@ -174,7 +174,9 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
             todo.shredded.append(job.message)
     elif job.ends(outcome.kind) and not unheard:
         todo.given_up.append(which)
-        todo.facts.append(MessageGivenUp(job.message, job.stream, job.address, "rejected"))
+        todo.facts.append(
+            MessageGivenUp(job.message, job.stream, job.address, GiveUpReason.REJECTED)
+        )
         if job.secret:
             todo.shredded.append(job.message)
     else:

@@ -24,7 +24,7 @@ from .events import (
 )
 from .outbox import due, give_up
 from .shifting import STANDING
-from .types import Status, StreamSettings
+from .types import GiveUpReason, Status, StreamSettings
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
 
@@ -199,7 +199,7 @@ async def forget_ours(tx: Tx, before: Instant) -> int:
     return await tx.run(delete(m).where(old))
 
 
-async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
+async def cancel(database: Database, tx: Tx, message: str, why: GiveUpReason) -> bool:
     """Give up a message that waits to be sent; False when it has left, or is leaving. What its
     sender asks for is ``taking_back``."""
     m = tables.messages

@@ -13,6 +13,7 @@ from mailkeep.accounts import throttle
 from mailkeep.accounts.types import DENIED
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.events.log import record
+from mailkeep.mail.types import GiveUpReason
 from mailkeep.store.database import Tx
 
 from . import tables
@@ -103,7 +104,7 @@ class Denying:
             await self._take_back(tx, account, row["ended_at"])
             await self._verdicts.revoke(tx, row["id"], "denied")
         elif acted:
-            await self._ending.end(tx, row["id"], "denied")
+            await self._ending.end(tx, row["id"], GiveUpReason.DENIED)
         elif row["state"] == State.HELD:
             await self._holds.lengthen(tx, row["id"])
 

@@ -164,9 +164,8 @@ class RecoveryDegraded(Fact, frozen=True):
 
 @fact("recovery.voided")
 class RecoveryVoided(Fact, frozen=True):
-    """A recovery can no longer be completed. ``why``: denied, expired, superseded, provider_cut,
-    tries_used_up, dependent_proofs, suspect_route, password_changed, address_changed,
-    notices_unproven, completed_another, restored."""
+    """A recovery can no longer be completed. ``why``: a word of ``mail.types.GiveUpReason``, for
+    which its mail that still waits is given up too."""
 
     recovery: str
     account: str

@@ -23,7 +23,7 @@ from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.mail import queries as mail_queries
 from mailkeep.mail import services as mail_services
-from mailkeep.mail.types import NewMessage
+from mailkeep.mail.types import GiveUpReason, NewMessage
 from mailkeep.store.database import Tx
 
 from . import limiting, mails, policy, sharing, tables
@@ -234,7 +234,7 @@ class Planner:
             )
         )
         for row in rows:
-            await self._context.void(tx, row["id"], "superseded")
+            await self._context.void(tx, row["id"], GiveUpReason.SUPERSEDED)
 
     async def _replace(self, tx: Tx, of: Row, minted: dict[ProofKind, Minted]) -> None:
         """Mint anew what a route refused, or what was voided with a provider that was cut."""
@@ -268,7 +268,8 @@ class Planner:
                 continue  # it stays with the outbox, which tries the old route until it expires
             if row is not None:
                 await self._void(tx, recovery, point.account, row["id"], kind, row["provider"])
-                await mail_services.cancel(context.database, tx, row["message_id"], "rerouted")
+                why = GiveUpReason.REROUTED
+                await mail_services.cancel(context.database, tx, row["message_id"], why)
             proof = await self._send(tx, recovery, point, kind, provider, minted[kind])
             live[kind.value] = proof
 
@@ -276,7 +277,7 @@ class Planner:
         self, tx: Tx, recovery: str, account: str, proof: str, kind: ProofKind, provider: str
     ) -> None:
         await tx.run(update(_p).where(_p.c.id == proof).values(voided_at=tx.now))
-        fact = ProofVoided(recovery, account, kind.value, provider, "rerouted")
+        fact = ProofVoided(recovery, account, kind.value, provider, GiveUpReason.REROUTED)
         await record(self._context.database, tx, fact)
 
     async def _send(

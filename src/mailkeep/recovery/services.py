@@ -21,7 +21,7 @@ from mailkeep.events.log import record
 from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.events import AttemptFinished, ProviderRested
-from mailkeep.mail.types import Content
+from mailkeep.mail.types import Content, GiveUpReason
 from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Tx
 
@@ -219,10 +219,11 @@ class Recovery:
     async def on_rested(self, tx: Tx, recorded: Recorded) -> None:
         """A provider seems silent: what went through it may never arrive, and is minted anew."""
         if isinstance(recorded.fact, ProviderRested):
-            await self.void_through(tx, {recorded.fact.provider}, "rerouted", shown=False)
+            why = GiveUpReason.REROUTED
+            await self.void_through(tx, {recorded.fact.provider}, why, shown=False)
 
     async def void_through(
-        self, tx: Tx, providers: Set[str], why: str, *, shown: bool = True
+        self, tx: Tx, providers: Set[str], why: GiveUpReason, *, shown: bool = True
     ) -> int:
         """Void every proof that went through ``providers`` of every recovery that is open; each is
         minted anew over a route that stands. Returns how many recoveries.
@@ -266,7 +267,7 @@ class Recovery:
         tx.after_commit.append(self.awake.set)
         return len(ids)
 
-    async def end_of(self, tx: Tx, account: str, why: str) -> int:
+    async def end_of(self, tx: Tx, account: str, why: GiveUpReason) -> int:
         """End the recoveries of an account that are under way, whoever began them: its owner asks
         anew. Returns how many."""
         await accounts.account(tx, account, lock=True)
@@ -307,7 +308,8 @@ class Recovery:
         )
         for row in rows:
             unproven = await self.holds.unproven(tx, row["id"])
-            await self.ending.end(tx, row["id"], "notices_unproven" if unproven else "expired")
+            why = GiveUpReason.NOTICES_UNPROVEN if unproven else GiveUpReason.EXPIRED
+            await self.ending.end(tx, row["id"], why)
         await self.holds.sweep(tx)
         await self.change_notices.sweep(tx)
         return len(rows)

@@ -25,9 +25,9 @@ from sqlalchemy import delete, func, insert, select, update
 
 from mailkeep.base import addresses
 from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
-from mailkeep.base.errors import MailkeepError
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.loops import Keeper
 from mailkeep.base.tokens import link_secret
 from mailkeep.events import turns
 from mailkeep.events.log import record
@@ -106,22 +106,22 @@ class Canaries:
         self._marks = Marks(settings, self._url, providers, hosts)
         self._signatures = signatures
 
-    async def run(self) -> None:
+    async def run(self, keep: Keeper) -> None:
         """Send for ever, each provider at its own pace."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._seed_loop())
+            group.create_task(keep(self._tend, SEED_CHECK_SECONDS, of="seeds"))
             for provider in sorted(self._providers):
                 for mailbox in (None, *self._settings.mailbox):
                     interval = self._settings.interval if mailbox is None else mailbox.interval
                     send = partial(self.send, provider, mailbox, every=interval)
-                    group.create_task(self._loop(provider, interval, send))
+                    group.create_task(self._loop(keep, provider, interval, send))
             for provider in () if self._decoys is None else self._decoys.providers:
                 if provider not in self._providers:
                     continue  # what it adds to a mail is not known here
                 every = self._settings.decoys
                 send = partial(self.plant, provider, every=every)
                 # Not at each start: a process that restarts often would send as often.
-                group.create_task(self._loop(provider, every, send, soonest=every / 2))
+                group.create_task(self._loop(keep, provider, every, send, soonest=every / 2))
 
     async def send(
         self, provider: str, mailbox: CanaryMailbox | None = None, *, every: float = 0.0
@@ -273,28 +273,22 @@ class Canaries:
 
     async def _loop(
         self,
+        keep: Keeper,
         provider: str,
         interval: float,
         send: Callable[[], Awaitable[object]],
         *,
         soonest: float = 0.0,
     ) -> None:
-        await asyncio.sleep(self._chance.uniform(soonest, interval))
-        while True:
-            try:
-                await send()
-            except MailkeepError as error:
-                log.warning("canary.not_sent", provider=provider, error=str(error))
-            await asyncio.sleep(interval * self._chance.uniform(0.8, 1.2))
+        async def step() -> None:
+            await send()
 
-    async def _seed_loop(self) -> None:
-        while True:
-            try:
-                await self.seed()
-                await self.sweep()
-            except MailkeepError as error:
-                log.warning("canary.not_seeded", error=str(error))
-            await asyncio.sleep(SEED_CHECK_SECONDS)
+        await asyncio.sleep(self._chance.uniform(soonest, interval))
+        await keep(step, lambda: interval * self._chance.uniform(0.8, 1.2), of=provider)
+
+    async def _tend(self) -> None:
+        await self.seed()
+        await self.sweep()
 
     async def _hand_in(
         self,

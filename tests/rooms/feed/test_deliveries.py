@@ -12,9 +12,12 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 import pytest
+import supervised
 from aiohttp import web
 from sqlalchemy import delete, insert, update
+from supervised import NAME, keeper
 
+from mailkeep.app.loops import Pulse
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import NotFound
 from mailkeep.base.secret import Secret
@@ -436,7 +439,7 @@ async def test_one_that_hangs_holds_up_no_other(
     made = {one.name: outlets.event_webhook(one, (NEW,), clock) for one in both}
     feeds = Feeds(database, both, made, alone=True)
     house = House(database, clock, both[1])
-    task = asyncio.create_task(feeds.run())
+    task = asyncio.create_task(feeds.run(keeper()))
     async with asyncio.timeout(20):
         while True:
             async with database.read() as tx:
@@ -451,6 +454,25 @@ async def test_one_that_hangs_holds_up_no_other(
     never.set()
     await runner.cleanup()
     await house.close()
+
+
+async def test_a_feed_that_fails_is_counted_and_ends_no_other(
+    database: Database, clock: ManualClock, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = (hook(shop, name="broken"), hook(shop))
+    made = {one.name: outlets.event_webhook(one, (NEW,), clock) for one in both}
+    feeds, pulse = Feeds(database, both, made, alone=True), Pulse()
+    step = feeds.step
+
+    async def stumble(one: services.Settings) -> bool:
+        if one.name == "broken":
+            raise KeyError
+        return await step(one)
+
+    monkeypatch.setattr(feeds, "step", stumble)
+    seen = [feeds.run(keeper(pulse))]
+    await supervised.until(seen, lambda: bool(pulse.failures) and bool(pulse.well))
+    assert (set(pulse.failures), pulse.well.keys()) == ({(NAME, "fault")}, {NAME})
 
 
 async def until(so: Callable[[], bool]) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from mailkeep.base.clock import MINUTE, SECOND, Instant, ManualClock
 from mailkeep.mail import bodies, lives, outbox, outcomes, queries, services, tables
 from mailkeep.mail.claims import Claims
-from mailkeep.mail.types import Job, Keeping, NewMessage
+from mailkeep.mail.types import GiveUpReason, Job, Keeping, NewMessage
 from mailkeep.providers.types import Claim, ClaimKind, Outcome, OutcomeKind
 from mailkeep.store.database import Database
 from mailkeep.store.shared import SharedCommit
@@ -141,7 +141,7 @@ async def test_what_a_liar_refused_for_good_is_sent_after_the_cut(
         await services.restore(room.database, tx, "two", by="op", reason="it is well")
     cancelled = await accept(new())
     async with room.database.write() as tx:
-        assert await services.cancel(room.database, tx, cancelled, "cancelled")
+        assert await services.cancel(room.database, tx, cancelled, GiveUpReason.CANCELLED)
     async with room.database.read() as tx:
         assert await queries.unconfirmed(tx, "one", 0, distrust=True) == len(refused)
         assert await queries.unconfirmed(tx, "one", 0) == 0

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
 from mailkeep.base.clock import SECOND, SystemClock
 from mailkeep.base.errors import Unavailable
@@ -427,3 +428,26 @@ async def test_an_outcome_is_written_down_however_often_that_fails(
         await accept(new())
         await _until(_having(database, "accepted", 1))
     assert len(wire.carried) == 1
+
+
+async def test_a_worker_that_fails_is_logged_with_where_and_without_what_it_read(
+    database: Database, keys: KeyRing, wire: Wire, accept: Accept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = "481516 to ada@example.net"
+
+    async def carry(_request: Request, _may: Callable[[], bool]) -> Reply:
+        raise ValueError(read)
+
+    monkeypatch.setattr(wire, "carry", carry)
+    await accept(new())
+
+    async def failed() -> bool:
+        return any(one["event"] == "attempt.failed" for one in said)
+
+    with capture_logs() as said:
+        async with _running(database, keys, wire, {"bulk": _stream("bulk", "one")}, "one"):
+            await _until(failed)
+    line = next(one for one in said if one["event"] == "attempt.failed")
+    assert line["error"] == "ValueError"
+    assert "in carry" in line["exception"]
+    assert "481516" not in line["exception"]

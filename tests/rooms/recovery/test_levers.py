@@ -9,6 +9,7 @@ from mailkeep.accounts.factors.types import Typed
 from mailkeep.accounts.types import SECURED, Origin
 from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import Conflict, TooMany
+from mailkeep.mail.types import GiveUpReason
 from mailkeep.recovery.proving import MOST_BROWSERS
 from mailkeep.recovery.types import RecoverySettings
 
@@ -156,7 +157,7 @@ async def test_an_account_that_was_secured_opens_by_two_fresh_proofs(
     link, code = await room.proofs()
     await give(room, "thief", link=link["link"], code=code["code"])
     async with room.database.write() as tx:
-        assert await room.recovery.end_of(tx, account, SECURED) == 1
+        assert await room.recovery.end_of(tx, account, GiveUpReason.SECURED) == 1
         await room.accounts.freeze(tx, account, tx.now + DAY, SECURED)
     with pytest.raises(Conflict):
         await finish(room, "thief")
