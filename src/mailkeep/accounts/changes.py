@@ -36,11 +36,17 @@ from .events import ChangeDenied, ChangeHeld, ChangeSettled, ChangesStopped
 from .factors import held as held_factors
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountSettings, AccountView, Change, ChangeKind, ChangeState
+from .types import AccountView, Change, ChangeKind, ChangeState
 
 _h, _d, _p = tables.changes, tables.change_denials, tables.contact_points
 
 LANE = "changes"  #: in which they are counted
+#: Changes of what opens or recovers an account in a day, each of which is told to every address
+#: over two routes; who gets it back by a recovery has them anew.
+IN_A_DAY = 30
+#: In ``SAY`` one address stops changes from notices no more often than ``DENIALS``, or once where a
+#: bound factor was shown for the change.
+SAY, DENIALS = 30 * DAY, 3
 LATE = 10 * MINUTE  #: notices that leave later than this have the hold begin anew
 OWNER = "owner"  #: of ``stopped_by``: somebody who was signed in and showed everything again
 RECOVERY = "recovery"  #: the same: who has recovered the account
@@ -59,7 +65,6 @@ class Changes:
         database: where they are kept.
         keys: hash the secrets of denials.
         sessions, passwords: what a denial ends.
-        settings: how often an address may stop a change.
         classes: how long a change is held.
     """
 
@@ -69,14 +74,12 @@ class Changes:
         keys: KeyRing,
         sessions: Sessions,
         passwords: Passwords,
-        settings: AccountSettings,
         classes: Classes,
     ) -> None:
         self._database = database
         self._keys = keys
         self._sessions = sessions
         self._passwords = passwords
-        self._settings = settings
         self._classes = classes
 
     async def wait(self, tx: Tx, account: AccountView, *, factor: bool) -> str:
@@ -126,8 +129,7 @@ class Changes:
 
     async def count(self, tx: Tx, account: str) -> None:
         """Take one of the changes that an account may have in a day. Raises ``TooMany``."""
-        limit = self._settings.changes
-        if not await throttle.take(tx, account, LANE, limit=limit, window=DAY):
+        if not await throttle.take(tx, account, LANE, limit=IN_A_DAY, window=DAY):
             words = "too much was changed in a day: reset the password, or try again tomorrow"
             raise TooMany(words, retry_after=DAY / SECOND)
 
@@ -317,11 +319,11 @@ class Changes:
             select(func.count(distinct(_h.c.ended_at))).where(
                 _h.c.account_id == row["account_id"],
                 _h.c.stopped_by == row["said_by"],
-                _h.c.ended_at > tx.now - self._settings.say,
+                _h.c.ended_at > tx.now - SAY,
             )
         )
         # Who shows the password and a factor once more after a denial means it.
-        return int(said) < (1 if row["factor"] else self._settings.denials)
+        return int(said) < (1 if row["factor"] else DENIALS)
 
     async def _write(
         self,

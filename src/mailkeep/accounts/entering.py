@@ -6,7 +6,7 @@ that a copy of the old one gains nothing, ASVS 7.2.4), and a stolen password alo
 nothing.
 """
 
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.clock import MINUTE, Instant
 from mailkeep.base.errors import MailkeepError, NotAllowed, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
@@ -21,10 +21,12 @@ from .factors.services import Factors
 from .factors.types import Kind, Lane, Proof, Source, Typed, Verdict, Way, Weighed
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountSettings, SessionView, SignedIn, Stage
+from .types import SessionView, SignedIn, Stage
 
 _WRONG = "that was wrong or used already, or you waited too long"
 _PASSKEY = "this passkey opens no account here, or it took too long"
+#: For how long who has shown everything again may change what opens the account.
+FRESH = 10 * MINUTE
 
 
 class Entering:
@@ -34,7 +36,6 @@ class Entering:
         database: where accounts are kept.
         keys: name accounts to their passkeys.
         sessions, passwords, factors, demands: of all accounts.
-        settings: lifetimes and limits.
     """
 
     def __init__(
@@ -45,7 +46,6 @@ class Entering:
         passwords: Passwords,
         factors: Factors,
         demands: Demands,
-        settings: AccountSettings,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -53,7 +53,6 @@ class Entering:
         self._passwords = passwords
         self._factors = factors
         self._demands = demands
-        self._settings = settings
 
     async def second_step(self, pending: str, typed: Typed) -> SignedIn:
         """Turn a session that waits for its factor into a full one, under a new secret; where its
@@ -122,7 +121,7 @@ class Entering:
             allowed = await self._may_ask(tx, network)
             if allowed:
                 return await passkeys.ask(tx, self._factors.site, None, browser)
-        raise TooMany("too many tries; wait a while", retry_after=self._settings.window / SECOND)
+        raise TooMany("too many tries; wait a while", retry_after=throttle.WAIT)
 
     async def by_passkey(
         self, answer: str, *, browser: str, network: str, agent: str = "", place: str | None = None
@@ -203,7 +202,7 @@ class Entering:
         stage ``enrol`` it was: there is nothing but the password, and it is as old as the session.
         """
         at = session.created_at if session.stage is Stage.ENROL else session.confirmed_at
-        if at is None or now - at > self._settings.fresh:
+        if at is None or now - at > FRESH:
             raise NotAllowed("show first that it is you", field="fresh")
 
     async def changing(self, secret: str, pending: str) -> SessionView:
@@ -256,8 +255,8 @@ class Entering:
         return None if proof.proved else self._refused(proof, field="factor")
 
     async def _may_ask(self, tx: Tx, network: str) -> bool:
-        limit, window = self._settings.network_passkeys, self._settings.window
-        return await throttle.take(tx, network, "passkey", limit=limit, window=window)
+        limit = passkeys.NETWORK_ASKS
+        return await throttle.take(tx, network, "passkey", limit=limit, window=throttle.WINDOW)
 
     async def _waiting(self, pending: str) -> SessionView:
         async with self._database.read() as tx:
@@ -272,12 +271,11 @@ class Entering:
         return Lane(Way.KNOWN, browser) if known else Lane(Way.STRANGER)
 
     def _refused(self, proof: Proof, field: str | None = None) -> MailkeepError:
-        wait = self._settings.window / SECOND
         if proof.verdict is Verdict.THROTTLED:
-            return TooMany("too many wrong codes; wait a while", retry_after=wait)
+            return TooMany("too many wrong codes; wait a while", retry_after=throttle.WAIT)
         if proof.verdict is Verdict.BLOCKED:
             words = "this factor was answered wrongly too often; use another one"
-            return TooMany(words, retry_after=wait)
+            return TooMany(words, retry_after=throttle.WAIT)
         return NotSignedIn(_WRONG, field=field)
 
 

@@ -22,10 +22,11 @@ from .classes import Classes, ClassPolicy
 from .events import SessionsEnded, SignedInFact
 from .queries import NOT_THE_OWNERS, RECOVERED, knows_browser, session_view
 from .queries import account as account_of
-from .types import AccountSettings, AccountView, Origin, SessionView, SignedIn, Stage
+from .types import AccountView, Origin, SessionView, SignedIn, Stage
 
 _s = tables.sessions
 PROVED = "proved"  #: why a session ended that goes on under a new secret
+WAITS = 10 * MINUTE  #: for how long one is good that is not full: a right password, a ticket
 _SEEN_STEP = MINUTE  #: how exactly the last use is kept: not every request needs a write
 
 
@@ -35,20 +36,12 @@ class Sessions:
     Args:
         database: where they are kept.
         keys: hash their secrets.
-        settings: how long a right password waits for its second factor.
         classes: how long full ones last.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        keys: KeyRing,
-        settings: AccountSettings | None = None,
-        classes: Classes | None = None,
-    ) -> None:
+    def __init__(self, database: Database, keys: KeyRing, classes: Classes | None = None) -> None:
         self._database = database
         self._keys = keys
-        self._settings = settings or AccountSettings()
         self._classes = classes or Classes()
 
     async def create(
@@ -206,7 +199,7 @@ class Sessions:
         if row is None:
             return None
         if stage is not Stage.FULL:
-            waits = row["created_at"] > tx.now - self._settings.factor_life
+            waits = row["created_at"] > tx.now - WAITS
             return session_view(row) if waits else None
         return session_view(row) if lives(row, self._classes.of(row["of_class"]), tx.now) else None
 

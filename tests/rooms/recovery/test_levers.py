@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mailkeep.accounts import devices, queries
+from mailkeep.accounts import changes, devices, queries
 from mailkeep.accounts.factors.types import Typed
 from mailkeep.accounts.types import SECURED, Origin
 from mailkeep.base.clock import DAY, ManualClock
@@ -123,7 +123,7 @@ async def test_whoever_is_signed_in_buries_no_owner_in_notices(room: Room, owner
     """Each factor that is bound, and each that begins to leave, is told over two routes. So is each
     password, which would also void every reset that is under way."""
     account = await owner()
-    for _ in range(room.accounts.settings.changes - 2):
+    for _ in range(changes.IN_A_DAY - 2):
         await bind(room, account, "thief", settled=False)
     async with room.database.write() as tx:
         (app,) = await room.accounts.factors.bound(tx, account)

@@ -20,8 +20,8 @@ from mailkeep.accounts.events import (
 )
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.sessions import unconfirm
-from mailkeep.accounts.types import AccountSettings, ChangeKind
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.accounts.types import ChangeKind
+from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
@@ -45,6 +45,8 @@ from .types import (
 )
 
 LONGEST_NAME = 64
+TRIES = 5  #: wrong answers in a window; only who holds the password can use them up
+CODE_SETS = 5  #: sets of saved codes that an account makes in a window
 
 
 class Factors:
@@ -54,7 +56,6 @@ class Factors:
         database: where they are kept.
         keys: seal the apps' secrets.
         slow: hashes saved codes.
-        settings: limits.
         site: for whom passkeys are made.
         classes: for how long the last factor is still asked, and a new one can be denied.
         changes: hold new factors.
@@ -65,7 +66,6 @@ class Factors:
         database: Database,
         keys: KeyRing,
         slow: SlowHash,
-        settings: AccountSettings,
         site: Site,
         classes: Classes,
         changes: Changes,
@@ -73,7 +73,6 @@ class Factors:
         self._database = database
         self._keys = keys
         self._slow = slow
-        self._settings = settings
         self.site = site
         self._classes = classes
         self._changes = changes
@@ -93,7 +92,7 @@ class Factors:
         """
         async with self._database.write() as tx:
             lane = f"passkey questions {source.network}"
-            await self._spend(tx, account, lane, self._settings.network_passkeys)
+            await self._spend(tx, account, lane, passkeys.NETWORK_ASKS)
             return await passkeys.ask(
                 tx, self.site, account, source.browser, verified=verified, settled=settled
             )
@@ -102,7 +101,7 @@ class Factors:
         """What a page asks for a new passkey, as JSON; see ``passkeys.ask_to_bind``. Raises
         ``TooMany`` as ``ask`` does."""
         async with self._database.write() as tx:
-            await self._spend(tx, account, "new passkeys", self._settings.network_passkeys)
+            await self._spend(tx, account, "new passkeys", passkeys.NETWORK_ASKS)
             return await passkeys.ask_to_bind(
                 tx, self._keys, self.site, account, browser, name=name, issuer=issuer
             )
@@ -124,11 +123,10 @@ class Factors:
                 )
             return weighed
         if saved_codes.looks_like(typed.code):
-            limit, window = self._settings.factor_tries, self._settings.window
             async with self._database.read() as tx:
                 weighed, kept = await saved_codes.weigh(tx, account, typed.code)
                 if lane is not None and await throttle.spent(
-                    tx, account, lane.word, limit=limit, window=window
+                    tx, account, lane.word, limit=TRIES, window=throttle.WINDOW
                 ):
                     return weighed
             right = await saved_codes.right(self._slow, typed.code, kept)
@@ -149,11 +147,10 @@ class Factors:
         Args:
             settled: only a factor that nobody can deny any more will do.
         """
-        limit, window = self._settings.factor_tries, self._settings.window
         # A right signature is no guess: who guesses at codes must not keep a passkey out.
         signed = weighed.kind is Kind.PASSKEY and weighed.right
         if not signed and not await throttle.take(
-            tx, account, lane.word, limit=limit, window=window
+            tx, account, lane.word, limit=TRIES, window=throttle.WINDOW
         ):
             return Proof(Verdict.THROTTLED, weighed.kind)
         candidates = [
@@ -241,7 +238,7 @@ class Factors:
             Unavailable: too many wait for a hash.
         """
         async with self._database.write() as tx:
-            await self._spend(tx, account, "new codes", self._settings.code_sets)
+            await self._spend(tx, account, "new codes", CODE_SETS)
         codes = saved_codes.make()
         kept = await saved_codes.hashes(self._slow, codes)
         async with self._database.write() as tx:
@@ -346,9 +343,8 @@ class Factors:
         await held.stay(self._database, tx, account)
 
     async def _spend(self, tx: Tx, account: str, lane: str, limit: int) -> None:
-        window = self._settings.window
-        if not await throttle.take(tx, account, lane, limit=limit, window=window):
-            raise TooMany("too often; wait a while", retry_after=window / SECOND)
+        if not await throttle.take(tx, account, lane, limit=limit, window=throttle.WINDOW):
+            raise TooMany("too often; wait a while", retry_after=throttle.WAIT)
 
     async def _use(self, tx: Tx, factor: FactorView, weighed: Weighed) -> bool:
         if factor.kind is Kind.TOTP:
