@@ -123,7 +123,14 @@ class Changes:
             factor = bool(await tx.value(select(_h.c.factor).where(_h.c.id == change)))
         values = {"state": ChangeState.HELD.value, "until": until, "at": tx.now}
         await tx.run(update(_h).where(_h.c.id == change).values(contact_point_id=point, **values))
-        fact = ChangeHeld(account.id, change, what.value, address_key, until, factor)
+        fact = ChangeHeld(
+            account=account.id,
+            change=change,
+            what=what.value,
+            address=address_key,
+            until=until,
+            factor=factor,
+        )
         await record(self._database, tx, fact)
         return change
 
@@ -167,7 +174,9 @@ class Changes:
         ended = {"state": ChangeState.STOPPED.value, "ended_at": tx.now, "stopped_by": by}
         await tx.run(update(_h).where(_h.c.id.in_(changes)).values(**ended))
         word = by if by in _KEPT else "notice"
-        await record(self._database, tx, ChangesStopped(account, tuple(changes), word))
+        await record(
+            self._database, tx, ChangesStopped(account=account, changes=tuple(changes), by=word)
+        )
 
     async def denial(self, tx: Tx, change: str, point: str, provider: str) -> str:
         """A secret with which whoever holds the notice can say: this was not me.
@@ -266,7 +275,9 @@ class Changes:
             .values(state=state.value, ended_at=tx.now, stopped_by=by)
         )
         if state is ChangeState.DONE:
-            fact = ChangeSettled(change.account, change.id, change.what.value, key)
+            fact = ChangeSettled(
+                account=change.account, change=change.id, what=change.what.value, address=key
+            )
             await record(self._database, tx, fact)
 
     async def _deny(self, tx: Tx, account: str, hashed: str) -> None:
@@ -296,7 +307,15 @@ class Changes:
         # An address that left the account meanwhile has no say in it.
         acted = key is not None and await self._has_say(tx, row)
         await record(
-            self._database, tx, ChangeDenied(account, row["id"], key, row["provider"], acted)
+            self._database,
+            tx,
+            ChangeDenied(
+                account=account,
+                change=row["id"],
+                address=key,
+                provider=row["provider"],
+                acted=acted,
+            ),
         )
         if not acted:
             return

@@ -192,5 +192,5 @@ class Contacts:
             .where(_h.c.id == point.added_by)
             .values(state=ChangeState.STOPPED.value, ended_at=tx.now, stopped_by=OWNER)
         )
-        stopped = ChangesStopped(point.account, (str(point.added_by),), OWNER)
+        stopped = ChangesStopped(account=point.account, changes=(str(point.added_by),), by=OWNER)
         await record(self._database, tx, stopped)

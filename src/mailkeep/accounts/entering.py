@@ -88,7 +88,11 @@ class Entering:
                     place=waiting.place,
                 )
             why = "factor" if proof.heard else "factor_throttled"
-            await record(self._database, tx, SignInFailed(account, None, waiting.network, why))
+            await record(
+                self._database,
+                tx,
+                SignInFailed(account=account, address=None, network=waiting.network, why=why),
+            )
             return self._refused(proof)
 
         return _given(await self._database.retrying(work))
@@ -155,7 +159,11 @@ class Entering:
                     agent=agent,
                     place=place,
                 )
-            await record(self._database, tx, SignInFailed(account, None, network, why))
+            await record(
+                self._database,
+                tx,
+                SignInFailed(account=account, address=None, network=network, why=why),
+            )
             return None
 
         made = await self._database.retrying(work)

@@ -217,7 +217,9 @@ class Importing:
         await tx.run(
             insert(_p).values(account_id=account, hash=kept, set_at=tx.now, imported_at=imported)
         )
-        fact = AccountImported(account, tuple(keyed), line.account_class)
+        fact = AccountImported(
+            account=account, addresses=tuple(keyed), account_class=line.account_class
+        )
         await record(self._database, tx, fact)
         return account
 

@@ -107,7 +107,7 @@ class Passwords:
             .values(account_id=account, **values)
             .on_conflict_do_update(index_elements=["account_id"], set_=values)
         )
-        await record(self._database, tx, PasswordSet(account, by))
+        await record(self._database, tx, PasswordSet(account=account, by=by))
 
     async def remove(self, tx: Tx, account: str) -> None:
         """Take the password away for good: passkeys open the account, and no reset does.
@@ -124,7 +124,7 @@ class Passwords:
             raise Conflict("add a second passkey, or a passkey and saved codes, first")
         p = tables.passwords
         if await tx.run(p.delete().where(p.c.account_id == account)):
-            await record(self._database, tx, PasswordRemoved(account))
+            await record(self._database, tx, PasswordRemoved(account=account))
 
     async def recoverable(self, tx: Tx, account: str) -> None:
         """Where no passkey and no password is left to an account of ours, have a recovery be able

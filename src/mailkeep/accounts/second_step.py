@@ -88,7 +88,11 @@ class SecondStep:
                 proof = await self._factors.prove(tx, account, weighed, lane, settled=True)
                 proved = proof.proved
             if not proved:
-                await record(self._database, tx, SignInFailed(account, None, network, "console"))
+                await record(
+                    self._database,
+                    tx,
+                    SignInFailed(account=account, address=None, network=network, why="console"),
+                )
             return proved
 
         if not await self._database.retrying(work):

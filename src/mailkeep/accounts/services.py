@@ -139,7 +139,9 @@ class Accounts:
                 point = await self._open_account(
                     tx, account_class, address, key, kept_password, locale
                 )
-                await record(self._database, tx, SignedUp(key, network, taken))
+                await record(
+                    self._database, tx, SignedUp(address=key, network=network, taken=taken)
+                )
             await self.confirming.open(tx, minted, None if taken else point)
         mailed = Secret(minted.code) if owner is None and may_mail else None
         reads = locale if owner is None else reads
@@ -192,7 +194,9 @@ class Accounts:
                 lane = f"browser {browser}"
             allowed = await self._may_try(tx, key, lane, known=known)
             if not allowed:
-                failed = SignInFailed(account, key, network, "throttled")
+                failed = SignInFailed(
+                    account=account, address=key, network=network, why="throttled"
+                )
                 await record(self._database, tx, failed)
         if not allowed:
             raise TooMany(
@@ -211,7 +215,11 @@ class Accounts:
                 if made is not None and fresh is not None:
                     await self.passwords.renew(tx, account, kept, fresh)
             if made is None:
-                await record(self._database, tx, SignInFailed(account, key, network, why))
+                await record(
+                    self._database,
+                    tx,
+                    SignInFailed(account=account, address=key, network=network, why=why),
+                )
             else:
                 await throttle.clear(tx, key, lane)
         if made is None:
@@ -298,7 +306,7 @@ class Accounts:
         )
         await self.sessions.end_all(tx, account, "frozen")
         if changed:
-            await record(self._database, tx, AccountFrozen(account, until, why))
+            await record(self._database, tx, AccountFrozen(account=account, until=until, why=why))
 
     async def thaw(self, tx: Tx, account: str, why: str) -> bool:
         """End a freeze before its time; False when the account is not frozen for that reason. Only
@@ -307,7 +315,7 @@ class Accounts:
         of = (a.c.id == account, a.c.frozen_why == why, a.c.frozen_until > tx.now)
         changed = await tx.run(update(a).where(*of).values(frozen_until=None, frozen_why=None))
         if changed:
-            await record(self._database, tx, AccountThawed(account, why))
+            await record(self._database, tx, AccountThawed(account=account, why=why))
         return bool(changed)
 
     async def factors_due(self) -> None:
@@ -345,7 +353,7 @@ class Accounts:
             row = await tx.one(select(p).where(p.c.id == point, p.c.added_by.is_(None)))
             if row is None or await self.confirming.settle(tx, confirmation, point) is None:
                 return None
-            opened = AccountOpened(row["account_id"], row["address_key"])
+            opened = AccountOpened(account=row["account_id"], address=row["address_key"])
             await record(self._database, tx, opened)
             return str(row["account_id"])
 

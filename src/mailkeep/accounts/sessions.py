@@ -215,7 +215,11 @@ class Sessions:
             .values(ended_at=tx.now, ended_why=why)
         )
         if ended:
-            await record(self._database, tx, SessionsEnded(account, ended, why, session))
+            await record(
+                self._database,
+                tx,
+                SessionsEnded(account=account, count=ended, why=why, session=session),
+            )
         return bool(ended)
 
     async def end_all(self, tx: Tx, account: str, why: str, *, but: str = "") -> int:
@@ -241,7 +245,7 @@ class Sessions:
             .values(ended_at=tx.now, ended_why=why)
         )
         if ended:
-            await record(self._database, tx, SessionsEnded(account, ended, why))
+            await record(self._database, tx, SessionsEnded(account=account, count=ended, why=why))
         return ended
 
     def _hash(self, secret: str) -> str:

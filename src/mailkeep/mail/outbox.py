@@ -250,7 +250,13 @@ def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> N
         if last is not None and last.provider != choice.provider:
             because = last.outcome or "cut short"
             claimed.facts.append(
-                FailedOver(one.id, ways.stream.name, last.provider, choice.provider, because)
+                FailedOver(
+                    message=one.id,
+                    stream=ways.stream.name,
+                    left=last.provider,
+                    taken=choice.provider,
+                    because=because,
+                )
             )
         final = not (one.secret and others(ways.routes, ways.cut, wanted, choice.provider))
         claimed.start(one, choice.provider, ways.now, ask=ask, final=final)
@@ -297,7 +303,7 @@ async def give_up(
     await tx.run(update(_m).where(_m.c.id == message).values(status=Status.GIVEN_UP.value))
     if not keep:
         shred_bodies(tx, [message])
-    return MessageGivenUp(message, stream, address, why)
+    return MessageGivenUp(message=message, stream=stream, address=address, why=why)
 
 
 async def body(tx: Tx, message: str) -> bytes | None:

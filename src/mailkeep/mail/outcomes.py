@@ -155,16 +155,16 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
     todo.attempts.append(_result(job, outcome.kind.value, outcome.detail, one.seconds, theirs))
     todo.facts.append(
         AttemptFinished(
-            job.message,
-            job.attempt,
-            job.provider,
-            job.stream,
-            job.address,
-            outcome.kind.value,
-            outcome.detail,
-            one.seconds,
-            job.family,
-            job.recipients,
+            message=job.message,
+            attempt=job.attempt,
+            provider=job.provider,
+            stream=job.stream,
+            address=job.address,
+            outcome=outcome.kind.value,
+            detail=outcome.detail,
+            seconds=one.seconds,
+            family=job.family,
+            recipients=job.recipients,
         )
     )
     todo.facts.extend(one.turned)
@@ -174,7 +174,11 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
             todo.shredded.append(job.message)
     elif outcome.kind is OutcomeKind.REJECTED and not unheard and job.final:
         todo.given_up.append(which)
-        todo.facts.append(MessageGivenUp(job.message, job.stream, job.address, "rejected"))
+        todo.facts.append(
+            MessageGivenUp(
+                message=job.message, stream=job.stream, address=job.address, why="rejected"
+            )
+        )
         if job.secret:
             todo.shredded.append(job.message)
     else:

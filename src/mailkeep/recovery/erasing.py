@@ -32,5 +32,9 @@ async def void_all(database: Database, tx: Tx, accounts: Sequence[str]) -> int:
     takable = _v.c.state.in_([VerdictState.MADE.value, VerdictState.HANDED_OVER.value])
     revoked = {"state": VerdictState.REVOKED.value, "why": WHY}
     await tx.run(update(_v).where(_v.c.account_id.in_(accounts), takable).values(**revoked))
-    await record(database, tx, *(RecoveryVoided(row["id"], row["account_id"], WHY) for row in rows))
+    await record(
+        database,
+        tx,
+        *(RecoveryVoided(recovery=row["id"], account=row["account_id"], why=WHY) for row in rows),
+    )
     return len(rows)

@@ -313,7 +313,7 @@ class Finishing:
             .values(factor_tries=tries, stopped_at=row["stopped_at"] or tx.now)
         )
         if row["stopped_at"] is None:
-            await record(context.database, tx, StoppedByFactor(row["id"], account))
+            await record(context.database, tx, StoppedByFactor(recovery=row["id"], account=account))
         if tries >= self._context.settings.factor_tries:
             await self.ending.end(tx, row["id"], "tries_used_up")
         elif tries == TOLD_AT:

@@ -256,7 +256,11 @@ class Recovery:
             await tx.run(update(_p).where(_p.c.id == row["id"]).values(voided_at=tx.now))
             await mail_services.cancel(context.database, tx, row["message_id"], why)
             fact = ProofVoided(
-                row["recovery_id"], row["account_id"], row["kind"], row["provider"], why
+                recovery=row["recovery_id"],
+                account=row["account_id"],
+                proof=row["kind"],
+                provider=row["provider"],
+                why=why,
             )
             await record(context.database, tx, fact)
         await tx.run(

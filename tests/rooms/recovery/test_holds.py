@@ -69,7 +69,14 @@ async def accept(room: Room, *providers: str) -> None:
             continue
         await room.attempt(mail, provider, "accepted")
         fact = AttemptFinished(
-            str(mail["id"]), "att", provider, "security", "ad", "accepted", "", 0.1
+            message=str(mail["id"]),
+            attempt="att",
+            provider=provider,
+            stream="security",
+            address="ad",
+            outcome="accepted",
+            detail="",
+            seconds=0.1,
         )
         async with room.database.write() as tx:
             await room.recovery.on_attempt(tx, Recorded(1, tx.now, tx.now, "evt", fact))

@@ -324,7 +324,16 @@ class Machine(RuleBasedStateMachine):
                 )
                 if outcome == "accepted":
                     await tx.run(update(m).where(m.c.id == one.id).values(status="accepted"))
-                fact = AttemptFinished(one.id, "a", provider, one.stream, "ad", outcome, "", 0.1)
+                fact = AttemptFinished(
+                    message=one.id,
+                    attempt="a",
+                    provider=provider,
+                    stream=one.stream,
+                    address="ad",
+                    outcome=outcome,
+                    detail="",
+                    seconds=0.1,
+                )
                 recorded = Recorded(1, tx.now, tx.now, "evt", fact)
                 await self.room.recovery.on_attempt(tx, recorded)
 

@@ -638,7 +638,14 @@ async def test_a_refused_route_is_replaced_and_its_proof_void(
     link, code = await room.proofs()
     await room.attempt(link, str(link["provider"]), outcome)
     fact = AttemptFinished(
-        str(link["id"]), "att", str(link["provider"]), "recovery", "ad", outcome, "", 0.1
+        message=str(link["id"]),
+        attempt="att",
+        provider=str(link["provider"]),
+        stream="recovery",
+        address="ad",
+        outcome=outcome,
+        detail="",
+        seconds=0.1,
     )
     async with room.database.write() as tx:
         await room.recovery.on_attempt(tx, Recorded(1, tx.now, tx.now, "evt", fact))
@@ -730,7 +737,7 @@ async def test_what_a_silent_route_took_is_minted_anew_and_what_arrived_stands(
     before = len(await room.mails())
     async with room.database.write() as tx:
         await mail_services.rest_provider(room.database, tx, silent, by="p", reason="r", since=0)
-        fact = ProviderRested(silent, "p", "r")
+        fact = ProviderRested(provider=silent, by="p", reason="r")
         await room.recovery.on_rested(tx, Recorded(1, tx.now, tx.now, "evt", fact))
     await room.recovery.planner.step()
     mails = await room.mails()

@@ -394,7 +394,13 @@ async def tell(shop: Shop, made: SubjectView, agreed: str = "") -> list[dict[str
     async with shop.room.database.write() as tx:
         view = await shop.room.recovery.subjects.get(tx, shop.view.id, made.subject)
         fact = SubjectChangeHeld(
-            *(made.account, shop.view.id, "replace", "the words", "k", view.due or 0), agreed
+            account=made.account,
+            application=shop.view.id,
+            change="replace",
+            what="the words",
+            key="k",
+            due=view.due or 0,
+            agreed=agreed,
         )
         recorded = Recorded(1, tx.now, tx.now, "evt", fact)
         await shop.room.recovery.notices.on_change_held(tx, recorded)
@@ -404,7 +410,9 @@ async def tell(shop: Shop, made: SubjectView, agreed: str = "") -> list[dict[str
 async def test_who_has_stolen_a_key_cannot_hide_behind_a_language(shop: Shop) -> None:
     """The user is told in the language from before, over two routes."""
     made = await shop.register("41", ADDRESS)
-    fact = SubjectLanguageChanged(made.account, shop.view.id, "k", "de", "Français")
+    fact = SubjectLanguageChanged(
+        account=made.account, application=shop.view.id, key="k", before="de", chosen="Français"
+    )
     async with shop.room.database.write() as tx:
         recorded = Recorded(1, tx.now, tx.now, "evt", fact)
         await shop.room.recovery.notices.on_language(tx, recorded)

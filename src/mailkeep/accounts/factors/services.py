@@ -22,11 +22,12 @@ from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.sessions import unconfirm
 from mailkeep.accounts.types import ChangeKind
 from mailkeep.base.clock import Instant
-from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
+from mailkeep.base.errors import Conflict, NotFound, TooMany
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
 from mailkeep.events.log import record as record_fact
+from mailkeep.events.types import Fact
 from mailkeep.store.database import Database, Tx
 
 from . import held, passkeys, record, saved_codes, totp
@@ -42,9 +43,9 @@ from .types import (
     Typed,
     Verdict,
     Weighed,
+    check_name,
 )
 
-LONGEST_NAME = 64
 TRIES = 5  #: wrong answers in a window; only who holds the password can use them up
 CODE_SETS = 5  #: sets of saved codes that an account makes in a window
 
@@ -182,7 +183,7 @@ class Factors:
         left = None
         if factor.kind is Kind.SAVED_CODES:
             left = await saved_codes.left(tx, factor.id)
-            await record_fact(self._database, tx, SavedCodeUsed(account, factor.id, left))
+            await self._tell(tx, SavedCodeUsed(account=account, factor=factor.id, left=left))
         settled = factor.held_by is None
         return Proof(
             Verdict.PROVED, factor.kind, factor.id, left, weighed.verified, settled=settled
@@ -302,8 +303,10 @@ class Factors:
             await self._changes.count(tx, account)
             until = tx.now + hold
             await record.leave(tx, factor, until)
-            fact = FactorLeaving(account, factor, found.kind.value, until)
-            await record_fact(self._database, tx, fact)
+            fact = FactorLeaving(
+                account=account, factor=factor, factor_kind=found.kind.value, until=until
+            )
+            await self._tell(tx, fact)
             return until
         await held.take(self._database, tx, found, others, why)
         return None
@@ -314,7 +317,7 @@ class Factors:
         theirs = any(one.id == factor for one in await record.bound(tx, account))
         if not theirs or not await record.leave(tx, factor, None):
             return False
-        await record_fact(self._database, tx, FactorStays(account, factor))
+        await self._tell(tx, FactorStays(account=account, factor=factor))
         return True
 
     async def settle(self, tx: Tx, limit: int = 100) -> int:
@@ -353,15 +356,18 @@ class Factors:
             return await saved_codes.use(tx, weighed)
         used = await passkeys.use(tx, weighed)
         if used is None:
-            await record_fact(self._database, tx, PasskeyCopied(factor.account, factor.id))
+            await self._tell(tx, PasskeyCopied(account=factor.account, factor=factor.id))
         return bool(used)
 
     async def _failed(self, tx: Tx, factor: FactorView, lane: Lane) -> None:
         if factor.kind is Kind.PASSKEY:
             return
         if await record.failed(tx, factor.id, lane.way) == SHARES[lane.way]:
-            blocked = FactorBlocked(factor.account, factor.id, factor.kind.value, lane.way.value)
-            await record_fact(self._database, tx, blocked)
+            kind, way = factor.kind.value, lane.way.value
+            fact = FactorBlocked(
+                account=factor.account, factor=factor.id, factor_kind=kind, way=way
+            )
+            await self._tell(tx, fact)
 
     async def _bind(
         self, tx: Tx, factor: str, account: str, kind: Kind, name: str, source: Source
@@ -379,15 +385,16 @@ class Factors:
             change = await self._changes.hold(tx, view, what, factor=shown, length=length)
         await record.add(tx, factor, account, kind, name, source, change)
         await unconfirm(tx, account, but=source.session)
-        held = change is not None
-        bound = FactorBound(account, factor, kind.value, source.browser, source.network, held=held)
-        await record_fact(self._database, tx, bound)
+        bound = FactorBound(
+            account=account,
+            factor=factor,
+            factor_kind=kind.value,
+            browser=source.browser,
+            network=source.network,
+            held=change is not None,
+        )
+        await self._tell(tx, bound)
         return change
 
-
-def check_name(name: str) -> str:
-    """What an owner calls a factor (pure). Raises ``Invalid``."""
-    name = " ".join(name.split())
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise Invalid(f"a name has 1 to {LONGEST_NAME} characters", field="name")
-    return name
+    async def _tell(self, tx: Tx, fact: Fact) -> None:
+        await record_fact(self._database, tx, fact)
