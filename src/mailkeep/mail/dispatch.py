@@ -184,10 +184,10 @@ class Dispatcher:
                 lane.stream,
                 lane.breakers,
                 limit,
-                lane.busy(),
-                self._askable,
-                lane.trickle,
-                self.leases,
+                busy=lane.busy(),
+                askable=self._askable,
+                trickle=lane.trickle,
+                leases=self.leases,
             )
 
         since = self.leases.ticks()

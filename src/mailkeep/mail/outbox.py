@@ -108,6 +108,7 @@ async def claim(
     stream: StreamSettings,
     breakers: dict[str, Breaker],
     limit: int,
+    *,
     busy: Busy | None = None,
     askable: Set[str] = frozenset(),
     trickle: Trickle | None = None,
@@ -233,15 +234,15 @@ def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> N
         wanted = msgspec.structs.replace(wanted, only=(last.provider,))
     choice = choose(
         ways.routes,
-        ways.breakers,
-        ways.cut,
-        wanted,
-        _draw(),
-        ways.now,
-        ways.resting,
-        ways.busy,
-        ways.trickle,
-        one.family,
+        breakers=ways.breakers,
+        cut=ways.cut,
+        wanted=wanted,
+        draw=_draw(),
+        now=ways.now,
+        resting=ways.resting,
+        busy=ways.busy,
+        trickle=ways.trickle,
+        family=one.family,
     )
     if isinstance(choice, Go):
         if choice.probe:
