@@ -21,7 +21,7 @@ from .factors.services import Factors
 from .factors.types import Kind, Lane, Proof, Source, Typed, Verdict, Way, Weighed
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import SessionView, SignedIn, Stage
+from .types import Origin, SessionView, SignedIn, Stage
 
 _WRONG = "that was wrong or used already, or you waited too long"
 _PASSKEY = "this passkey opens no account here, or it took too long"
@@ -76,17 +76,8 @@ class Entering:
             proof = await self._factors.prove(tx, account, weighed, lane)
             if proof.proved and await self._sessions.finish(tx, waiting.id):
                 if await self._demands.on_sign_in(tx, account):  # one of another kind is asked
-                    return await self._sessions.create(
-                        *(tx, account, waiting.browser, waiting.network, Stage.ENROL),
-                        agent=waiting.agent,
-                        place=waiting.place,
-                    )
-                return await self._sessions.enter(
-                    *(tx, account, waiting.browser, waiting.network),
-                    factor=True,
-                    agent=waiting.agent,
-                    place=waiting.place,
-                )
+                    return await self._sessions.create(tx, account, waiting.origin, Stage.ENROL)
+                return await self._sessions.enter(tx, account, waiting.origin, factor=True)
             why = "factor" if proof.heard else "factor_throttled"
             await record(
                 self._database,
@@ -153,12 +144,8 @@ class Entering:
                 proof = await self._factors.prove(tx, account, weighed, lane)
                 proved, why = proof.proved, "passkey"
             if proved:
-                return await self._sessions.enter(
-                    *(tx, account, browser, network),
-                    factor=True,
-                    agent=agent,
-                    place=place,
-                )
+                origin = Origin(browser, network, agent, place)
+                return await self._sessions.enter(tx, account, origin, factor=True)
             await record(
                 self._database,
                 tx,
@@ -196,12 +183,7 @@ class Entering:
                 return refusal
             if not await self._sessions.finish(tx, session.id):
                 return NotSignedIn("sign in first")
-            return await self._sessions.create(
-                *(tx, account, session.browser, session.network),
-                agent=session.agent,
-                place=session.place,
-                confirmed=True,
-            )
+            return await self._sessions.create(tx, account, session.origin, confirmed=True)
 
         return _given(await self._database.retrying(work))
 
@@ -234,12 +216,7 @@ class Entering:
         judged = await self._demands.judged(tx, session.account)
         if judged.standing is Standing.OVERDUE or not await self._sessions.finish(tx, session.id):
             raise NotSignedIn("sign in first")
-        return await self._sessions.enter(
-            *(tx, session.account, session.browser, session.network),
-            factor=True,
-            agent=session.agent,
-            place=session.place,
-        )
+        return await self._sessions.enter(tx, session.account, session.origin, factor=True)
 
     async def remove_password(self, tx: Tx, session: SessionView) -> None:
         """From now on only passkeys open the account.

@@ -62,7 +62,7 @@ class Keeping:
         account = found.account
         if not await throttle.take(tx, account, "factor ticket", limit=TICKETS, window=DAY):
             raise TooMany("too many tickets for this subject today")
-        made = await self._sessions.create(tx, account, "", "", Stage.TICKET)
+        made = await self._sessions.create(tx, account, Origin(""), Stage.TICKET)
         return made.secret, tx.now + WAITS
 
     async def open(self, secret: str, origin: Origin) -> SignedIn:
@@ -72,9 +72,8 @@ class Keeping:
             found = await self._sessions.find(tx, secret, Stage.TICKET)
             if found is None or not await self._sessions.finish(tx, found.id):
                 return None
-            return await self._sessions.create(
-                tx, found.account, origin.browser, origin.network, Stage.KEEP
-            )
+            browser = Origin(origin.browser, origin.network)  # nothing more is kept of it
+            return await self._sessions.create(tx, found.account, browser, Stage.KEEP)
 
         made = await self._database.retrying(work)
         if made is None:
@@ -109,7 +108,7 @@ class Keeping:
             if not proof.proved or not await self._sessions.finish(tx, session.id):
                 return NotSignedIn("that was wrong or used already", field="factor")
             return await self._sessions.create(
-                *(tx, account, session.browser, session.network, Stage.KEEP), confirmed=True
+                tx, account, session.origin, Stage.KEEP, confirmed=True
             )
 
         made = await self._database.retrying(work)

@@ -374,19 +374,7 @@ class Accounts:
         if view.frozen(tx.now) or await queries.password_hash(tx, account) != kept:
             return None
         if await queries.has_factor(tx, account):
-            return await self._session(tx, account, origin, Stage.FACTOR)
+            return await self.sessions.create(tx, account, origin, Stage.FACTOR)
         if await self.demands.on_sign_in(tx, account):
-            return await self._session(tx, account, origin, Stage.ENROL)
-        return await self.sessions.enter(
-            *(tx, account, origin.browser, origin.network),
-            factor=False,
-            known=known,
-            agent=origin.agent,
-            place=origin.place,
-        )
-
-    async def _session(self, tx: Tx, account: str, origin: Origin, stage: Stage) -> SignedIn:
-        browser, network = origin.browser, origin.network
-        return await self.sessions.create(
-            tx, account, browser, network, stage, agent=origin.agent, place=origin.place
-        )
+            return await self.sessions.create(tx, account, origin, Stage.ENROL)
+        return await self.sessions.enter(tx, account, origin, factor=False, known=known)

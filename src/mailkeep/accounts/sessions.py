@@ -48,18 +48,14 @@ class Sessions:
         self,
         tx: Tx,
         account: str,
-        browser: str,
-        network: str,
+        origin: Origin,
         stage: Stage = Stage.FULL,
         *,
-        agent: str = "",
-        place: str | None = None,
         confirmed: bool = False,
     ) -> SignedIn:
         """A new session; its secret is returned once.
 
         Args:
-            browser, network, agent, place: see ``types.Origin``.
             confirmed: everything was shown for it just now by who was signed in already.
         """
         secret, session = tokens.link_secret(), new_id("ses", tx.now)
@@ -69,10 +65,10 @@ class Sessions:
                 account_id=account,
                 hash=self._hash(secret),
                 stage=stage.value,
-                browser=browser,
-                network=network,
-                agent=agent,
-                place=place,
+                browser=origin.browser,
+                network=origin.network,
+                agent=origin.agent,
+                place=origin.place,
                 created_at=tx.now,
                 seen_at=tx.now,
                 confirmed_at=tx.now if confirmed else None,
@@ -84,33 +80,29 @@ class Sessions:
         self,
         tx: Tx,
         account: str,
-        browser: str,
-        network: str,
+        origin: Origin,
         *,
         factor: bool,
         known: bool | None = None,
-        agent: str = "",
-        place: str | None = None,
     ) -> SignedIn:
         """A full session for who has shown all that was asked.
 
         Args:
             factor: a second factor was proved for it.
-            agent, place: see ``types.Origin``.
             known: whether the account knows the browser, where that was looked up already.
         """
         if known is None:
-            known = await knows_browser(tx, account, browser)
-        made = await self.create(tx, account, browser, network, agent=agent, place=place)
+            known = await knows_browser(tx, account, origin.browser)
+        made = await self.create(tx, account, origin)
         fact = SignedInFact(
             account=account,
             session=made.session,
-            network=network,
-            browser=browser,
+            network=origin.network,
+            browser=origin.browser,
             factor=factor,
             known_browser=known,
-            agent=agent,
-            place=place,
+            agent=origin.agent,
+            place=origin.place,
         )
         await record(self._database, tx, fact)
         return made
@@ -128,9 +120,7 @@ class Sessions:
 
     async def remember(self, tx: Tx, account: str, origin: Origin) -> None:
         """Make a browser known without letting it in: a session that has ended already."""
-        made = await self.create(
-            tx, account, origin.browser, origin.network, agent=origin.agent, place=origin.place
-        )
+        made = await self.create(tx, account, origin)
         await tx.run(
             update(_s).where(_s.c.id == made.session).values(ended_at=tx.now, ended_why="known")
         )

@@ -167,6 +167,11 @@ class SessionView(msgspec.Struct, frozen=True):
     agent: str = ""
     place: str | None = None
 
+    @property
+    def origin(self) -> Origin:
+        """Where it was begun from."""
+        return Origin(self.browser, self.network, self.agent, self.place)
+
 
 class SignUp(msgspec.Struct, frozen=True):
     """What became of a sign-up, or of asking to add an address. Only ``confirmation`` may reach
