@@ -137,8 +137,8 @@ class Entering:
 
         async def work(tx: Tx) -> SignedIn | None:
             view = await queries.account(tx, account, lock=True)
-            proved, why = False, "frozen"
             # What an application's user has bound here proves something in a recovery only.
+            proved, why = False, "application" if view.application else "frozen"
             if not view.frozen(tx.now) and not view.application:
                 lane = await self._lane(tx, account, browser)
                 proof = await self._factors.prove(tx, account, weighed, lane)

@@ -60,8 +60,8 @@ class ApplicationRefused(Fact, frozen=True, kw_only=True):
 
 @fact("accounts.sign_in_failed")
 class SignInFailed(Fact, frozen=True, kw_only=True):
-    """A sign-in was refused. ``why``: password, frozen, throttled, factor, factor_throttled,
-    passkey.
+    """A sign-in was refused. ``why``: password, replaced (while it was being checked), frozen,
+    throttled, factor, factor_throttled, passkey, application (a passkey of a user of one).
 
     ``account`` is None where no account has that address.
     """

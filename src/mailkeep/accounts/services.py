@@ -206,23 +206,21 @@ class Accounts:
         right = await self.passwords.right(kept, password, of=network)
         fresh = await self.passwords.anew(kept, password) if right else None
         async with self._database.write() as tx:
-            made = None
-            why = "password"
+            made: SignedIn | str = "password"
             if right and account is not None:
                 origin = Origin(browser, network, agent, place)
                 made = await self._start(tx, account, kept, origin, known=known)
-                why = "frozen"
-                if made is not None and fresh is not None:
+                if fresh is not None and not isinstance(made, str):
                     await self.passwords.renew(tx, account, kept, fresh)
-            if made is None:
+            if isinstance(made, str):
                 await record(
                     self._database,
                     tx,
-                    SignInFailed(account=account, address=key, network=network, why=why),
+                    SignInFailed(account=account, address=key, network=network, why=made),
                 )
             else:
                 await throttle.clear(tx, key, lane)
-        if made is None:
+        if isinstance(made, str):
             raise NotSignedIn(_WRONG)
         return made
 
@@ -367,12 +365,14 @@ class Accounts:
 
     async def _start(
         self, tx: Tx, account: str, kept: str | None, origin: Origin, *, known: bool
-    ) -> SignedIn | None:
-        """A session after a right password; None when the account is frozen, or its password was
-        replaced while the old one was being checked."""
+    ) -> SignedIn | str:
+        """A session after a right password, or the word of ``SignInFailed`` for why there is none:
+        the account may be frozen by now, or the password replaced while it was being checked."""
         view = await queries.account(tx, account, lock=True)
-        if view.frozen(tx.now) or await queries.password_hash(tx, account) != kept:
-            return None
+        if view.frozen(tx.now):
+            return "frozen"
+        if await queries.password_hash(tx, account) != kept:
+            return "replaced"
         if await queries.has_factor(tx, account):
             return await self.sessions.create(tx, account, origin, Stage.FACTOR)
         if await self.demands.on_sign_in(tx, account):

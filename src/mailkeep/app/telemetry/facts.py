@@ -48,7 +48,8 @@ GIVEN_UP = frozenset({"expired", "rejected", "no body", "honey", "suppressed"}) 
     }
 )
 SIGN_IN_FAILED = frozenset(
-    {"password", "frozen", "throttled", "factor", "factor_throttled", "passkey"}
+    {"password", "replaced", "frozen", "throttled", "factor", "factor_throttled", "passkey"}
+    | {"application"}
 )
 
 STAGES: Mapping[type, str] = {
