@@ -73,8 +73,8 @@ async def test_an_address_that_does_not_count_yet_denies_no_recovery(
     await room.ask("own")
     link, code = await room.proofs()
     await give(room, "own", link=link["link"], code=code["code"])
-    await room.recovery.advance(Origin("own", "n"))
-    assert (await room.recovery.progress(Origin("own", "n"))).word == "held"
+    await room.recovery.finishing.advance(Origin("own", "n"))
+    assert (await room.recovery.finishing.progress(Origin("own", "n"))).word == "held"
     told = (await room.mails("security"))[before:]
     assert {(one["to"], one["provider"]) for one in told} == {(ADDRESS, "a"), (ADDRESS, "b")}
 

@@ -76,7 +76,9 @@ class Shop:
 
     async def finish(self, browser: str, factor: str | None = None) -> Handed:
         typed = None if factor is None else Typed(code=factor)
-        handed = await self.room.recovery.finish("", typed, origin=Origin(browser, self.network))
+        handed = await self.room.recovery.finishing.finish(
+            "", typed, origin=Origin(browser, self.network)
+        )
         assert isinstance(handed, Handed)
         return handed
 
@@ -252,7 +254,7 @@ async def test_the_owner_takes_a_verdict_back_up_to_the_moment_of_writing(
     handed = await shop.recover("thief")
     got = await shop.take(handed) if taken else None
     (notice, *_) = await shop.room.mails("security")
-    await shop.room.recovery.deny(str(notice["denial"]))
+    await shop.room.recovery.denying.deny(str(notice["denial"]))
     if got is None:
         with pytest.raises(Conflict):
             await shop.take(handed)
@@ -275,7 +277,7 @@ async def test_a_recovery_that_is_held_comes_to_its_verdict_after_the_wait(
     await shop.register("41", ADDRESS)
     await shop.recover("thief")
     (notice, *_) = await held.mails("security")
-    await held.recovery.deny(str(notice["denial"]))
+    await held.recovery.denying.deny(str(notice["denial"]))
     await shop.send("own")
     await shop.ask("own")
     await shop.prove("own", skip=2)
