@@ -2,6 +2,8 @@
 
 import ast
 import re
+import tomllib
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -35,6 +37,17 @@ def test_a_room_has_its_card_and_stands_on_the_map(room: str) -> None:
     for word in ("Owns:", "Publishes:", "Hears:", "Security:"):
         assert word in card
     assert re.search(rf"^ +(?:\w+/ )*{room}/ ", ARCHITECTURE, re.MULTILINE)
+
+
+def test_the_map_stacks_the_rooms_as_imports_may_go() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    layers = next(one["layers"] for one in contracts if one["type"] == "layers")
+    rooms = [re.findall(r"\w+", layer) for layer in layers]
+    drawn = ARCHITECTURE.split("```")[1]
+    places = {name: drawn.index(f" {name}/ ") for layer in rooms for name in layer}
+    for upper, lower in pairwise(rooms):
+        assert max(places[name] for name in upper) < min(places[name] for name in lower)
 
 
 @pytest.mark.parametrize("tables", sorted(SOURCE.glob("*/tables.py")), ids=lambda p: p.parent.name)

@@ -2,7 +2,7 @@
 recount, the list streamed, recoveries by the million.
 
 Usage: ``python tests/proofs/radius.py [ROWS]``: rows of the ledger, half as many addresses, a tenth
-as many recoveries. Prints the report in Markdown; ends with 1 where a count was wrong or slow.
+as many recoveries. Prints the report in Markdown; ends with 1 where something was wrong or slow.
 """
 
 import asyncio
@@ -42,6 +42,7 @@ NAMES = ("a", "b", "c")
 NOW = 1_790_000_000 * SECOND
 YEAR = 365 * DAY
 GOAL = 0.05
+LINES = 400_000  #: of the list, in a second
 TRIES = 15
 BATCH = 500_000  #: written, or counted, at once: what is made is measured, not the making
 CACHE = 4  #: GiB of it, so that the making does not wait for the disk
@@ -194,7 +195,7 @@ async def _listed(database: Database, report: Report) -> None:
         "the list of those exposed to a, b",
         f"{rows:,} rows, {octets / 2**20:,.0f} MiB: {rows / took:,.0f} rows/s, "
         f"{used / max(rows, 1) * 1e6:.2f} µs of this process's CPU a row",
-        fine=right,
+        fine=right and rows / took >= LINES,
     )
 
 
@@ -292,8 +293,8 @@ async def main(rows: int) -> bool:
     print(
         f"{rows:,} rows of the exposure ledger over a year, of {rows // 2:,} addresses, each given"
         f" to two of three providers; {rows // 10:,} recoveries over 90 days. The goals: a count in"
-        f" {GOAL * 1000:.0f} ms, the list at 400,000 rows/s (`numbers` of the server's own part; it"
-        f" is read and written as lines of JSON, and not sent). Spans of"
+        f" {GOAL * 1000:.0f} ms, the list at {LINES:,} rows/s (written as lines of JSON,"
+        f" and not sent). Spans of"
         f" {' and '.join(str(one) for one in ledger.SPANS)} minutes."
     )
     with tempfile.TemporaryDirectory() as home:

@@ -113,9 +113,10 @@ class SlowHash:
         return foreign.is_foreign(kept) or self._hasher.check_needs_rehash(kept)
 
     def expect(self, hows: Iterable[str]) -> None:
-        """Imported hashes made so are left: from now on every check takes as long as theirs, of
-        each family of functions as the dearest. Some are known at the start; another one is by the
-        first check of it, whose time tells of that one account."""
+        """Imported hashes made in these ways are left: from now on every check takes as long as the
+        dearest of each family of functions among them. Most ways are known at the start; one that
+        is not becomes known at the first check of such a hash, whose time gives that one account
+        away."""
         found = dict(self.decoys)
         for how in hows:
             before = found.setdefault(foreign.family(how), how)

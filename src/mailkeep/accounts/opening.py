@@ -8,15 +8,15 @@ in an hour is bounded: copying the customer base one by one is stopped, and stan
 
 import msgspec
 
+from mailkeep.base import reasons
 from mailkeep.base.clock import HOUR, MINUTE, SECOND
-from mailkeep.base.errors import Invalid, NotAllowed, TooMany
+from mailkeep.base.errors import NotAllowed, TooMany
 from mailkeep.events import audit
 from mailkeep.store.database import Tx
 
 ACCOUNT, RECOVERY = "account.open", "recovery.open"
 LASTS = 15 * MINUTE  #: for which what was opened stays open
 MOST = 60  #: that one operator opens in an hour
-LONGEST = 200
 
 
 class _Opened(msgspec.Struct, frozen=True):
@@ -33,14 +33,12 @@ async def open_(tx: Tx, what: str, of: str, *, by: str, reason: str) -> None:
         of: its id; "": what was looked for is not there, which counts all the same.
 
     Raises:
-        Invalid: no reason.
+        Invalid: no reason, or one that is too long.
         TooMany: more than ``MOST`` in an hour.
     """
-    reason = reason.strip()
-    if not reason:
-        raise Invalid("say why you open it", field="reason")
+    reason = reasons.given(reason, "say why you open it")
     # Written first: it locks the chain, so that of many at once each counts the others.
-    await audit.write(tx, by, what, {"id": of, "reason": reason[:LONGEST]})
+    await audit.write(tx, by, what, {"id": of, "reason": reason})
     if len(await _since(tx, (ACCOUNT, RECOVERY), by, tx.now - HOUR)) > MOST:
         raise TooMany(f"you have opened {MOST} in this hour", retry_after=HOUR / SECOND)
 

@@ -51,7 +51,7 @@ async def _own(app: "Application") -> None:
             await app.accounts.passwords.look_for_imported(tx)
     await app.grants.note()
     await app.sign_on()
-    destroyed = app.keys.destroy_expired(app.clock.now())
+    destroyed = await asyncio.to_thread(app.keys.destroy_expired, app.clock.now())  # it syncs
     if destroyed:
         log.info("swept.keys", hourly_keys=len(destroyed))
 

@@ -111,12 +111,13 @@ def _signed(one: Named, domains: list[str]) -> list[str]:
 
 
 def _marks(one: Named, known: Mapping[str, str]) -> list[str]:
-    """Names of its servers, as SPF records have them: of its house, and of whom that relays via."""
+    """Names of its servers, as SPF records have them: its company's, and those of the companies
+    through which that one relays."""
     found = {mark.lstrip(".") for mark in registry.get(one.kind).capabilities.marks}
     its = HOUSES.get(OF_PROVIDER.get(one.kind, known.get(one.party, one.party)))
     for house in [] if its is None else [its, *(HOUSES[other] for other in its.relays_via)]:
         found |= set(house.signs)
-    # One that is under another one of them says nothing more.
+    # A name under another of these adds nothing.
     return sorted(one for one in found if not any(one.endswith(f".{other}") for other in found))
 
 

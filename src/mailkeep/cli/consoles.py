@@ -22,9 +22,8 @@ from mailkeep.watch import packed
 from mailkeep.watch.console_lines import SHORT, Line
 from mailkeep.watch.consoles import Taken
 
-from .house import DEFAULT_HOME, Home, operator, read, settings, write
+from .house import DEFAULT_HOME, Home, Reason, operator, read, settings, write
 from .output import Json, plain, result, table
-from .providers import Reason
 
 
 def consoles(

@@ -26,14 +26,23 @@ from mailkeep.mail.types import Shift
 from mailkeep.response.keeping import take_turn
 from mailkeep.store.database import Database, Tx
 
-from .house import DEFAULT_HOME, Home, in_development, operator, provider, read, settings, write
+from .house import (
+    DEFAULT_HOME,
+    Home,
+    Reason,
+    in_development,
+    operator,
+    provider,
+    read,
+    settings,
+    write,
+)
 from .output import FOUND, Json, Progress, group, plain, result, table
 
 app = group("Move mail from one provider to another, step by step or at once.")
 
 From = Annotated[str, typer.Argument(metavar="FROM", help="The provider that is left.")]
 To = Annotated[str, typer.Argument(metavar="TO", help="The provider that takes over.")]
-Reason = Annotated[str, typer.Option(help="Goes into the audit log.")]
 _USUAL = Pace()
 _Shown = tuple[View, Ahead | None, Instant]  #: a move, what lies ahead of it, and now
 

@@ -18,8 +18,9 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from mailkeep.app import environment
 from mailkeep.app import settings as app_settings
+from mailkeep.base import reasons
 from mailkeep.base.clock import SystemClock
-from mailkeep.base.errors import BadSettings, Unavailable
+from mailkeep.base.errors import BadSettings, Invalid, Unavailable
 from mailkeep.base.networks import LOOPBACK
 from mailkeep.base.secret import Secret
 from mailkeep.base.wording import nearest
@@ -39,6 +40,16 @@ Home = Annotated[
     Path,
     typer.Option(envvar="MAILKEEP_HOME", help="Where the database and the keys are."),
 ]
+
+
+def _given(reason: str) -> str:
+    try:
+        return reasons.given(reason)
+    except Invalid as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+Reason = Annotated[str, typer.Option(callback=_given, help="Goes into the audit log.")]
 DEFAULT_HOME = Path("mailkeep-data")
 
 #: Of development mode, in the home, for commands that look in from another terminal:

@@ -33,6 +33,7 @@ from .house import (
     CONFIRM,
     DEFAULT_HOME,
     Home,
+    Reason,
     at_length,
     in_development,
     operator,
@@ -184,7 +185,7 @@ def done(
 @app.command()
 def stop(
     name: Name,
-    reason: Annotated[str, typer.Option(help="Goes into the audit log.")],
+    reason: Reason,
     as_json: Json = False,
     home: Home = DEFAULT_HOME,
 ) -> None:

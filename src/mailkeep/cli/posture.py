@@ -22,9 +22,9 @@ from mailkeep.store.database import Database, Tx
 from mailkeep.watch import posture
 from mailkeep.watch.posture import ChangeView, Expected, View
 
-from .house import DEFAULT_HOME, Home, operator, read, settings, write
+from .house import DEFAULT_HOME, Home, Reason, operator, read, settings, write
 from .output import Json, plain, result, table
-from .providers import Name, Reason
+from .providers import Name
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _SPAN = re.compile(r"(\d{1,6})([smhd])")

@@ -25,6 +25,7 @@ from .house import (
     CONFIRM,
     DEFAULT_HOME,
     Home,
+    Reason,
     in_development,
     operator,
     provider,
@@ -41,7 +42,6 @@ _AGAIN, _ALL_AGAIN = "message is sent again", "messages are sent again"
 app = group("Providers: which there are; cut one off, let one rest, restore it.")
 
 Name = Annotated[str, typer.Argument(metavar="PROVIDER", help="Its name in the settings.")]
-Reason = Annotated[str, typer.Option(help="Goes into the audit log.")]
 Minutes = Annotated[
     float, typer.Option(min=0, help="Send again what it took in the last minutes, unconfirmed.")
 ]

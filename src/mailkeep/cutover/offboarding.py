@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 from sqlalchemy import delete, insert, select, update
 
+from mailkeep.base import reasons
 from mailkeep.base.clock import HOUR, Instant, iso
 from mailkeep.base.errors import Conflict, Invalid, NotFound
 from mailkeep.base.ids import new_id
@@ -25,7 +26,7 @@ from . import looks, tables
 from .checklist import How, Item, Leaving, checklist
 from .events import OffboardingStarted, ProviderOffboarded
 from .gates import CutoverConfiguration, two_routes
-from .keeping import BY, LONGEST, without_proofs
+from .keeping import BY, without_proofs
 from .types import Gate
 
 #: Of Mailkeep's own items those that are wrong while the provider carries mail.
@@ -134,17 +135,15 @@ class Offboarding:
         Raises:
             NotFound: it is not being left.
             Conflict: it is cut off, and so nothing counts that it says.
-            Invalid: no reason.
+            Invalid: no reason, or one that is too long.
         """
-        if not reason.strip():
-            raise Invalid("say why", field="reason")
+        why = reasons.given(reason)
         found = await self._get(tx, provider)
         if provider in await mail.cut(tx):
             raise Conflict(
                 f"{provider} is cut off: `mailkeep providers restore {provider} --reason …` first"
             )
         await self._forget(tx, found)
-        why = reason.strip()[:LONGEST]
         await audit.write(tx, by, "stop_offboarding", {"provider": provider, "reason": why})
         return await mail_services.trust(self._database, tx, provider, by=by, reason=why)
 

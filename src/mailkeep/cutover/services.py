@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 from sqlalchemy import insert, update
 
+from mailkeep.base import reasons
 from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.errors import Conflict, Invalid
 from mailkeep.base.ids import new_id
@@ -26,7 +27,7 @@ from mailkeep.store.database import Database, Tx
 from . import decide, queries, tables
 from .events import CutoverStarted
 from .gates import OURS, CutoverConfiguration, check, gates
-from .keeping import LONGEST, Keeper, held_against, without_proofs
+from .keeping import Keeper, held_against, without_proofs
 from .stepping import Stepping
 from .types import LIVE, Gate, Pace, State, View
 
@@ -160,9 +161,7 @@ class Cutover:
             Invalid: no such provider, no reason, or nothing that the target may carry.
         """
         self._known(source, target)
-        reason = reason.strip()[:LONGEST]
-        if not reason:
-            raise Invalid("say why", field="reason")
+        reason = reasons.given(reason)
         other = await queries.live(tx, lock=True)
         states, down = await mail.states(tx), await without_proofs(tx)
         state, left = states.get(target), states.get(source)
@@ -254,10 +253,9 @@ class Cutover:
 
         Raises:
             Conflict: it is over, or the old provider is cut off.
-            Invalid: no reason.
+            Invalid: no reason, or one that is too long.
         """
-        if not reason.strip():
-            raise Invalid("say why", field="reason")
+        reason = reasons.given(reason)
         view = await self._locked(tx, cutover, LIVE)
         if view.source in await mail.cut(tx):
             raise Conflict(f"{view.source} is cut off: nothing can go back to it")
@@ -271,7 +269,7 @@ class Cutover:
                 self._database, tx, view.source, by=by, reason=reason
             )
         await tx.run(update(_s).where(_s.c.cutover_id == view.id).values(step=-1))
-        await self._keeper.set(tx, view, State.RETURNED, by=by, why=reason.strip()[:LONGEST])
+        await self._keeper.set(tx, view, State.RETURNED, by=by, why=reason)
         return await queries.one(tx, cutover)
 
     async def finish(self, tx: Tx, cutover: str, *, by: str) -> View:

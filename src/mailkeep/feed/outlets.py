@@ -17,7 +17,7 @@ import msgspec
 
 from mailkeep.base.clock import Clock, Instant, iso
 from mailkeep.base.secret import Secret
-from mailkeep.signals.reachable import Answer, Reach
+from mailkeep.signals.reachable import Answer, Outbound
 
 from . import delivery, signing
 from .types import FILE, STDOUT, EventWebhookSettings, FeedSettings
@@ -128,10 +128,10 @@ class File:
 class _Posting:
     """Requests to one URL, signed; each is timed anew, so that a retry is no replay."""
 
-    def __init__(self, url: str, keys: Sequence[bytes], reach: Reach, clock: Clock) -> None:
+    def __init__(self, url: str, keys: Sequence[bytes], outbound: Outbound, clock: Clock) -> None:
         self._url = url
         self._keys = tuple(keys)
-        self._reach = reach
+        self._outbound = outbound
         self._clock = clock
 
     async def post(self, name: str, body: bytes) -> Answer:
@@ -141,10 +141,10 @@ class _Posting:
             "User-Agent": "Mailkeep",
             **signing.headers(self._keys, name, self._clock.now(), body),
         }
-        return await self._reach.post(self._url, body, headers)
+        return await self._outbound.post(self._url, body, headers)
 
     async def close(self) -> None:
-        await self._reach.close()
+        await self._outbound.close()
 
 
 class Webhook(_Posting):
@@ -172,9 +172,9 @@ class EventWebhook(_Posting):
     """
 
     def __init__(
-        self, url: str, keys: Sequence[bytes], reach: Reach, clock: Clock, most: int
+        self, url: str, keys: Sequence[bytes], outbound: Outbound, clock: Clock, most: int
     ) -> None:
-        super().__init__(url, keys, reach, clock)
+        super().__init__(url, keys, outbound, clock)
         self._most = most
         self.batch = max(most, AT_ONCE)
 
@@ -221,7 +221,7 @@ def outlet(settings: FeedSettings, secret: Secret | None, clock: Clock) -> Outle
     if settings.to.startswith(FILE):
         return File(Path(settings.to.removeprefix(FILE)))
     keys = [signing.key(secret or Secret(""))]
-    return Webhook(settings.to, keys, settings.reach(), clock)
+    return Webhook(settings.to, keys, settings.outbound(), clock)
 
 
 def event_webhook(
@@ -233,7 +233,7 @@ def event_webhook(
         secrets: each signs; the newest first.
     """
     keys = [signing.key(one) for one in secrets]
-    return EventWebhook(settings.to, keys, settings.reach(), clock, settings.batch)
+    return EventWebhook(settings.to, keys, settings.outbound(), clock, settings.batch)
 
 
 def _whole(file: int) -> int:

@@ -45,9 +45,9 @@ class FeedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def is_webhook(self) -> bool:
         return self.to != STDOUT and not self.to.startswith(FILE)
 
-    def reach(self) -> reachable.Reach:
+    def outbound(self) -> reachable.Outbound:
         """Connections to where it goes."""
-        return reachable.Reach(self.timeout, loopback=False, named=networks(self))
+        return reachable.Outbound(self.timeout, loopback=False, named=networks(self))
 
 
 class EventKind(enum.StrEnum):
@@ -101,9 +101,9 @@ class EventWebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     networks: tuple[str, ...] = ()
     timeout: float = 10.0
 
-    def reach(self) -> reachable.Reach:
+    def outbound(self) -> reachable.Outbound:
         """Connections to where it goes."""
-        return reachable.Reach(self.timeout, loopback=False, named=networks(self))
+        return reachable.Outbound(self.timeout, loopback=False, named=networks(self))
 
 
 class FeedState(msgspec.Struct, frozen=True):

@@ -24,8 +24,8 @@ _PROGRAMS = ("/v1/", "/ssf/", "/hooks/", "/.well-known/", "/oauth/token", "/oaut
 
 #: Of their operators, in English as all that they see.
 _OURS = ("/console", "/mailbox")
-#: What each status is called in the words of pages; of others: that it did not work.
 MISSING = "missing"  #: the name of the page that says that there is none
+#: What each status is called in the words of pages; of others: that it did not work.
 _TITLES = {
     400: "failed.unreadable",
     401: "failed.sign_in",

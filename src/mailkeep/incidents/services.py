@@ -64,12 +64,10 @@ class Incidents:
         self.settings = settings or IncidentSettings()
         self._answers = Answers(database, house, self.settings)
         self.by_hand = ByHand(database, self)
-        self._assessed: Tx | None = None
 
     async def on_signal(self, tx: Tx, _recorded: Recorded) -> None:
         """Assess, once in a transaction: what is on the log already is weighed together."""
-        if self._assessed is not tx:
-            self._assessed = tx
+        if tx.first("incidents assessed"):
             await self.assess(tx)
 
     async def on_cut(self, tx: Tx, recorded: Recorded) -> None:

@@ -94,7 +94,7 @@ class Word(msgspec.Struct, frozen=True):
     until: Instant | None = None
 
 
-class Reach(msgspec.Struct, frozen=True):
+class SaidWindow(msgspec.Struct, frozen=True):
     """From when to when something was, as a person said it at some time; None: as signs say."""
 
     since: Instant | None = None
@@ -161,15 +161,15 @@ class Incident(msgspec.Struct, frozen=True):
     seen_since: Instant | None = None
 
     @property
-    def reach(self) -> Reach:
+    def said_window(self) -> SaidWindow:
         """What a person says of its window, as far as that counts."""
         if self.word is None:
-            return Reach()
+            return SaidWindow()
         since = self.word.since
         counts = since is not None and (self.seen_since is None or since < self.seen_since)
-        return Reach(since if counts else None, None if self.signed else self.word.until)
+        return SaidWindow(since if counts else None, None if self.signed else self.word.until)
 
-    def reaching(self, said: Reach) -> "Incident":
+    def with_window(self, said: SaidWindow) -> "Incident":
         """As it stands, with the window of when somebody said ``said``, whatever was said since."""
         seen = self.since if self.seen_since is None else self.seen_since
         word = self.word

@@ -47,7 +47,7 @@ class Dispatcher:
     Args:
         database, shared: where the outbox is; outcomes share commits.
         keys: open sealed bodies.
-        clock: today's; a lease is held against the database's own clock where it is the system's.
+        clock: the process's; with the system's own, leases go by the database's clock instead.
         streams, providers: by name.
     """
 

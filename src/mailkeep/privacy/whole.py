@@ -92,7 +92,14 @@ def _table(name: str) -> Source:
 
 
 async def _all(database: Database, table: Table) -> AsyncIterator[RowMapping]:
-    """Every row, in the order of its key, a piece at a time: no reader holds the database long."""
+    """Every row, in the order of its key."""
+    async for piece in _pieces(database, table):
+        for row in piece:
+            yield row
+
+
+async def _pieces(database: Database, table: Table) -> AsyncIterator[list[RowMapping]]:
+    """The same, as many rows at a time as are read together: no reader holds the database long."""
     key = list(table.primary_key.columns)
     last: tuple[Any, ...] | None = None
     while True:
@@ -102,8 +109,7 @@ async def _all(database: Database, table: Table) -> AsyncIterator[RowMapping]:
             query = query.where(tuple_(*key) > tuple_(*given))
         async with database.read() as tx:
             found = await tx.all(query)
-        for row in found:
-            yield row
+        yield found
         if len(found) < BATCH:
             return
         last = tuple(found[-1][column.name] for column in key)
@@ -123,32 +129,34 @@ async def _accounts(database: Database) -> Rows:
 
 async def _factors(database: Database, keys: KeyRing, *, secrets: bool) -> Rows:
     """Passkeys are of the domain that they were made for: who keeps it takes them along whole."""
-    f, p, t = accounts.factors, accounts.passkeys, accounts.totp_factors
-    async for row in _all(database, f):
-        if row["revoked_at"] is not None:
-            continue
-        out: Row = {
-            "id": row["id"],
-            "account": row["account_id"],
-            "kind": row["kind"],
-            "name": row["name"],
-            "bound_at": iso(row["bound_at"]),
-        }
+    p, t = accounts.passkeys, accounts.totp_factors
+    async for piece in _pieces(database, accounts.factors):
+        found = {row["id"]: row for row in piece if row["revoked_at"] is None}
         async with database.read() as tx:
-            passkey = await tx.one(select(p).where(p.c.factor_id == row["id"]))
-            app = await tx.one(select(t).where(t.c.id == row["id"], t.c.confirmed_at.is_not(None)))
-        if passkey is not None:
-            out |= {
-                "credential": _base64url(passkey["credential"]),
-                "public_key": _base64url(passkey["public_key"]),
-                "sign_count": passkey["sign_count"],
-                "transports": passkey["transports"],
-                "synced": bool(passkey["synced"]),
+            made = await tx.all(select(p).where(p.c.factor_id.in_(found)))
+            confirmed = (t.c.id.in_(found), t.c.confirmed_at.is_not(None))
+            apps = {row["id"]: row for row in await tx.all(select(t).where(*confirmed))}
+        passkeys = {row["factor_id"]: row for row in made}
+        for factor, row in found.items():
+            out: Row = {
+                "id": factor,
+                "account": row["account_id"],
+                "kind": row["kind"],
+                "name": row["name"],
+                "bound_at": iso(row["bound_at"]),
             }
-        if app is not None and secrets:
-            secret = totp.taken_along(keys, row["id"], bytes(app["sealed"]))
-            out |= {"secret": secret, "period": 30, "digits": 6, "algorithm": "SHA1"}
-        yield out
+            if (passkey := passkeys.get(factor)) is not None:
+                out |= {
+                    "credential": _base64url(passkey["credential"]),
+                    "public_key": _base64url(passkey["public_key"]),
+                    "sign_count": passkey["sign_count"],
+                    "transports": passkey["transports"],
+                    "synced": bool(passkey["synced"]),
+                }
+            if (app := apps.get(factor)) is not None and secrets:
+                secret = totp.taken_along(keys, factor, bytes(app["sealed"]))
+                out |= {"secret": secret, "period": 30, "digits": 6, "algorithm": "SHA1"}
+            yield out
 
 
 async def _suppressions(database: Database) -> Rows:
@@ -181,18 +189,21 @@ async def _suppressions(database: Database) -> Rows:
 async def _exposures(database: Database) -> Rows:
     """Who was ever given which address, with the address where it is still known."""
     known = mail.addresses.c
-    async for row in _all(database, mail.exposures):
+    async for piece in _pieces(database, mail.exposures):
+        ids = {row["address_id"] for row in piece}
         async with database.read() as tx:
-            address = await tx.value(select(known.address).where(known.id == row["address_id"]))
-        yield {
-            "address": address,
-            "address_id": row["address_id"],
-            "provider": row["provider"],
-            "stream": row["stream"],
-            "first_at": iso(row["first_at"]),
-            "last_at": iso(row["last_at"]),
-            "count": row["count"],
-        }
+            rows = await tx.all(select(known.id, known.address).where(known.id.in_(ids)))
+        addresses = {row["id"]: row["address"] for row in rows}
+        for row in piece:
+            yield {
+                "address": addresses.get(row["address_id"]),
+                "address_id": row["address_id"],
+                "provider": row["provider"],
+                "stream": row["stream"],
+                "first_at": iso(row["first_at"]),
+                "last_at": iso(row["last_at"]),
+                "count": row["count"],
+            }
 
 
 async def _waiting(database: Database) -> Rows:

@@ -22,6 +22,7 @@ from mailkeep.mail import queries as mail_queries
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import WITHHELD, RouteSettings, StreamSettings
+from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust.graph import TrustGraph
 
@@ -31,12 +32,7 @@ from .mails import MailComposer
 from .types import UNDER_WAY, Reach, RecoverySettings, State
 
 #: Outcomes after which a proof is minted for another route, if one stands.
-REFUSED = frozenset(
-    {
-        *("suspended", "unauthorised", "throttled", "unavailable", "ambiguous"),
-        *("suppressed_there", "sender_refused", "rejected"),
-    }
-)
+REFUSED = frozenset(OutcomeKind) - {OutcomeKind.ACCEPTED, OutcomeKind.DEFERRED}
 
 #: A row as it was read, or as it was just written.
 Row = RowMapping | dict[str, Any]

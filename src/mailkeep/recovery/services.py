@@ -21,6 +21,7 @@ from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.events import AttemptFinished, ProviderRested
 from mailkeep.mail.types import Content
+from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Tx
 
 from . import decoys, policy, tables
@@ -265,7 +266,7 @@ class Recovery:
         fact = recorded.fact
         if not isinstance(fact, AttemptFinished):
             return
-        if fact.stream == self.settings.notices and fact.outcome == "accepted":
+        if fact.stream == self.settings.notices and fact.outcome == OutcomeKind.ACCEPTED:
             await self.holds.on_accepted(tx, fact.message)
             await self.change_notices.on_accepted(tx, fact.message)
         if fact.stream != self.settings.stream:

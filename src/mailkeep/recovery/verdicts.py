@@ -28,7 +28,7 @@ from mailkeep.base.secret import Secret
 from mailkeep.events.log import record
 from mailkeep.store.database import Tx
 
-from . import claims, tables
+from . import id_token, tables
 from .context import Context
 from .events import VerdictHandedOver, VerdictMade, VerdictRevoked, VerdictSecured
 from .types import Asked, Handed, Taken, VerdictState, VerdictView
@@ -203,7 +203,7 @@ class Verdicts:
             verdict=row["id"], account=row["account_id"], application=application.id
         )
         await record(self._context.database, tx, fact)
-        told = claims.id_token(
+        told = id_token.claims(
             issuer=issuer,
             verdict=row["id"],
             application=application.id,
@@ -303,5 +303,5 @@ def _factor(subject: SubjectView, *, proved: bool) -> str:
     own; that none is bound here, where we keep it, is known and nothing that is outstanding."""
     kept = subject.stands.factor
     if kept is Factor.KEPT_THERE:
-        return claims.OUTSTANDING
-    return claims.PROVEN if proved else claims.NO_FACTOR
+        return id_token.OUTSTANDING
+    return id_token.PROVEN if proved else id_token.NO_FACTOR

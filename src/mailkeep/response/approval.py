@@ -19,7 +19,7 @@ from mailkeep.base.errors import Conflict, NotAllowed, NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events import audit
 from mailkeep.events.log import record
-from mailkeep.incidents.types import Incident, Reach
+from mailkeep.incidents.types import Incident, SaidWindow
 from mailkeep.operators import people
 from mailkeep.store.database import Tx
 from mailkeep.watch.types import Hypothesis
@@ -213,7 +213,7 @@ def _is_worded(action: Action, incident: Incident) -> bool:
     said = incident.said
     signs = [one.hypothesis for one in incident.opinions if one.open]
     graver = said is not None and all(_GRAVITY[said] < _GRAVITY[one] for one in signs)
-    return graver or (action.by_window and incident.reach != Reach())
+    return graver or (action.by_window and incident.said_window != SaidWindow())
 
 
 _VERB = {Step.APPLY: "asked for", Step.UNDO: "to be taken back", Step.LIST: "asked for"}

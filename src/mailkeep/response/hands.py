@@ -21,6 +21,7 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import RowMapping
 
+from mailkeep.base import reasons
 from mailkeep.base.clock import DAY, MINUTE, SECOND, Instant
 from mailkeep.base.errors import Conflict, Invalid, NotAllowed, NotFound
 from mailkeep.base.ids import new_id
@@ -45,7 +46,6 @@ from .tables import hand_cuts
 from .types import HandCutState, ResponseSettings
 
 BACK = 60 * MINUTE  #: what it took since then and nobody else saw arrive is sent again
-LONGEST = 200  #: characters of a reason
 
 CONFIRMABLE = (HandCutState.ASKED, HandCutState.WAITING, HandCutState.FLAGGED)
 CHANGED = "this has changed since it was shown: look again, and repeat it for what is there now"
@@ -161,7 +161,7 @@ async def cut(tx: Tx, means: Means, provider: str, *, by: str, reason: str) -> i
 
     Raises:
         Conflict: it is cut off already, or asked for, or an incident is open about it.
-        Invalid: no reason.
+        Invalid: no reason, or one that is too long.
         NotAllowed: a key of which it is not known whose it is, where two people are wanted.
         NotFound: no such provider.
     """
@@ -271,7 +271,7 @@ async def cut_here(tx: Tx, settings: ResponseSettings, provider: str, *, by: str
     """Record that somebody at the server's own shell has cut a provider off, in this transaction:
     it is announced and confirmed as any other cut by hand."""
     if is_for_two(settings):
-        await _enter(tx, provider, by, why[:LONGEST], settings.confirm_within, done=True)
+        await _enter(tx, provider, by, why[: reasons.LONGEST], settings.confirm_within, done=True)
         await services.doubt_cut(tx, provider, unsure=True)
 
 
@@ -383,14 +383,13 @@ async def may(
     if provider not in means.house.parties:
         raise NotFound("no provider of that name", field="name")
     means.may_act()
-    if not reason.strip():
-        raise Invalid("say why", field="reason")
+    reason = reasons.given(reason)
     if is_for_two(means.settings):
         await people.named(tx, by)  # else nobody could answer what this key asked for
     await take_turn(tx)
     if not beside and (open_one := await about(tx, provider)) is not None:
         raise Conflict(f"incident {open_one.id} is open about {provider}: act there")
-    return reason.strip()[:LONGEST]
+    return reason
 
 
 def _view(row: RowMapping) -> HandCut:

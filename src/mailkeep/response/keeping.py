@@ -87,7 +87,7 @@ class Keeper:
         one that has changed something outside and failed. ``more``: it is the same application
         still, for what came since."""
         kept = await queries.action(tx, case.incident.id, action.name)
-        over = {ActionState.STOPPED} | ({ActionState.FAILED} if action.reach else set())
+        over = {ActionState.STOPPED} | ({ActionState.FAILED} if action.call_out else set())
         resumed = kept is not None and kept.state in over
         anew: dict[str, object] = {} if resumed else {"result": None, "cursor": ""}
         await self.set(
@@ -160,7 +160,7 @@ class Keeper:
         """Record that it could not be done, unless somebody ended it meanwhile."""
         await incidents.one(tx, incident, lock=True)
         kept = await queries.action(tx, incident, name)
-        before = {} if kept is None or ACTIONS[name].reach is None else kept.result or {}
+        before = {} if kept is None or ACTIONS[name].call_out is None else kept.result or {}
         failed = await tx.run(
             update(_a)
             .where(

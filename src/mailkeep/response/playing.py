@@ -15,7 +15,7 @@ from mailkeep.incidents.events import (
     IncidentUpdated,
     IncidentWeighed,
 )
-from mailkeep.incidents.types import Incident, Reach, State
+from mailkeep.incidents.types import Incident, SaidWindow, State
 from mailkeep.mail import queries as mail
 from mailkeep.mail.events import (
     ProviderDistrusted,
@@ -56,7 +56,6 @@ class Player:
         self._keeper = keeper
         self._means = keeper.means
         self._playbooks = keeper.means.playbooks
-        self._tried: Tx | None = None
 
     async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
         """The suspicions about a subject changed: propose what the playbooks say, start what may
@@ -114,9 +113,8 @@ class Player:
         """A sign that comes again may change nothing about an incident; but an action that failed
         for a playbook is retried then, once in a transaction and in ``AGAIN``, and so is one that a
         limit held: the day may be over."""
-        if self._tried is tx:
+        if not tx.first("playbooks tried again"):
             return
-        self._tried = tx
         for row in await tx.all(waiting(tx.now)):
             incident = await incidents.one(tx, row["incident_id"], lock=True)
             if incident.state is not State.CLOSED:
@@ -187,7 +185,7 @@ class Player:
         """Propose an action, and begin it where it needs no person. ``spent``: the limit that keeps
         it from that; ``more``: it was done, and is for what came since."""
         # What runs alone reaches no further than signs say: a person's word is one person's.
-        said = Reach() if planned.automatic else incident.reach
+        said = SaidWindow() if planned.automatic else incident.said_window
         case = queries.case_of(tx, self._means, incident, said)
         preview = await queries.foreseen(At(tx, self._means, case), action)
         if row is None:

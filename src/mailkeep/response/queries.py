@@ -16,7 +16,7 @@ from mailkeep.incidents.content import taken
 from mailkeep.incidents.regulator import deadline
 from mailkeep.incidents.severity import judge
 from mailkeep.incidents.tracks import Seen, mail_track, security_track
-from mailkeep.incidents.types import Incident, Reach
+from mailkeep.incidents.types import Incident, SaidWindow
 from mailkeep.mail import queries as mail
 from mailkeep.store.database import Tx
 
@@ -36,13 +36,13 @@ _BEGUN = frozenset(
 )
 
 
-def case_of(tx: Tx, means: Means, incident: Incident, said: Reach | None = None) -> Case:
+def case_of(tx: Tx, means: Means, incident: Incident, said: SaidWindow | None = None) -> Case:
     """The context that an action needs of an incident.
 
     Args:
         said: what a person had said of its window when the action was agreed to; None: as now.
     """
-    incident = incident if said is None else incident.reaching(said)
+    incident = incident if said is None else incident.with_window(said)
     since, until = blast.window(incident, tx.now, means.incidents.settings)
     return Case(incident, means.house.suspects(incident.subject), since, until)
 
@@ -50,14 +50,14 @@ def case_of(tx: Tx, means: Means, incident: Incident, said: Reach | None = None)
 async def foreseen(at: At, action: Action) -> Preview:
     """What an action would do. Where it goes by a window that a person said, that is among the
     warnings: whoever agrees has read it, and what is said later changes nothing of it."""
-    preview, reach = await action.preview(at), at.case.incident.reach
-    if not action.by_window or reach == Reach():
+    preview, said_window = await action.preview(at), at.case.incident.said_window
+    if not action.by_window or said_window == SaidWindow():
         return preview
-    start = "the first sign" if reach.since is None else readable(reach.since)
-    end = "the cut, or now" if reach.until is None else readable(reach.until)
+    start = "the first sign" if said_window.since is None else readable(said_window.since)
+    end = "the cut, or now" if said_window.until is None else readable(said_window.until)
     words = f"whom it reaches rests on a person's word: from {start} to {end}"
     warnings = (*preview.warnings, words)
-    return msgspec.structs.replace(preview, warnings=warnings, reach=reach)
+    return msgspec.structs.replace(preview, warnings=warnings, said_window=said_window)
 
 
 async def action(tx: Tx, incident: str, name: str) -> ActionView | None:

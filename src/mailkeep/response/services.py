@@ -136,7 +136,7 @@ class Response:
         told = row.preview.mark if seen is None and row is not None else seen
         if preview.needs_person and told != preview.mark:
             raise NotShown(preview)
-        if preview.idle and action.reach is not None:
+        if preview.idle and action.call_out is not None:
             raise Conflict(preview.summary)
         if row is None:
             row = await self._keeper.write(tx, case, action, by, preview)
@@ -251,8 +251,8 @@ class Response:
             return False
         incident, name, by = row["incident_id"], row["name"], row["by"]
         try:
-            reached = await self._reach(incident, name)
-            await database.retrying(lambda tx: self._go_on(tx, incident, name, reached))
+            called = await self._call_out(incident, name)
+            await database.retrying(lambda tx: self._go_on(tx, incident, name, called))
         except Unavailable:
             raise
         except Exception as error:
@@ -279,10 +279,10 @@ class Response:
     async def _let_go(self, tx: Tx, row: str) -> None:
         await self._keeper.set(tx, row, lease_until=tx.now - 1)
 
-    async def _reach(self, incident: str, name: str) -> tuple[str, Mapping[str, str]] | None:
+    async def _call_out(self, incident: str, name: str) -> tuple[str, Mapping[str, str]] | None:
         """Do outside what the next part needs; returns of which part it is, and what came of it."""
-        reach = ACTIONS[name].reach
-        if reach is None:
+        call_out = ACTIONS[name].call_out
+        if call_out is None:
             return None
         async with self.means.database.read() as tx:
             found = await incidents.one(tx, incident)
@@ -290,23 +290,23 @@ class Response:
             case = queries.case_of(tx, self.means, found)
         if row is None:
             return None
-        return row["cursor"], await reach(self.means, case, _progress(row))
+        return row["cursor"], await call_out(self.means, case, _progress(row))
 
     async def _go_on(
-        self, tx: Tx, incident: str, name: str, reached: tuple[str, Mapping[str, str]] | None
+        self, tx: Tx, incident: str, name: str, called: tuple[str, Mapping[str, str]] | None
     ) -> None:
         # Lock the incident before the action, as everywhere: otherwise this and a person's click
         # deadlock.
         found = await incidents.one(tx, incident, lock=True)
         case = queries.case_of(tx, self.means, found)
-        await self._advance(tx, case, ACTIONS[name], reached)
+        await self._advance(tx, case, ACTIONS[name], called)
 
     async def _advance(
         self,
         tx: Tx,
         case: Case,
         action: Action,
-        reached: tuple[str, Mapping[str, str]] | None = None,
+        called: tuple[str, Mapping[str, str]] | None = None,
     ) -> None:
         """Do the next part, and write down how far it has come, in one transaction."""
         incident = case.incident.id
@@ -318,11 +318,11 @@ class Response:
         )
         if row is None or row["state"] != ActionState.RUNNING.value:
             return
-        if action.reach is not None and (reached is None or reached[0] != row["cursor"]):
+        if action.call_out is not None and (called is None or called[0] != row["cursor"]):
             return  # nobody has been outside for this part yet
         by, alone = row["by"], row["by"] == PLAYBOOK
         # Whoever widens the window now must not widen what others agreed to, or what runs alone.
-        said = msgspec.json.decode(row["preview"], type=Preview).reach
+        said = msgspec.json.decode(row["preview"], type=Preview).said_window
         case = queries.case_of(tx, self.means, case.incident, said)
         if alone:
             done = row["applied_at"] is not None
@@ -335,7 +335,7 @@ class Response:
             preview = await action.preview(At(tx, self.means, case))
             if preview.needs_person:
                 raise Conflict("it needs a person: " + "; ".join(preview.warnings))
-        outside = None if reached is None else reached[1]
+        outside = None if called is None else called[1]
         most = await limits.allowance(tx, self.means, incident, action) if alone else None
         after = await action.step(At(tx, self.means, case, by, _progress(row), outside, most))
         if most is not None:

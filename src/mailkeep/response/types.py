@@ -9,7 +9,7 @@ from mailkeep.base.keys import digest
 from mailkeep.incidents.regulator import Deadline
 from mailkeep.incidents.severity import Severity
 from mailkeep.incidents.tracks import Item
-from mailkeep.incidents.types import BlastRadius, Entry, Incident, Reach, Taken
+from mailkeep.incidents.types import BlastRadius, Entry, Incident, SaidWindow, Taken
 from mailkeep.mail.types import Status
 from mailkeep.watch.types import Hypothesis
 
@@ -38,7 +38,7 @@ class Preview(msgspec.Struct, frozen=True):
             the provider be as it is.
         idle: nothing would change; no playbook does it.
         by_hand: what it cannot do, and a person must, elsewhere.
-        reach: what a person said of the window by then; what is begun goes by it to its end.
+        said_window: what a person said of the window by then; what is begun goes by it to its end.
     """
 
     summary: str
@@ -47,7 +47,7 @@ class Preview(msgspec.Struct, frozen=True):
     needs_person: bool = False
     idle: bool = False
     by_hand: tuple[str, ...] = ()
-    reach: Reach = Reach()
+    said_window: SaidWindow = SaidWindow()
 
     @property
     def mark(self) -> str:

@@ -21,8 +21,8 @@ from mailkeep.store.database import Database, Tx
 
 from . import queries, reachable, receivers, sets, tables
 from .queue import LONGEST_ERROR, TOPIC, Queue, carried
-from .reachable import Answer, Reach
-from .types import PUSH, Kind, SignalSettings, Status, Stream, Waiting
+from .reachable import Answer, Outbound
+from .types import PUSH, Kind, SignalSettings, State, Status, Stream, Waiting
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ class Pushing:
         keys: open what a receiver wants sent along.
         signing: signs.
         issuer: who we are.
-        reach: makes the connections.
+        outbound: makes the connections.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Pushing:
         keys: KeyRing,
         signing: SigningKeys,
         queue: Queue,
-        reach: Reach,
+        outbound: Outbound,
         issuer: str,
         settings: SignalSettings,
         *,
@@ -63,7 +63,7 @@ class Pushing:
         self._keys = keys
         self._signing = signing
         self._queue = queue
-        self._reach = reach
+        self._outbound = outbound
         self._issuer = issuer
         self._lease = round(settings.timeout * SECOND) + SPARE
         self._loopback = loopback
@@ -99,7 +99,7 @@ class Pushing:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        await self._reach.close()
+        await self._outbound.close()
 
     async def release(self, tx: Tx) -> None:
         """Take back the leases of a process that is gone, where no other one can be running."""
@@ -131,7 +131,7 @@ class Pushing:
                 _s.c.leased_until <= tx.now,
                 exists().where(
                     _e.c.receiver_id == _s.c.receiver_id,
-                    _e.c.state == "waiting",
+                    _e.c.state == State.WAITING.value,
                     _e.c.due_at <= tx.now,
                     (_s.c.status == Status.ENABLED.value)
                     | (_e.c.kind == Kind.STREAM_UPDATED.value),
@@ -177,7 +177,7 @@ class Pushing:
         }
         if authorization is not None:
             headers["Authorization"] = authorization
-        return await self._reach.post(url, token.encode(), headers)
+        return await self._outbound.post(url, token.encode(), headers)
 
     async def _finish(self, tx: Tx, stream: Stream, event: Waiting, answer: Answer) -> bool:
         row = await tx.one(select(_s).where(_s.c.id == stream.id).with_for_update())

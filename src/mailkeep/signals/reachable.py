@@ -119,7 +119,7 @@ def _is_loopback(host: str) -> bool:
     return found is not None and found.is_loopback
 
 
-class Reach:
+class Outbound:
     """Connections to receivers.
 
     Args:

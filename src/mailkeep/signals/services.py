@@ -12,7 +12,7 @@ from . import mapping, receivers
 from .polling import Polling
 from .pushing import Pushing
 from .queue import Queue
-from .reachable import Reach
+from .reachable import Outbound
 from .streams import Streams
 from .types import Receiver, SignalSettings
 
@@ -50,7 +50,7 @@ class Signals:
             keys,
             signing,
             self.queue,
-            Reach(settings.timeout, loopback=loopback),
+            Outbound(settings.timeout, loopback=loopback),
             self.issuer,
             settings,
             loopback=loopback,

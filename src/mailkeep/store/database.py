@@ -58,6 +58,7 @@ class Tx:
         self.now = now
         self.after_commit: list[Callable[[], None]] = []
         self._deferred: dict[Flush, list[Any]] = {}
+        self._begun: set[str] = set()
         self.trace: tuple[Repeated, dict[str, Any]] | None = None
 
     @cached_property
@@ -125,10 +126,18 @@ class Tx:
             if items:
                 await flush(self, items)
 
+    def first(self, what: str) -> bool:
+        """Whether something begins for the first time in the transaction. What a savepoint undid
+        has not begun."""
+        if what in self._begun:
+            return False
+        self._begun.add(what)
+        return True
+
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """A part of the transaction that is undone alone when it raises."""
-        before = len(self.after_commit)
+        before, begun = len(self.after_commit), set(self._begun)
         deferred = {flush: len(items) for flush, items in self._deferred.items()}
         connection = await self._way.library()
         try:
@@ -138,6 +147,7 @@ class Tx:
         except BaseException:
             self._way.drop()
             del self.after_commit[before:]
+            self._begun = begun
             for flush, items in self._deferred.items():
                 del items[deferred.get(flush, 0) :]
             raise

@@ -101,7 +101,7 @@ def _prepared(path: str, cache: int) -> sqlite3.Connection:
 
 
 async def raw(connection: AsyncConnection) -> "RawConnection":
-    """What the library has below a connection of its."""
+    """The driver's connection below one of the library's."""
     found = (await connection.get_raw_connection()).driver_connection
     assert isinstance(found, RawConnection)
     return found

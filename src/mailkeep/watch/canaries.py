@@ -36,7 +36,7 @@ from mailkeep.mail import outbox, services
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.types import Content, NewMessage
-from mailkeep.providers.types import ProviderConfig
+from mailkeep.providers.types import OutcomeKind, ProviderConfig
 from mailkeep.store.database import Database, Tx
 
 from . import authentication, letters, reading
@@ -55,7 +55,9 @@ KEPT = DAY  #: how long one may take to arrive
 MAIL_KEPT = HOUR  #: how long the mail room remembers one
 MOST_STRANGERS = 16
 #: Outcomes that are about a message: of a canary, whose addresses are ours, they tell of more.
-REFUSED = frozenset({"rejected", "suppressed_there", "sender_refused"})
+REFUSED = frozenset(
+    {OutcomeKind.REJECTED, OutcomeKind.SUPPRESSED_THERE, OutcomeKind.SENDER_REFUSED}
+)
 SEED_CHECK_SECONDS = 600.0
 SEED_AGAIN = (7 * DAY, 21 * DAY)  #: a honey address hears from us again after a time between these
 

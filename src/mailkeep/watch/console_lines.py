@@ -6,8 +6,9 @@ from collections.abc import Collection
 import msgspec
 from sqlalchemy import delete, func, select, update
 
+from mailkeep.base import reasons
 from mailkeep.base.clock import DAY, Instant
-from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.base.errors import NotFound
 from mailkeep.base.keys import KeyRing, Unsealable
 from mailkeep.events import audit
 from mailkeep.events.log import record
@@ -60,10 +61,9 @@ async def accept(
 
     Raises:
         NotFound: there is no such line that is open.
-        Invalid: no reason is given.
+        Invalid: no reason, or one that is too long.
     """
-    if not reason.strip():
-        raise Invalid("say why", field="reason")
+    reason = reasons.given(reason)
     found: list[str] = []
     for one in sorted(set(lines)):
         rows = await tx.all(
@@ -74,9 +74,9 @@ async def accept(
         if len(rows) != 1 or len(one) < SHORT:
             raise NotFound(f"no open line {one[:60]}", field="line")
         found.append(rows[0]["id"])
-    said = {"accepted_at": tx.now, "accepted_by": by[:80], "reason": reason[:200]}
+    said = {"accepted_at": tx.now, "accepted_by": by[:80], "reason": reason}
     await tx.run(update(_t).where(_t.c.id.in_(found)).values(**said))
-    await audit.write(tx, by, "accept_console", {"lines": found, "reason": reason[:200]})
+    await audit.write(tx, by, "accept_console", {"lines": found, "reason": reason})
     await record(database, tx, ConsoleAccepted(told=tuple(found), by=by))
     return tuple(found)
 

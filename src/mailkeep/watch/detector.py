@@ -15,9 +15,10 @@ import msgspec
 from mailkeep.base.clock import Instant
 from mailkeep.events.types import Fact, Recorded
 
-from .types import Signal, WatchSettings
+from .types import NEVER, Signal, WatchSettings
 
 S = TypeVar("S", bound=msgspec.Struct)
+T = TypeVar("T")
 
 
 class Running(Protocol):
@@ -44,6 +45,14 @@ class Detects(Protocol):
     def run(self, settings: WatchSettings, saved: bytes | None = None) -> Running: ...
 
 
+def _says_nothing(state: T, _now: Instant) -> tuple[T, list[Signal]]:
+    return state, []
+
+
+def _never(_state: object) -> Instant:
+    return NEVER
+
+
 @dataclass(frozen=True)
 class Detector(Generic[S]):
     """The four functions of one detector's module, and the type of its state.
@@ -53,15 +62,16 @@ class Detector(Generic[S]):
 
     Attributes:
         hears: the facts that ``step`` looks at, and no other is handed to it; empty: all of them.
+        tick, due: of a detector to which it matters that nothing happens.
     """
 
     name: str
     state: type[S]
     start: Callable[[WatchSettings], S]
     step: Callable[[S, Recorded], tuple[S, list[Signal]]]
-    tick: Callable[[S, Instant], tuple[S, list[Signal]]]
-    due: Callable[[S], Instant]
     hears: tuple[type[Fact], ...] = ()
+    tick: Callable[[S, Instant], tuple[S, list[Signal]]] = _says_nothing
+    due: Callable[[S], Instant] = _never
 
     def run(self, settings: WatchSettings, saved: bytes | None = None) -> Running:
         """Begin, or go on from what ``save`` wrote.

@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 from sqlalchemy import delete, func, insert, select, update
 
+from mailkeep.base import reasons
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.base.ids import new_id
@@ -164,12 +165,11 @@ async def expect(
         raise Invalid("an announcement lasts more than 0 and at most a week", field="for")
     if not 1 <= changes <= MOST_ANNOUNCED:
         raise Invalid(f"an announcement is for 1 to {MOST_ANNOUNCED} changes", field="changes")
-    if not reason.strip():
-        raise Invalid("say why", field="reason")
-    made = Expected(new_id("exp", tx.now), kind.value, until, changes, by[:80], reason[:200])
+    reason = reasons.given(reason)
+    made = Expected(new_id("exp", tx.now), kind.value, until, changes, by[:80], reason)
     await tx.run(insert(_e).values(**msgspec.structs.asdict(made), account=account, at=tx.now))
     data = {"provider": account, "kind": kind.value, "until": until, "changes": changes}
-    await audit.write(tx, by, "expect_posture", {**data, "id": made.id, "reason": reason[:200]})
+    await audit.write(tx, by, "expect_posture", {**data, "id": made.id, "reason": reason})
     return made
 
 
@@ -189,10 +189,9 @@ async def accept(
 
     Raises:
         NotFound: there is no such open change in this account.
-        Invalid: no reason is given.
+        Invalid: no reason, or one that is too long.
     """
-    if not reason.strip():
-        raise Invalid("say why", field="reason")
+    reason = reasons.given(reason)
     is_open = (_c.c.account == account) & _c.c.accepted_at.is_(None)
     if changes:
         is_open &= _c.c.id.in_(sorted(changes))
@@ -203,9 +202,9 @@ async def accept(
         raise NotFound(f"no open change {missing[0][:60]} of {account}", field="change")
     if not found:
         return ()
-    said = {"accepted_at": tx.now, "accepted_by": by[:80], "reason": reason[:200]}
+    said = {"accepted_at": tx.now, "accepted_by": by[:80], "reason": reason}
     await tx.run(update(_c).where(_c.c.id.in_(found)).values(**said))
-    data = {"provider": account, "changes": list(found), "reason": reason[:200]}
+    data = {"provider": account, "changes": list(found), "reason": reason}
     await audit.write(tx, by, "accept_posture", data)
     await record(database, tx, PostureAccepted(provider=account, changes=found, by=by))
     return found

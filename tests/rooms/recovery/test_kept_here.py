@@ -14,7 +14,7 @@ from mailkeep.accounts.types import Origin, SessionView, Stage
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, NotAllowed, NotFound, NotSignedIn
 from mailkeep.events.queries import recent
-from mailkeep.recovery import claims
+from mailkeep.recovery import id_token
 
 from .conftest import ADDRESS, Room
 from .test_changes import hear
@@ -108,7 +108,7 @@ async def test_what_is_bound_and_settled_is_asked_for_and_said_to_be_proved(
         await shop.finish("own")
     taken = await shop.take(await shop.finish("own", code(shop, app)))
     assert taken.claims["factor"] == "proven"
-    assert taken.claims["acr"] == claims.WITH_FACTOR
+    assert taken.claims["acr"] == id_token.WITH_FACTOR
 
 
 async def test_a_recovery_removes_what_nobody_could_deny_yet(

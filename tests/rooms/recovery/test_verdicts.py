@@ -21,7 +21,7 @@ from mailkeep.accounts.types import Origin
 from mailkeep.base.clock import MINUTE, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, NotFound, NotSignedIn, TooMany
 from mailkeep.events.types import Recorded
-from mailkeep.recovery import claims, retention, tables
+from mailkeep.recovery import id_token, retention, tables
 from mailkeep.recovery.types import Asked, Handed, RecoverySettings, Taken, VerdictState
 
 from .conftest import ADDRESS, PASSWORD, Room
@@ -127,7 +127,7 @@ async def test_a_recovery_comes_to_a_verdict_that_says_what_was_proved(shop: Sho
     assert told["nonce"] == "the nonce"
     assert told["exp"] - told["iat"] == 60
     assert told["factor"] == "none"
-    assert (told["acr"], told["amr"]) == (claims.TWO_ROUTES, ["mca"])
+    assert (told["acr"], told["amr"]) == (id_token.TWO_ROUTES, ["mca"])
     parties = {one["kind"]: one["parties"] for one in told["proofs"]}
     assert sorted(map(str, parties.values())) == ["['house_a']", "['house_b']"]
     assert parties.keys() == {"link", "code"}
@@ -343,7 +343,7 @@ async def test_a_factor_that_was_not_proved_is_said_to_be_outstanding(
     await shop.register("41", ADDRESS, kept)
     taken = await shop.take(await shop.recover())
     assert taken.claims["factor"] == word
-    assert taken.claims["acr"] == claims.TWO_ROUTES
+    assert taken.claims["acr"] == id_token.TWO_ROUTES
     assert "mfa" not in taken.claims["amr"]
 
 

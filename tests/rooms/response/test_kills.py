@@ -140,7 +140,9 @@ async def _state(stage: Stage, name: str) -> ActionView:
 
 
 #: What goes outside is killed in ``test_keys``.
-FITTING = [name for name, one in ACTIONS.items() if "provider" in one.about and one.reach is None]
+FITTING = [
+    name for name, one in ACTIONS.items() if "provider" in one.about and one.call_out is None
+]
 
 
 @pytest.mark.parametrize("name", FITTING)

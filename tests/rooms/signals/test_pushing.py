@@ -14,7 +14,7 @@ from mailkeep.base.clock import HOUR, SECOND
 from mailkeep.base.errors import Invalid
 from mailkeep.signals import queries, tables
 from mailkeep.signals.pushing import LONGEST, PAUSE_AFTER, REFUSED_TRIES
-from mailkeep.signals.reachable import Reach
+from mailkeep.signals.reachable import Outbound
 from mailkeep.signals.streams import DeliveryIn, StreamIn
 from mailkeep.signals.types import PUSH, Kind, SignalSettings, State, Status
 
@@ -340,10 +340,10 @@ async def test_events_are_pushed_only_where_the_operator_said(house: House, url:
 )
 async def test_a_name_that_leads_to_our_own_machine_leads_nowhere(inbox: Inbox, host: str) -> None:
     """The address is looked at when the socket is made: whatever the name said before."""
-    reach = Reach(2.0, loopback=False)
+    outbound = Outbound(2.0, loopback=False)
     port = inbox.url.rpartition(":")[2]
-    answer = await reach.post(f"http://{host}:{port}/events", b"x", {})
-    await reach.close()
+    answer = await outbound.post(f"http://{host}:{port}/events", b"x", {})
+    await outbound.close()
     assert answer.status == 0
     assert answer.failure
     assert inbox.tokens == []

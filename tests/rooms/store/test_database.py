@@ -84,13 +84,16 @@ async def test_a_part_is_undone_alone(database: Database) -> None:
     called: list[str] = []
     async with database.write() as tx:
         async with tx.savepoint():
+            assert tx.first("kept")
             await tx.run(update(people).where(people.c.id == 1).values(count=5))
             tx.after_commit.append(lambda: called.append("kept"))
         with contextlib.suppress(DBAPIError):
             async with tx.savepoint():
+                assert tx.first("undone")
                 await tx.run(update(people).where(people.c.id == 2).values(count=7))
                 tx.after_commit.append(lambda: called.append("undone"))
                 await tx.run(insert(people).values(id=1, address="x", name="x"))
+        assert [tx.first("kept"), tx.first("undone"), tx.first("undone")] == [False, True, False]
     async with database.read() as tx:
         rows = await tx.all(select(people).order_by(people.c.id))
     assert [row["count"] for row in rows] == [5, 0]

@@ -9,7 +9,8 @@ from typing import Any
 from litestar import Controller, Response, get, post
 from litestar.response import Redirect, Template
 
-from mailkeep.base.errors import Invalid, NotFound
+from mailkeep.base import reasons
+from mailkeep.base.errors import NotFound
 from mailkeep.cutover import offboarding
 from mailkeep.cutover.checklist import checklist
 from mailkeep.cutover.looks import rests
@@ -49,8 +50,8 @@ class LeavingPages(Controller):
         reason = operator.form.get("reason", "").strip()
 
         async def work() -> Response[Any]:
-            if hostile and not reason:
-                raise Invalid("say why", field="reason")
+            if hostile:
+                reasons.given(reason)
             if hostile and operator.form.get("sure") != "yes":
                 return await _sure(running, operator, name, reason)
             await leaving.begin(running, name, hostile=hostile, by=operator.actor, reason=reason)

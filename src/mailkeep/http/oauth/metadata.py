@@ -8,7 +8,7 @@ from mailkeep.accounts import signing_in
 from mailkeep.base.signing import ALGORITHM
 from mailkeep.http.port import Running
 from mailkeep.http.well_known import KEY_SET
-from mailkeep.recovery.claims import CONTEXTS
+from mailkeep.recovery.id_token import CONTEXTS
 
 from . import asking
 

@@ -147,7 +147,7 @@ class At:
     Attributes:
         by: who does it.
         before: the progress so far.
-        reached: what ``Action.reach`` did for this step.
+        called: what ``Action.call_out`` did for this step.
         allowance: the accounts that it may touch; None: any.
     """
 
@@ -156,7 +156,7 @@ class At:
     case: Case
     by: str = ""
     before: Progress = NOTHING
-    reached: Mapping[str, str] | None = None
+    called: Mapping[str, str] | None = None
     allowance: Allowance | None = None
 
     def part(self, accounts: Sequence[str], first: Sequence[str] = ()) -> Part:
@@ -198,9 +198,9 @@ class Action:
         undo: takes it back and says what that did, or raises ``Conflict``.
         alone_for: the hypotheses for which a playbook may do it without a person.
         look: the current result, for actions whose result goes on changing.
-        reach: the calls to other systems that the next part needs, made outside of any transaction;
-            returns their result. It may be called again: a kill may come before the part is
-            recorded.
+        call_out: makes the calls to other systems that the next part needs, outside of any
+            transaction; returns their result. It may be called again: a kill may come before the
+            part is recorded.
         able: whether this installation can do it at all; otherwise no playbook proposes it.
         by_window: whom or what it touches goes by the window of the incident.
         says: what it is for, in one line, for whoever has not looked at its preview yet.
@@ -217,7 +217,7 @@ class Action:
     undo: Callable[[At], Awaitable[str]] | None = None
     look: Callable[[At], Awaitable[dict[str, object]]] | None = None
     able: Callable[[Means], bool] | None = None
-    reach: Callable[[Means, Case, Progress], Awaitable[Mapping[str, str]]] | None = None
+    call_out: Callable[[Means, Case, Progress], Awaitable[Mapping[str, str]]] | None = None
     alone_for: frozenset[Hypothesis] = frozenset({Hypothesis.PROVIDER_COMPROMISED})
     says: str = ""
     by_window: bool = False

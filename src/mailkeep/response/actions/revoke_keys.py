@@ -33,7 +33,7 @@ async def preview(at: At) -> Preview:
     )
 
 
-async def reach(means: Means, case: Case, before: Progress) -> Mapping[str, str]:
+async def call_out(means: Means, case: Case, before: Progress) -> Mapping[str, str]:
     del before
     async with means.database.read() as tx:
         if case.provider not in await mail.cut(tx):
@@ -45,9 +45,9 @@ async def reach(means: Means, case: Case, before: Progress) -> Mapping[str, str]
 
 
 async def step(at: At) -> Progress:
-    if at.reached is None:
+    if at.called is None:
         raise Conflict("the key was not revoked")
-    return Progress(True, {**at.reached, "revoked": 1})
+    return Progress(True, {**at.called, "revoked": 1})
 
 
 ACTION = Action(
@@ -57,6 +57,6 @@ ACTION = Action(
     step,
     dangerous=True,
     alone_for=frozenset(),
-    reach=reach,
+    call_out=call_out,
     says="The key that we send with is given up, once no mail goes through the provider.",
 )

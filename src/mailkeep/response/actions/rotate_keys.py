@@ -32,7 +32,7 @@ async def preview(at: At) -> Preview:
     )
 
 
-async def reach(means: Means, case: Case, before: Progress) -> Mapping[str, str]:
+async def call_out(means: Means, case: Case, before: Progress) -> Mapping[str, str]:
     smith = Keysmith(means.keyrings[case.provider])
     result = {name: str(value) for name, value in before.result.items()}
     match before.cursor:
@@ -54,7 +54,7 @@ def name_of(case: Case) -> str:
 
 
 async def step(at: At) -> Progress:
-    result = {**at.before.result, **(at.reached or {})}
+    result = {**at.before.result, **(at.called or {})}
     match at.before.cursor:
         case "":
             return Progress(False, result, "made")
@@ -71,6 +71,6 @@ ACTION = Action(
     step,
     dangerous=True,
     alone_for=frozenset(),
-    reach=reach,
+    call_out=call_out,
     says="A new key takes the place of the one that we send with; the old one is revoked last.",
 )

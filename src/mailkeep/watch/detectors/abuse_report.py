@@ -25,7 +25,6 @@ from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import AbuseReported
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     RESETS,
     Family,
     Forger,
@@ -105,12 +104,4 @@ def _signal(
     )
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (AbuseReported,))
+DETECTOR = Detector(NAME, State, start, step, (AbuseReported,))

@@ -267,4 +267,6 @@ def _with(state: State, key: str, pair: Pair) -> State:
     return msgspec.structs.replace(state, pairs={**state.pairs, key: pair})
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due, (AttemptFinished, DeliveryReported))
+DETECTOR = Detector(
+    NAME, State, start, step, (AttemptFinished, DeliveryReported), tick=tick, due=due
+)

@@ -37,7 +37,6 @@ from mailkeep.watch.drift import ADDED, CHANGED, PLACES, REMOVED, USED
 from mailkeep.watch.events import PostureAccepted, PostureBlind, PostureChanged, PostureRead
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     DriftSettings,
     Family,
     Forger,
@@ -227,13 +226,5 @@ def _signal(provider: str, of: dict[str, Noted], recorded: Recorded) -> Signal:
     )
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
 HEARS = (PostureAccepted, PostureBlind, PostureChanged, PostureRead)
-DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
+DETECTOR = Detector(NAME, State, start, step, HEARS)

@@ -20,13 +20,11 @@ State: 64 pairs of a provider and a mailbox.
 
 import msgspec
 
-from mailkeep.base.clock import Instant
 from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import CanaryArrived
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     OURS,
     Family,
     Forger,
@@ -145,12 +143,4 @@ def _evidence(box: Box) -> dict[Hypothesis, float]:
     return out
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (CanaryArrived,))
+DETECTOR = Detector(NAME, State, start, step, (CanaryArrived,))

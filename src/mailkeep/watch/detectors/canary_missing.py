@@ -312,4 +312,4 @@ def _with(state: State, key: str, box: Box) -> State:
     return msgspec.structs.replace(state, boxes={**state.boxes, key: box})
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due, (CanaryArrived, CanarySent))
+DETECTOR = Detector(NAME, State, start, step, (CanaryArrived, CanarySent), tick=tick, due=due)

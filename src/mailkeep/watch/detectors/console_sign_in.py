@@ -39,7 +39,6 @@ from mailkeep.watch.events import ConsoleAccepted, ConsoleUsed, PostureChanged
 from mailkeep.watch.rates import kept
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     OUR_HOUSE,
     Family,
     Forger,
@@ -329,13 +328,5 @@ def _weight(state: State, one: Noted) -> float:
     return max(0.0, one.weight - one.plain)
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
 HEARS = (ConsoleAccepted, ConsoleUsed, PostureChanged)
-DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
+DETECTOR = Detector(NAME, State, start, step, HEARS)

@@ -14,13 +14,11 @@ State: 64 providers.
 
 import msgspec
 
-from mailkeep.base.clock import Instant
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import DecoyShown
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     Family,
     Forger,
     Hypothesis,
@@ -72,12 +70,4 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     return msgspec.structs.replace(state, shown=shown), [signal]
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (DecoyShown,))
+DETECTOR = Detector(NAME, State, start, step, (DecoyShown,))

@@ -397,4 +397,4 @@ def _signal(
 
 
 HEARS = (AttemptFinished, DeliveryReported, CanarySent, CanaryArrived)
-DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
+DETECTOR = Detector(NAME, State, start, step, HEARS, tick=tick, due=due)

@@ -33,7 +33,6 @@ from mailkeep.watch.detector import Detector
 from mailkeep.watch.rates import Usual, unusual
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     RESETS,
     DenialSettings,
     Family,
@@ -153,14 +152,4 @@ def _targeted(account: str, recorded: Recorded) -> Signal:
     )
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(
-    NAME, State, start, step, tick, due, (ChangeDenied, RecoveryDenied, SessionDenied)
-)
+DETECTOR = Detector(NAME, State, start, step, (ChangeDenied, RecoveryDenied, SessionDenied))

@@ -39,7 +39,6 @@ from mailkeep.watch.events import DmarcReported
 from mailkeep.watch.report_types import DmarcStrangerSettings, Source
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     Family,
     Forger,
     Hypothesis,
@@ -313,12 +312,4 @@ def _weak(evidence: dict[Hypothesis, float]) -> dict[Hypothesis, float]:
     return {hypothesis: min(UNBELIEVED, nats) for hypothesis, nats in evidence.items()}
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (AttemptFinished, DmarcReported))
+DETECTOR = Detector(NAME, State, start, step, (AttemptFinished, DmarcReported))

@@ -26,7 +26,6 @@ from mailkeep.watch.drift import ADDED
 from mailkeep.watch.events import PostureAccepted, PostureChanged
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     ExportSettings,
     Family,
     Forger,
@@ -111,12 +110,4 @@ def _signal(provider: str, of: dict[str, Seen], recorded: Recorded) -> Signal:
     )
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (PostureChanged, PostureAccepted))
+DETECTOR = Detector(NAME, State, start, step, (PostureChanged, PostureAccepted))

@@ -19,7 +19,6 @@ from mailkeep.base.clock import HOUR, Instant
 from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.types import (
-    NEVER,
     Family,
     Forger,
     Hypothesis,
@@ -76,12 +75,4 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     return msgspec.structs.replace(state, said=said), [signal]
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (FactorBlocked, PasskeyCopied))
+DETECTOR = Detector(NAME, State, start, step, (FactorBlocked, PasskeyCopied))

@@ -28,7 +28,6 @@ from mailkeep.watch.rates import kept
 from mailkeep.watch.thresholds import FailoverSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     Family,
     Forger,
     Hypothesis,
@@ -156,12 +155,4 @@ def _signal(
     )
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (FailedOver, SignalRaised))
+DETECTOR = Detector(NAME, State, start, step, (FailedOver, SignalRaised))

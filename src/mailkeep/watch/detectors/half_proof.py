@@ -377,4 +377,4 @@ def _signal(state: State, provider: str, now: Instant, usual: float) -> Signal:
 
 
 HEARS = (ProofSent, ProofRedeemed, RecoveryCompleted, RecoveryVoided)
-DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
+DETECTOR = Detector(NAME, State, start, step, HEARS, tick=tick, due=due)

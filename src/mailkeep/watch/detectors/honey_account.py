@@ -21,7 +21,6 @@ from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import RecoveryRehearsed, RecoveryRequested
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.types import (
-    NEVER,
     Family,
     Forger,
     HoneySettings,
@@ -88,12 +87,4 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     return state, []
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryRequested, RecoveryRehearsed))
+DETECTOR = Detector(NAME, State, start, step, (RecoveryRequested, RecoveryRehearsed))

@@ -25,7 +25,6 @@ from mailkeep.watch.events import HoneyMailArrived
 from mailkeep.watch.thresholds import HoneyMailSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     OUR_HOUSE,
     Family,
     Forger,
@@ -130,12 +129,4 @@ def _leaked(hits: dict[str, Hit], providers: int, now: Instant) -> Signal:
     )
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (HoneyMailArrived,))
+DETECTOR = Detector(NAME, State, start, step, (HoneyMailArrived,))

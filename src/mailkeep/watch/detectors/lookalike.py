@@ -24,7 +24,6 @@ from mailkeep.watch.events import LookalikeSeen
 from mailkeep.watch.rates import kept
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     Family,
     Forger,
     Hypothesis,
@@ -101,12 +100,4 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     return state, [signal]
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (LookalikeSeen,))
+DETECTOR = Detector(NAME, State, start, step, (LookalikeSeen,))

@@ -35,7 +35,6 @@ from mailkeep.watch.detector import Detector
 from mailkeep.watch.rates import kept
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     Family,
     Forger,
     Hypothesis,
@@ -213,13 +212,5 @@ def _signal(state: State, keeper: str, weight: float, recorded: Recorded) -> Sig
     )
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
 HEARS = (AttemptFinished, ProofRedeemed, ProofSent, RecoveryCompleted, RecoveryDenied)
-DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
+DETECTOR = Detector(NAME, State, start, step, HEARS)

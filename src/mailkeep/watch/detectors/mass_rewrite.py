@@ -13,11 +13,9 @@ Who could forge it: nobody without a key of an application.
 import msgspec
 
 from mailkeep.accounts.events import SubjectsRewritten
-from mailkeep.base.clock import Instant
 from mailkeep.events.types import Recorded
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.types import (
-    NEVER,
     OUR_HOUSE,
     Family,
     Forger,
@@ -64,12 +62,4 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     return state, [signal]
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (SubjectsRewritten,))
+DETECTOR = Detector(NAME, State, start, step, (SubjectsRewritten,))

@@ -37,7 +37,6 @@ from mailkeep.watch.rates import Base, surprise
 from mailkeep.watch.thresholds import MisplacedSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     RESETS,
     Family,
     Forger,
@@ -146,12 +145,4 @@ def _busy(state: State, now: Instant) -> float:
     return min(BUSIEST, max(1.0, (lately + SMOOTH) / (usual + SMOOTH)))
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryCompleted, RecoveryHeld))
+DETECTOR = Detector(NAME, State, start, step, (RecoveryCompleted, RecoveryHeld))

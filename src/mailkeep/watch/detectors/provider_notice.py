@@ -32,7 +32,6 @@ from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import PostureAccepted, PostureChanged, ProviderNoticed
 from mailkeep.watch.notices import Notice
 from mailkeep.watch.types import (
-    NEVER,
     Family,
     Forger,
     Hypothesis,
@@ -240,14 +239,4 @@ def _signal(provider: str, one: Said, change: Change | None, *, restates: bool) 
     )
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(
-    NAME, State, start, step, tick, due, (ProviderNoticed, PostureChanged, PostureAccepted)
-)
+DETECTOR = Detector(NAME, State, start, step, (ProviderNoticed, PostureChanged, PostureAccepted))

@@ -40,7 +40,6 @@ from mailkeep.watch.rates import gap_alarm
 from mailkeep.watch.thresholds import RefusalSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     Family,
     Forger,
     Hypothesis,
@@ -312,12 +311,4 @@ def _took(state: State, provider: str, recorded: Recorded) -> tuple[State, list[
     return msgspec.structs.replace(state, said=said, taken=taken), [signal]
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (AttemptFinished, CanaryRefused))
+DETECTOR = Detector(NAME, State, start, step, (AttemptFinished, CanaryRefused))

@@ -285,4 +285,4 @@ def _known(state: State, provider: str, usual: Usual) -> State:
 
 
 HEARS = (DeliveryReported, ProofRedeemed, ProofSent)
-DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
+DETECTOR = Detector(NAME, State, start, step, HEARS, tick=tick, due=due)

@@ -33,7 +33,6 @@ from mailkeep.watch.rates import surprise
 from mailkeep.watch.thresholds import FanoutSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     RESETS,
     Family,
     Forger,
@@ -170,12 +169,4 @@ def _bounded(sources: dict[str, Source]) -> dict[str, Source]:
     return sources
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryRequested, RecoveryRehearsed))
+DETECTOR = Detector(NAME, State, start, step, (RecoveryRequested, RecoveryRehearsed))

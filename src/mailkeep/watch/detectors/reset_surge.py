@@ -34,7 +34,6 @@ from mailkeep.watch.detector import Detector
 from mailkeep.watch.thresholds import SurgeSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     RESETS,
     Family,
     Forger,
@@ -195,12 +194,4 @@ def alarm_at(settings: SurgeSettings, base: float) -> float:
     return max(bound - OVERSHOT, 0.5 * bound)
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (RecoveryRequested, RecoveryRehearsed))
+DETECTOR = Detector(NAME, State, start, step, (RecoveryRequested, RecoveryRehearsed))

@@ -58,7 +58,6 @@ from mailkeep.watch.strangers import LASTS, MOST_PROVIDERS, Box, State
 from mailkeep.watch.types import (
     DECOY_MAILBOX,
     MOST_EVENTS,
-    NEVER,
     OUR_HOUSE,
     OURS,
     OWN_MAILBOX,
@@ -316,18 +315,10 @@ def _ids(boxes: list[Box]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(event for one in boxes for event in one.ids))[-MOST_EVENTS:]
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
 def _plain(host: str) -> str:
     """The name reduced to a host's characters: it was written by an attacker and will be read by
     people."""
     return "".join(c for c in host.lower() if (c.isascii() and c.isalnum()) or c in ".-")[:60]
 
 
-DETECTOR = Detector(NAME, State, start, step, tick, due, (CanaryArrived,))
+DETECTOR = Detector(NAME, State, start, step, (CanaryArrived,))

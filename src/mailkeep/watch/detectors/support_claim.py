@@ -26,7 +26,6 @@ from mailkeep.watch.events import SupportClaimed
 from mailkeep.watch.rates import Usual, unusual
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     RESETS,
     Family,
     Forger,
@@ -112,12 +111,4 @@ def _signal(
     )
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (SupportClaimed,))
+DETECTOR = Detector(NAME, State, start, step, (SupportClaimed,))

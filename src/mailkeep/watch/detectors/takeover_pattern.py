@@ -42,7 +42,6 @@ from mailkeep.watch.rates import kept
 from mailkeep.watch.thresholds import TakeoverSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     RESETS,
     Family,
     Forger,
@@ -205,16 +204,8 @@ def _with(state: State, account: str, trail: Trail) -> State:
     return msgspec.structs.replace(state, trails=trails)
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
 HEARS = (
     *(AccountOpened, ChangeHeld, FactorBound, FactorLeaving, FactorRevoked),
     *(RecoveryCompleted, RecoveryHeld, SignedInFact),
 )
-DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
+DETECTOR = Detector(NAME, State, start, step, HEARS)

@@ -31,7 +31,6 @@ from mailkeep.watch.rates import kept
 from mailkeep.watch.report_types import TlsSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     Family,
     Forger,
     Hypothesis,
@@ -144,12 +143,4 @@ def _with(state: State, name: str, domain: Domain) -> State:
     return msgspec.structs.replace(state, domains={**state.domains, name: domain})
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (TlsReported,))
+DETECTOR = Detector(NAME, State, start, step, (TlsReported,))

@@ -37,7 +37,6 @@ from mailkeep.watch.rates import Base, surprise
 from mailkeep.watch.thresholds import UnknownMessageSettings
 from mailkeep.watch.types import (
     MOST_EVENTS,
-    NEVER,
     OUR_HOUSE,
     Family,
     Forger,
@@ -205,12 +204,4 @@ def _with(state: State, provider: str, account: Account) -> State:
     return msgspec.structs.replace(state, accounts={**state.accounts, provider: account})
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
-DETECTOR = Detector(NAME, State, start, step, tick, due, (ForeignMailReported,))
+DETECTOR = Detector(NAME, State, start, step, (ForeignMailReported,))

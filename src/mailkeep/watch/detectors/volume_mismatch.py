@@ -32,7 +32,6 @@ from mailkeep.watch.events import VolumeTold
 from mailkeep.watch.rates import Base, surprise
 from mailkeep.watch.thresholds import VolumeMismatchSettings
 from mailkeep.watch.types import (
-    NEVER,
     Family,
     Forger,
     Hypothesis,
@@ -142,13 +141,5 @@ def _with(state: State, provider: str, account: Account) -> State:
     return msgspec.structs.replace(state, accounts={**state.accounts, provider: account})
 
 
-def tick(state: State, _now: Instant) -> tuple[State, list[Signal]]:
-    return state, []
-
-
-def due(_state: State) -> Instant:
-    return NEVER
-
-
 HEARS = (AttemptFinished, ForeignMailReported, VolumeTold)
-DETECTOR = Detector(NAME, State, start, step, tick, due, HEARS)
+DETECTOR = Detector(NAME, State, start, step, HEARS)

@@ -16,7 +16,7 @@ WITH_FACTOR = "urn:mailkeep:acr:two-routes-and-factor"
 CONTEXTS = (TWO_ROUTES, WITH_FACTOR)
 
 
-def id_token(
+def claims(
     *,
     issuer: str,
     verdict: str,
