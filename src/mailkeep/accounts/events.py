@@ -60,9 +60,9 @@ class ApplicationRefused(Fact, frozen=True, kw_only=True):
 
 @fact("accounts.sign_in_failed")
 class SignInFailed(Fact, frozen=True, kw_only=True):
-    """A sign-in was refused. ``why``: password, replaced (while it was being checked), frozen,
-    throttled, factor, factor_throttled, passkey, application (a passkey of a user of one).
-
+    """A sign-in was refused. ``why``: password, replaced, frozen, throttled, factor,
+    factor_throttled, passkey, application. The password was replaced while it was being checked; or
+    the passkey is an application's user's, who is signed in there.
     ``account`` is None where no account has that address.
     """
 

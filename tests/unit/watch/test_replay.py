@@ -224,10 +224,10 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     ),
     st.builds(
         ProviderNoticed,
-        _provider,
-        st.just("mail"),
-        st.sampled_from(["security", "suspended", "other"]),
-        st.booleans(),
+        provider=_provider,
+        via=st.just("mail"),
+        notice=st.sampled_from(["security", "suspended", "other"]),
+        authentic=st.booleans(),
     ),
     st.builds(
         lambda n: LookalikeSeen(

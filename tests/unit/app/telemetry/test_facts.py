@@ -175,7 +175,7 @@ def test_the_reasons_that_rooms_give_are_known() -> None:
     said: set[str] = set()
     for path in (source / "mail").glob("*.py"):
         text = path.read_text()
-        said |= set(re.findall(r'MessageGivenUp\([^)]*"([^"]+)"\)', text))
+        said |= set(re.findall(r'MessageGivenUp\([^)]*why="([^"]+)"', text))
         said |= set(re.findall(r'^ +return "([a-z ]+)", (?:not|True|False)', text, re.MULTILINE))
         for line in re.findall(r"^ +why = (.*)$", text, re.MULTILINE):
             said |= set(re.findall(r'"([^"]+)"', line)) - {"data"}
