@@ -89,7 +89,9 @@ class SecondStep:
                 proof = await self._factors.prove(tx, account, weighed, lane, settled=True)
                 proved = proof.proved
             if not proved:
-                failed = SignInFailed(account, None, network, SignInFailure.CONSOLE)
+                failed = SignInFailed(
+                    account=account, address=None, network=network, why=SignInFailure.CONSOLE
+                )
                 await record(self._database, tx, failed)
             return proved
 

@@ -11,9 +11,11 @@ from mailkeep.base.clock import Instant
 F = TypeVar("F", bound="Fact")
 
 
-class Fact(msgspec.Struct, frozen=True, kw_only=True):
+class Fact(msgspec.Struct, frozen=True):
     """Something that happened. Subclasses are named in the past tense and live in a room's
-    ``events.py`` under ``@fact("<room>.<words>")``; a kind is never renamed once shipped."""
+    ``events.py`` under ``@fact("<room>.<words>")``; a kind is never renamed once shipped. Each says
+    ``kw_only=True``, which is not inherited: most fields are words, and two in the wrong order
+    would be on the log for good."""
 
     kind: ClassVar[str] = ""
 
@@ -38,6 +40,8 @@ def fact(kind: str) -> Callable[[type[F]], type[F]]:
     """Class decorator that names a fact and makes it readable from the log."""
 
     def name(cls: type[F]) -> type[F]:
+        if cls.__match_args__:  # what can be given without its name
+            raise TypeError(f"{cls.__name__} is not kw_only")
         if _KINDS.setdefault(kind, cls) is not cls:
             raise ValueError(f"two facts are called {kind}")
         cls.kind = kind

@@ -188,10 +188,10 @@ class Dispatcher:
                 lane.stream,
                 lane.breakers,
                 limit,
-                lane.busy(),
-                self._askable,
-                lane.trickle,
-                self.leases,
+                busy=lane.busy(),
+                askable=self._askable,
+                trickle=lane.trickle,
+                leases=self.leases,
             )
 
         since = self.leases.ticks()
@@ -252,9 +252,11 @@ class Dispatcher:
             if breaker is None or not lane.turns.seen(provider, breaker, now):
                 continue
             if breaker.closed():
-                facts.append(BreakerClosed(provider, stream))
+                facts.append(BreakerClosed(provider=provider, stream=stream))
             else:
-                facts.append(BreakerOpened(provider, stream, outcome.kind.value))
+                facts.append(
+                    BreakerOpened(provider=provider, stream=stream, because=outcome.kind.value)
+                )
         return tuple(facts)
 
     async def _write(self, tx: Tx, finished: Sequence[outcomes.Finished]) -> list[None]:

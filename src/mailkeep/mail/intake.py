@@ -312,9 +312,13 @@ class Intake:
                 "copy_of": of,
             }
         )
-        rows.facts.append(MessageAccepted(message, stream.name, address))
+        rows.facts.append(MessageAccepted(message=message, stream=stream.name, address=address))
         if bait.leaks:
-            rows.facts.append(MessageGivenUp(message, stream.name, address, GiveUpReason.HONEY))
+            rows.facts.append(
+                MessageGivenUp(
+                    message=message, stream=stream.name, address=address, why=GiveUpReason.HONEY
+                )
+            )
             return message
         if stream.genuine:
             code = genuine.code_of(self._keys, message)

@@ -117,6 +117,7 @@ async def claim(
     stream: StreamSettings,
     breakers: dict[str, Breaker],
     limit: int,
+    *,
     busy: Busy | None = None,
     askable: Set[str] = frozenset(),
     trickle: Trickle | None = None,
@@ -242,15 +243,15 @@ def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> N
         wanted = msgspec.structs.replace(wanted, only=(last.provider,))
     choice = choose(
         ways.routes,
-        ways.breakers,
-        ways.cut,
-        wanted,
-        _draw(),
-        ways.now,
-        ways.resting,
-        ways.busy,
-        ways.trickle,
-        one.family,
+        breakers=ways.breakers,
+        cut=ways.cut,
+        wanted=wanted,
+        draw=_draw(),
+        now=ways.now,
+        resting=ways.resting,
+        busy=ways.busy,
+        trickle=ways.trickle,
+        family=one.family,
     )
     if isinstance(choice, Go):
         if choice.probe:
@@ -259,7 +260,13 @@ def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> N
         if last is not None and last.provider != choice.provider:
             because = last.outcome or "cut short"
             claimed.facts.append(
-                FailedOver(one.id, ways.stream.name, last.provider, choice.provider, because)
+                FailedOver(
+                    message=one.id,
+                    stream=ways.stream.name,
+                    left=last.provider,
+                    taken=choice.provider,
+                    because=because,
+                )
             )
         final = not others(ways.routes, ways.cut, wanted, choice.provider)
         claimed.start(one, choice.provider, ways.now, ask=ask, final=final)
@@ -307,7 +314,7 @@ async def give_up(
     await tx.run(update(_m).where(_m.c.id == message).values(status=Status.GIVEN_UP.value))
     if not keep:
         shred_bodies(tx, [message])
-    return MessageGivenUp(message, stream, address, why)
+    return MessageGivenUp(message=message, stream=stream, address=address, why=why)
 
 
 async def body(tx: Tx, message: str) -> bytes | None:

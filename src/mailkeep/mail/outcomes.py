@@ -155,16 +155,16 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
     todo.attempts.append(_result(job, outcome.kind.value, outcome.detail, one.seconds, theirs))
     todo.facts.append(
         AttemptFinished(
-            job.message,
-            job.attempt,
-            job.provider,
-            job.stream,
-            job.address,
-            outcome.kind.value,
-            outcome.detail,
-            one.seconds,
-            job.family,
-            job.recipients,
+            message=job.message,
+            attempt=job.attempt,
+            provider=job.provider,
+            stream=job.stream,
+            address=job.address,
+            outcome=outcome.kind.value,
+            detail=outcome.detail,
+            seconds=one.seconds,
+            family=job.family,
+            recipients=job.recipients,
         )
     )
     todo.facts.extend(one.turned)
@@ -175,7 +175,12 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
     elif job.ends(outcome.kind) and not unheard:
         todo.given_up.append(which)
         todo.facts.append(
-            MessageGivenUp(job.message, job.stream, job.address, GiveUpReason.REJECTED)
+            MessageGivenUp(
+                message=job.message,
+                stream=job.stream,
+                address=job.address,
+                why=GiveUpReason.REJECTED,
+            )
         )
         if job.secret:
             todo.shredded.append(job.message)

@@ -146,6 +146,7 @@ def shifted(
 
 def choose(
     routes: tuple[RouteSettings, ...],
+    *,
     breakers: Mapping[str, Breaker],
     cut: Set[str],
     wanted: Wanted,

@@ -203,6 +203,13 @@ class Splitting:
             return False
         await tx.run(update(_m).where(_m.c.id == taken.id).values(copy_of=row["id"]))
         address = self._keys.pseudonym("address", addresses.key(email))
-        fact = CopySplit(row["id"], taken.id, row["stream"], address, left, because.value)
+        fact = CopySplit(
+            message=row["id"],
+            copy=taken.id,
+            stream=row["stream"],
+            address=address,
+            left=left,
+            because=because.value,
+        )
         await record(self._database, tx, fact)
         return True

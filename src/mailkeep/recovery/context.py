@@ -184,5 +184,7 @@ class Context:
         await tx.run(update(_p).where(*live).values(voided_at=tx.now))
         account = await tx.value(select(_r.c.account_id).where(_r.c.id == recovery))
         if account is not None:
-            await record(self.database, tx, RecoveryVoided(recovery, account, why))
+            await record(
+                self.database, tx, RecoveryVoided(recovery=recovery, account=account, why=why)
+            )
         return True

@@ -97,7 +97,13 @@ class Denying:
             return  # that it was denied is known, and this stops it no more than the one before
         await tx.run(update(_r).where(_r.c.id == row["id"]).values(denied_at=tx.now))
         # The denial goes first on the log: who hears of the void must know why.
-        fact = RecoveryDenied(row["id"], account, completed, row["provider"], acted)
+        fact = RecoveryDenied(
+            recovery=row["id"],
+            account=account,
+            after_completion=completed,
+            provider=row["provider"],
+            acted=acted,
+        )
         await record(context.database, tx, fact)
         if acted and completed:
             await tx.run(update(_r).where(_r.c.id == row["id"]).values(why=FREEZE))

@@ -34,6 +34,8 @@ async def void_all(database: Database, tx: Tx, accounts: Sequence[str]) -> int:
     revoked = {"state": VerdictState.REVOKED.value, "why": _WHY.value}
     await tx.run(update(_v).where(_v.c.account_id.in_(accounts), takable).values(**revoked))
     await record(
-        database, tx, *(RecoveryVoided(row["id"], row["account_id"], _WHY) for row in rows)
+        database,
+        tx,
+        *(RecoveryVoided(recovery=row["id"], account=row["account_id"], why=_WHY) for row in rows),
     )
     return len(rows)

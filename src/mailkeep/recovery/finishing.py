@@ -12,10 +12,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries as accounts
+from mailkeep.accounts import throttle
 from mailkeep.accounts.changes import RECOVERY
 from mailkeep.accounts.factors.types import Lane, Source, Typed, Way, Weighed
 from mailkeep.accounts.types import ENDED_BY_PROOFS, Origin
-from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
 from mailkeep.events.log import record
 from mailkeep.mail.types import GiveUpReason
@@ -306,8 +306,7 @@ class Finishing:
             if proof.proved:
                 return None
             if not proof.heard:  # nothing was looked at, so nothing counts as wrong
-                wait = context.accounts.settings.window / SECOND
-                return TooMany("too many wrong codes; wait a while", retry_after=wait)
+                return TooMany("too many wrong codes; wait a while", retry_after=throttle.WAIT)
         tries = row["factor_tries"] + 1
         await tx.run(
             update(_r)
@@ -315,7 +314,7 @@ class Finishing:
             .values(factor_tries=tries, stopped_at=row["stopped_at"] or tx.now)
         )
         if row["stopped_at"] is None:
-            await record(context.database, tx, StoppedByFactor(row["id"], account))
+            await record(context.database, tx, StoppedByFactor(recovery=row["id"], account=account))
         if tries >= self._context.settings.factor_tries:
             await self.ending.end(tx, row["id"], GiveUpReason.TRIES_USED_UP)
         elif tries == TOLD_AT:

@@ -139,7 +139,11 @@ class Planner:
             await tx.run(update(_r).where(_r.c.id == recovery).values(due_at=tx.now + WAIT))
             return
         fact = RecoveryRequested(
-            recovery, account, row["address_key"], row["network"], row["asked_by"]
+            recovery=recovery,
+            account=account,
+            address=row["address_key"],
+            network=row["network"],
+            browser=row["asked_by"],
         )
         await record(context.database, tx, fact)
         known = account is not None and await accounts.knows_browser(tx, account, row["asked_by"])
@@ -162,7 +166,7 @@ class Planner:
             return
         await self._void_same_browser(tx, recovery, point.account, row["asked_by"])
         if degraded:
-            fact_of = RecoveryDegraded(recovery, point.account, pair.link)
+            fact_of = RecoveryDegraded(recovery=recovery, account=point.account, provider=pair.link)
             await record(context.database, tx, fact_of)
         for kind, provider in ((ProofKind.LINK, pair.link), (ProofKind.CODE, pair.code)):
             await self._send(tx, recovery, point, kind, provider, minted[kind])
@@ -277,7 +281,13 @@ class Planner:
         self, tx: Tx, recovery: str, account: str, proof: str, kind: ProofKind, provider: str
     ) -> None:
         await tx.run(update(_p).where(_p.c.id == proof).values(voided_at=tx.now))
-        fact = ProofVoided(recovery, account, kind.value, provider, GiveUpReason.REROUTED)
+        fact = ProofVoided(
+            recovery=recovery,
+            account=account,
+            proof=kind.value,
+            provider=provider,
+            why=GiveUpReason.REROUTED,
+        )
         await record(self._context.database, tx, fact)
 
     async def _send(
@@ -313,7 +323,13 @@ class Planner:
             "expires_at": expires_at,
         }
         await tx.run(insert(_p).values(**row))
-        fact = ProofSent(recovery, point.account, kind.value, message, provider)
+        fact = ProofSent(
+            recovery=recovery,
+            account=point.account,
+            proof=kind.value,
+            message=message,
+            provider=provider,
+        )
         await record(context.database, tx, fact)
         return row
 

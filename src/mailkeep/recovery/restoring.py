@@ -34,6 +34,8 @@ async def void_every_recovery(database: Database, tx: Tx) -> int:
     await tx.run(update(_v).where(takable).values(state=VerdictState.REVOKED.value, why=_WHY.value))
     told = [row for row in rows if row["account_id"] is not None]
     await record(
-        database, tx, *(RecoveryVoided(row["id"], row["account_id"], _WHY) for row in told)
+        database,
+        tx,
+        *(RecoveryVoided(recovery=row["id"], account=row["account_id"], why=_WHY) for row in told),
     )
     return len(rows)

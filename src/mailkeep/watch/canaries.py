@@ -196,7 +196,7 @@ class Canaries:
         """
         trust = "" if mailbox.imap is None else mailbox.imap.trust
         failed = authentication.failed(raw, trust) if trust else ()
-        return await self._take({self._hash(_comes_in(mailbox))}, raw, at, failed, read=True)
+        return await self._take({self._hash(mailbox.comes_in)}, raw, at, failed, read=True)
 
     async def _take(
         self,
@@ -262,8 +262,8 @@ class Canaries:
         elif fact.outcome in REFUSED and await tx.value(
             select(_c.c.id).where(_c.c.message_id == fact.message, ~_c.c.honey)
         ):
-            refused = CanaryRefused(fact.provider, fact.message, fact.outcome)
-            await record(self._database, tx, refused)
+            said = CanaryRefused(provider=fact.provider, message=fact.message, outcome=fact.outcome)
+            await record(self._database, tx, said)
 
     async def sweep(self) -> None:
         """Delete canaries that can no longer arrive, and the mail room's rows about them."""
@@ -291,21 +291,13 @@ class Canaries:
         await self.sweep()
 
     async def _hand_in(
-        self,
-        tx: Tx,
-        provider: str,
-        to: str,
-        *,
-        honey: bool,
-        mailbox: CanaryMailbox | None = None,
+        self, tx: Tx, provider: str, to: str, *, honey: bool, mailbox: CanaryMailbox | None = None
     ) -> str:
         settings, secret = self._settings, link_secret()
         content = letters.compose(
             settings.sender, to, self._url, secret, self._chance, settings.letter
         )
-        # By the address that it arrives at: a mailbox elsewhere may forward its mail to one of
-        # ours.
-        arrives = to if mailbox is None else _comes_in(mailbox)
+        arrives = to if mailbox is None else mailbox.comes_in
         name = OWN_MAILBOX if mailbox is None else mailbox.name
         return await self._accept(
             tx, provider, settings.stream, content, secret, arrives, mailbox=name, honey=honey
@@ -356,7 +348,7 @@ class Canaries:
             return
         row = await tx.one(select(_c.c.provider, _c.c.mailbox).where(_c.c.message_id == message))
         if row is not None:
-            sent = CanarySent(row["provider"], message, row["mailbox"])
+            sent = CanarySent(provider=row["provider"], message=message, mailbox=row["mailbox"])
             await record(self._database, tx, sent)
 
     async def _arrived(self, tx: Tx, canary: str, arrival: Arrival) -> bool:
@@ -383,14 +375,18 @@ class Canaries:
             for one in arrival.signed.get(canary, ())
             if covered(strangers, planted, *self._marks.judged(one.part, provider, mailbox))
         )
-        told = (strangers[:MOST_STRANGERS], mailbox, arrival.failed, planted[:MOST_STRANGERS])
-        await record(self._database, tx, CanaryArrived(provider, message, taken, *told, signed))
+        fact = CanaryArrived(
+            provider=provider,
+            message=message,
+            seconds=taken,
+            strangers=strangers[:MOST_STRANGERS],
+            mailbox=mailbox,
+            failed=arrival.failed,
+            planted=planted[:MOST_STRANGERS],
+            signed=signed,
+        )
+        await record(self._database, tx, fact)
         return first
 
     def _hash(self, address: str) -> str:
         return self._keys.lookup_hash("canary address", addresses.key(address))
-
-
-def _comes_in(mailbox: CanaryMailbox) -> str:
-    """The address by which its canaries are known again."""
-    return mailbox.arrives_as or mailbox.address

@@ -214,7 +214,7 @@ def of(found: list[dict[str, Any]]) -> list[str]:
 async def test_what_becomes_of_messages_is_told_in_order_and_once(house: House, shop: Shop) -> None:
     await house.message("m1", status=Status.BOUNCED.value)
     await house.happens(
-        MessageAccepted("m1", "alert", "address_m1"),
+        MessageAccepted(message="m1", stream="alert", address="address_m1"),
         tried("m1", "unavailable", provider="b"),
         tried("m1", "ambiguous", provider="b"),
         tried("m1", "deferred"),
@@ -222,9 +222,16 @@ async def test_what_becomes_of_messages_is_told_in_order_and_once(house: House, 
         told("m1", "bounced", late=3.0, weight=0.5),
         told("m1", "opened"),
         told("m1", "sent"),
-        CopySplit("m1", "m2", "alert", "address_c", "a", "suppressed_there"),
-        MessageGivenUp("m1", "alert", "address_m1", "expired"),
-        MessageRequeued("m1", "alert", "address_m1", "uid:0"),
+        CopySplit(
+            message="m1",
+            copy="m2",
+            stream="alert",
+            address="address_c",
+            left="a",
+            because="suppressed_there",
+        ),
+        MessageGivenUp(message="m1", stream="alert", address="address_m1", why="expired"),
+        MessageRequeued(message="m1", stream="alert", address="address_m1", by="uid:0"),
     )
     await house.tell()
     await house.tell()

@@ -204,13 +204,13 @@ async def test_a_stream_that_leaves_a_provider_says_so_though_nothing_failed_ove
         await _until(_having(database, "accepted", 5))
         facts = await _facts(database)
         assert [one for one in facts if isinstance(one, BreakerOpened)] == [
-            BreakerOpened("one", "bulk", "unauthorised")
+            BreakerOpened(provider="one", stream="bulk", because="unauthorised")
         ]
         assert not any(isinstance(one, FailedOver) for one in facts)
         wire.refuse.clear()
         await _until(_told_of(database, BreakerClosed))
         assert [one for one in await _facts(database) if isinstance(one, BreakerClosed)] == [
-            BreakerClosed("one", "bulk")
+            BreakerClosed(provider="one", stream="bulk")
         ]
 
 

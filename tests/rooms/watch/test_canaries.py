@@ -270,7 +270,9 @@ async def test_a_canary_that_a_provider_would_not_have_is_on_the_record(house: H
         rows = await tx.all(select(event_tables.events))
     facts = [decode(row["kind"], row["data"]) for row in rows]
     refusals = [one for one in facts if isinstance(one, CanaryRefused)]
-    assert refusals == [CanaryRefused("one", str(message), "suppressed_there")]
+    assert refusals == [
+        CanaryRefused(provider="one", message=str(message), outcome="suppressed_there")
+    ]
 
 
 async def test_a_cut_provider_gets_none_and_a_resting_one_does(house: House) -> None:

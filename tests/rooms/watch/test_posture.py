@@ -163,7 +163,9 @@ async def test_what_is_accepted_is_told_audited_and_no_more_open(account: Accoun
     with pytest.raises(NotFound):
         await account.accept("chg_of_another")
     assert await account.accept(change.id) == (change.id,)
-    assert (await account.facts())[-1] == PostureAccepted("a", (change.id,), "uid:7")
+    assert (await account.facts())[-1] == PostureAccepted(
+        provider="a", changes=(change.id,), by="uid:7"
+    )
     (change,) = (await account.view()).changes
     assert not change.is_open
     assert await account.accept() == ()
@@ -176,7 +178,9 @@ async def test_a_list_that_cannot_be_read_keeps_what_is_known_of_it(account: Acc
     broken: Found = {"keys": Trouble.UNREADABLE, "hooks": (hook(),)}
     assert await account.read(broken) == []
     (blind,) = await account.read(broken)
-    assert blind == PostureBlind("a", ("keys",), "unreadable", before=True, whole=False)
+    assert blind == PostureBlind(
+        provider="a", lists=("keys",), reason="unreadable", before=True, whole=False
+    )
     assert await account.read(broken) == []
     assert len((await account.view()).items["key"]) == 2
     changed, read = await account.read({"keys": (key("1"),), "hooks": (hook(),)})
@@ -190,10 +194,12 @@ async def test_an_outage_is_told_once_and_as_what_it_is(account: Account) -> Non
     await account.read({"keys": (key("1"),)})
     out: Found = {"keys": Trouble.UNREACHABLE}
     assert [await account.read(out) for _ in range(2)] == [[], []]
-    assert await account.read(out) == [PostureBlind("a", ("keys",), "unreachable", True, True)]
+    assert await account.read(out) == [
+        PostureBlind(provider="a", lists=("keys",), reason="unreachable", before=True, whole=True)
+    ]
     assert await account.read({"keys": Trouble.THROTTLED}) == []
     assert await account.read({"keys": Trouble.REFUSED}) == [
-        PostureBlind("a", ("keys",), "refused", True, True)
+        PostureBlind(provider="a", lists=("keys",), reason="refused", before=True, whole=True)
     ]
 
 

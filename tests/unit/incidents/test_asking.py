@@ -28,13 +28,21 @@ EVIL = ("arxxwalls.example",)
 
 
 def _change(kind: Kind, name: str, *, strange: bool = False) -> Fact:
-    return PostureChanged("a", name, kind.value, f"item_{name}", "added", (), strange)
+    return PostureChanged(
+        provider="a",
+        change=name,
+        item_kind=kind.value,
+        item=f"item_{name}",
+        what="added",
+        fields=(),
+        strange=strange,
+    )
 
 
 #: One sitting of somebody at the console: a key, the notice of it, an export.
 SITTING: tuple[Fact, ...] = (
     _change(Kind.KEY, "c1"),
-    ProviderNoticed("a", "mail", "change", True, "key"),
+    ProviderNoticed(provider="a", via="mail", notice="change", authentic=True, about="key"),
     _change(Kind.EXPORT, "c2"),
 )
 
@@ -130,15 +138,17 @@ def test_what_copies_mail_away_is_asked_about_and_grave() -> None:
 
 
 def test_an_answer_ends_it() -> None:
-    assert _incident(*SITTING, PostureAccepted("a", ("c1", "c2"), "uid:0")) is None
+    assert (
+        _incident(*SITTING, PostureAccepted(provider="a", changes=("c1", "c2"), by="uid:0")) is None
+    )
 
 
 @pytest.mark.parametrize(
     "beside",
     [
-        (CanaryArrived("a", "m", 1.0, EVIL),),
-        (ProviderNoticed("a", "mail", "security", True),),
-        (DecoyShown("a", "net_1", "browser_1"),),
+        (CanaryArrived(provider="a", message="m", seconds=1.0, strangers=EVIL),),
+        (ProviderNoticed(provider="a", via="mail", notice="security", authentic=True),),
+        (DecoyShown(provider="a", network="net_1", browser="browser_1"),),
     ],
     ids=("altered", "break-in", "decoy"),
 )
@@ -154,14 +164,16 @@ def test_what_no_colleague_does_accuses_the_provider(beside: tuple[Fact, ...]) -
 def test_a_mail_that_is_tried_by_hand_ends_no_question_and_many_do(
     mails: int, question: bool
 ) -> None:
-    sent = [ForeignMailReported("a", f"mail_{n}", "unmarked") for n in range(mails)]
+    sent = [
+        ForeignMailReported(provider="a", mail=f"mail_{n}", why="unmarked") for n in range(mails)
+    ]
     incident = _incident(*SITTING, *sent)
     assert incident is not None
     assert asks(incident) is question
 
 
 def test_a_mail_under_an_id_of_our_own_form_is_nobodys_of_ours() -> None:
-    incident = _incident(*SITTING, ForeignMailReported("a", "mail_1", "unknown"))
+    incident = _incident(*SITTING, ForeignMailReported(provider="a", mail="mail_1", why="unknown"))
     assert incident is not None
     assert not asks(incident)
 
@@ -193,7 +205,7 @@ def test_what_anyone_stages_and_counts_nothing_ends_no_question() -> None:
 
 def test_a_break_in_that_a_provider_announced_is_none_a_week_later_either() -> None:
     """By then it weighs as little as the notice of a change, which stands in its place."""
-    told = (0.0, ProviderNoticed("a", "mail", "security", True))
+    told = (0.0, ProviderNoticed(provider="a", via="mail", notice="security", authentic=True))
     week = 8 * 86_400.0
     incident = _of(told, *((week + n, one) for n, one in enumerate(SITTING)))
     assert incident is not None
@@ -205,7 +217,12 @@ def test_a_break_in_that_a_provider_announced_is_none_a_week_later_either() -> N
 
 def test_an_accusation_does_not_become_a_question_again() -> None:
     now, signals = _signals(
-        *((float(n), one) for n, one in enumerate((*SITTING, CanaryArrived("a", "m", 1.0, EVIL))))
+        *(
+            (float(n), one)
+            for n, one in enumerate(
+                (*SITTING, CanaryArrived(provider="a", message="m", seconds=1.0, strangers=EVIL))
+            )
+        )
     )
     accused = _decided(signals, now)
     assert accused is not None

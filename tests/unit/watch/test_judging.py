@@ -12,13 +12,21 @@ from mailkeep.watch.types import Hypothesis, WatchSettings
 
 
 def _change(kind: Kind, name: str) -> Fact:
-    return PostureChanged("a", name, kind.value, f"item_{name}", "added", (), False)
+    return PostureChanged(
+        provider="a",
+        change=name,
+        item_kind=kind.value,
+        item=f"item_{name}",
+        what="added",
+        fields=(),
+        strange=False,
+    )
 
 
 #: A key, the notice of it, and an export, of one sitting.
 SITTING = (
     _change(Kind.KEY, "c1"),
-    ProviderNoticed("a", "mail", "change", True, "key"),
+    ProviderNoticed(provider="a", via="mail", notice="change", authentic=True, about="key"),
     _change(Kind.EXPORT, "c2"),
 )
 

@@ -161,7 +161,9 @@ def _taken(engine: Engine, recorded: Recorded) -> Iterator[Signal]:
         for number, signal in enumerate(engine.step(one)):
             yield signal
             name = f"{one.id}_{number}"
-            again = Recorded(one.position, one.placed_at, one.placed_at, name, SignalRaised(signal))
+            again = Recorded(
+                one.position, one.placed_at, one.placed_at, name, SignalRaised(signal=signal)
+            )
             waiting.append(again)
 
 

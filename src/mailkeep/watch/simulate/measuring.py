@@ -163,7 +163,9 @@ def surge(factor: float, seed: int, runs: int, settings: WatchSettings) -> Surge
             at, number = round(when), number + 1
             # Of the resets of the surge, one in ``factor`` is none of the attack's.
             attacks += when >= start and chance.random() >= 1 / factor
-            asked = RecoveryRequested(None, None, f"adr_{number}", "net", "b")
+            asked = RecoveryRequested(
+                recovery=None, account=None, address=f"adr_{number}", network="net", browser="b"
+            )
             if running.step(Recorded(number, at, at, f"evt_{number}", asked)) and when >= start:
                 counts.append(attacks)
                 break
