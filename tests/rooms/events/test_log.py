@@ -27,7 +27,7 @@ def test_the_fields_of_a_fact_are_named_where_it_is_made() -> None:
             taken: str
 
     with pytest.raises(TypeError):
-        ClaimRefused(provider="a", why="why")
+        ClaimRefused("a", "why")
 
 
 async def _placed(database: Database) -> list[Recorded]:
