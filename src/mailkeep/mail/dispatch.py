@@ -122,15 +122,19 @@ class Dispatcher:
 
     async def send(self, job: Job, stream: StreamSettings) -> tuple[Outcome, float] | None:
         """Check the cut-offs and the lease once more, then send; None when nothing left: the
-        provider was cut off meanwhile, or the message may be another worker's."""
-        if job.provider in await self.standing.cut():
-            return None
-        if job.size > len(job.body):
-            async with self._database.read() as tx:
-                body = await outbox.body(tx, job.message)
-            if body is None:
-                return None  # the lease ran out, and another one was quicker
-            job = msgspec.structs.replace(job, body=body)
+        provider was cut off meanwhile, the message may be another worker's, or the database is
+        away, and nobody can know."""
+        try:
+            if job.provider in await self.standing.cut():
+                return None
+            if job.size > len(job.body):
+                async with self._database.read() as tx:
+                    body = await outbox.body(tx, job.message)
+                if body is None:
+                    return None  # the lease ran out, and another one was quicker
+                job = msgspec.structs.replace(job, body=body)
+        except Unavailable:
+            return None  # without a word it would count as sent, perhaps
         started = time.perf_counter()
         try:
             outcome = await self._attempt(job, stream)

@@ -259,7 +259,7 @@ def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> N
                     because=because,
                 )
             )
-        final = not (one.secret and others(ways.routes, ways.cut, wanted, choice.provider))
+        final = not others(ways.routes, ways.cut, wanted, choice.provider)
         claimed.start(one, choice.provider, ways.now, ask=ask, final=final)
     else:
         claimed.wait(one, min(max(choice.until, ways.now + SECOND // 4), one.expires_at))
@@ -269,8 +269,9 @@ def _wanted(one: Due, before: Sequence[_Try], stream: StreamSettings) -> Wanted:
     """What a message asks of its route."""
     return Wanted(
         only=split(one.only),
-        avoid=split(one.avoid) + _refusers(before if one.secret else ()),
+        avoid=split(one.avoid),
         tried=tuple(attempt.provider for attempt in before),
+        refused=_refusers(before),
         bound=bool(one.secret) and _is_unsure(before[-1] if before else None),
         probes=stream.priority > 0 and not one.secret,
     )
@@ -328,7 +329,7 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
 
 
 def _refusers(before: Sequence[_Try]) -> tuple[str, ...]:
-    """Who refused a mail for good: another may be asked, not they again."""
+    """Who refused a mail for good, as often as they did."""
     return tuple(one.provider for one in before if one.outcome == OutcomeKind.REJECTED.value)
 
 

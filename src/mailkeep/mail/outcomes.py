@@ -172,7 +172,7 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
         todo.accepted.append(one)
         if job.secret:
             todo.shredded.append(job.message)
-    elif outcome.kind is OutcomeKind.REJECTED and not unheard and job.final:
+    elif job.ends(outcome.kind) and not unheard:
         todo.given_up.append(which)
         todo.facts.append(
             MessageGivenUp(
@@ -182,9 +182,8 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
         if job.secret:
             todo.shredded.append(job.message)
     else:
-        # A deferral is about the message: another provider meets the same receiving server. A
-        # refusal for good is too, but it is one provider's word, and a recovery hangs on it.
-        elsewhere = outcome.kind not in {OutcomeKind.ACCEPTED, OutcomeKind.DEFERRED}
+        # A deferral is about the message: another provider meets the same receiving server.
+        elsewhere = outcome.kind is not OutcomeKind.DEFERRED
         quick = elsewhere and job.tries <= 3
         wait = 0 if quick else backoff(job.tries, _draw())
         if outcome.kind is OutcomeKind.AMBIGUOUS and one.reports and not job.secret:

@@ -9,6 +9,7 @@ import msgspec
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import BadSettings
 from mailkeep.providers.message import Address, Attachment, Shown
+from mailkeep.providers.types import OutcomeKind
 
 #: Beside the provider's ``OutcomeKind``: an attempt that was held back before anything left us.
 WITHHELD = "withheld"
@@ -286,6 +287,11 @@ class Job(msgspec.Struct, frozen=True):
     size: int = 0
     family: str = ""
     recipients: int = 1
+
+    def ends(self, kind: OutcomeKind) -> bool:
+        """Whether nothing remains to be tried. A refusal for good is one provider's word, and it
+        may be a thief's: where there is another one, that is asked too."""
+        return kind is OutcomeKind.ACCEPTED or (kind is OutcomeKind.REJECTED and self.final)
 
 
 def split(joined: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from mailkeep.base.clock import SECOND, SystemClock
+from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import tables as event_tables
 from mailkeep.events.types import decode
@@ -125,6 +126,28 @@ async def test_everything_is_sent_once(
     async with _running(database, keys, wire, streams, "one", "two"):
         await _until(_having(database, "accepted", 40))
     assert len(wire.carried) == 40
+
+
+async def test_a_database_that_was_away_before_a_secret_left_leaves_it_to_nobody(
+    database: Database, keys: KeyRing, wire: Wire, accept: Accept
+) -> None:
+    """It left nobody's hands, so it is bound to nobody either, and another one may have it."""
+    await accept(new("recovery"))
+    streams = {"recovery": _stream("recovery", "one", "two", priority=0)}
+    async with _running(database, keys, wire, streams, "one", "two") as dispatcher:
+        ask, away = dispatcher.standing.cut, [Unavailable("the database is away")]
+
+        async def cut() -> Any:
+            if away:
+                raise away.pop()
+            return await ask()
+
+        dispatcher.standing.cut = cut  # type: ignore[method-assign]
+        await _until(_having(database, "accepted", 1))
+    async with database.read() as tx:
+        rows = await tx.all(select(tables.attempts.c.outcome).order_by(tables.attempts.c.id))
+    assert [row["outcome"] for row in rows] == ["withheld", "accepted"]
+    assert len(wire.carried) == 1
 
 
 async def test_a_provider_that_hangs_holds_back_neither_the_other_nor_recovery(

@@ -6,7 +6,7 @@ import pytest
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.events.types import Fact, Recorded
-from mailkeep.incidents.asking import BY_HAND, asks
+from mailkeep.incidents.asking import asks
 from mailkeep.incidents.decide import Change, Opening, decide
 from mailkeep.incidents.regulator import deadline
 from mailkeep.incidents.severity import Level, judge
@@ -16,6 +16,7 @@ from mailkeep.incidents.words import headline
 from mailkeep.mail.events import ForeignMailReported
 from mailkeep.providers.posture.types import Kind
 from mailkeep.recovery.events import DecoyShown
+from mailkeep.watch.asking import BY_HAND
 from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, PostureAccepted, PostureChanged, ProviderNoticed
@@ -88,8 +89,8 @@ def test_what_one_sitting_at_the_console_brings_asks_whose_it_was() -> None:
     assert incident is not None
     assert asks(incident)
     assert headline(incident) == (
-        "Ask first whether it was one of you: somebody changed our account at a, or took something "
-        "out of it, and nobody announced that; nothing contains it yet."
+        "Ask first whether it was one of you: somebody changed our account at a, took something "
+        "out of it or tried a mail there, and nobody announced that; nothing contains it yet."
     )
     # Recoveries are counted through everybody, and most are honest.
     quiet = msgspec.structs.replace(BUSY, half_proven=0, stopped_by_factor=0)
@@ -105,7 +106,8 @@ def test_what_is_asked_of_us_is_told_to_a_regulator() -> None:
     assert found is not None
     said = next(one.detail for one in found.items if one.text == "What happened")
     assert said == (
-        "Somebody changed our account at a, or took something out of it, and nobody announced that;"
+        "Somebody changed our account at a, took something out of it or tried a mail there, and"
+        " nobody announced that;"
         " whether it was one of us is being asked; nothing contains it yet."
     )
 
@@ -158,11 +160,22 @@ def test_what_no_colleague_does_accuses_the_provider(beside: tuple[Fact, ...]) -
     assert judge(incident, BUSY, STANDS).level is Level.CRITICAL
 
 
-def test_an_everyday_sign_beside_it_ends_no_question() -> None:
-    """One mail that another of our systems sent by hand."""
-    incident = _incident(*SITTING, ForeignMailReported(provider="a", mail="mail_1", why="unmarked"))
+@pytest.mark.parametrize(("mails", "question"), [(1, True), (2, True), (20, False)])
+def test_a_mail_that_is_tried_by_hand_ends_no_question_and_many_do(
+    mails: int, question: bool
+) -> None:
+    sent = [
+        ForeignMailReported(provider="a", mail=f"mail_{n}", why="unmarked") for n in range(mails)
+    ]
+    incident = _incident(*SITTING, *sent)
     assert incident is not None
-    assert asks(incident)
+    assert asks(incident) is question
+
+
+def test_a_mail_under_an_id_of_our_own_form_is_nobodys_of_ours() -> None:
+    incident = _incident(*SITTING, ForeignMailReported(provider="a", mail="mail_1", why="unknown"))
+    assert incident is not None
+    assert not asks(incident)
 
 
 @pytest.mark.parametrize("detector", ["denial", "support_claim"])

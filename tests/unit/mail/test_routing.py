@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailkeep.base.clock import SECOND
 from mailkeep.mail.health import FIRST_REST, LONGEST_REST, Breaker, Turns, after, probing
-from mailkeep.mail.routing import Busy, Go, Trickle, Wait, Wanted, backoff, choose, shifted
+from mailkeep.mail.routing import Busy, Go, Trickle, Wait, Wanted, backoff, choose, others, shifted
 from mailkeep.mail.types import RouteSettings, Shift
 from mailkeep.providers.types import OutcomeKind
 
@@ -34,6 +34,23 @@ def test_weights_share_the_mail_and_standbys_wait() -> None:
 
 def test_a_provider_that_failed_this_message_is_left() -> None:
     assert _choose(Wanted((), (), tried=("a",))) == Go("b", probe=False)
+
+
+def test_who_refused_it_for_good_is_asked_again_after_all_the_others() -> None:
+    assert _choose(Wanted((), (), refused=("a",)), b=OPEN) == Go("c", probe=False)
+    assert isinstance(_choose(Wanted((), (), refused=("a",)), b=OPEN, c=OPEN), Wait)
+    assert _choose(Wanted((), (), refused=("a", "b", "c")), draw=0.1) == Go("a", probe=False)
+    assert _choose(Wanted((), (), refused=("a", "b", "c", "a"))) == Go("b", probe=False)
+
+
+@given(refusals=st.permutations("abc"), cut=st.frozensets(st.sampled_from("abc")))
+def test_a_mail_is_over_when_each_refused_it_once(refusals: list[str], cut: frozenset[str]) -> None:
+    """Those that are cut off are asked nothing."""
+    said: list[str] = []
+    for provider in (one for one in refusals if one not in cut):
+        left = others((A, B, C), cut, Wanted((), (), refused=tuple(said)), provider)
+        said.append(provider)
+        assert left == (len(said) + len(cut) < 3)
 
 
 def test_all_tried_is_no_reason_to_stop() -> None:
