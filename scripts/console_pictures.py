@@ -144,7 +144,7 @@ async def _signs(running: Application) -> None:
         facts = (new_id("evt", tx.now - HOUR),)
         more = (True, Forger.NOBODY, 86_400.0, tx.now + DAY)
         signal = Signal("honey_hit", Family.BAIT, about, whole, tx.now, words, facts, *more)
-        await log.record(running.database, tx, SignalRaised(signal))
+        await log.record(running.database, tx, SignalRaised(signal=signal))
         days = {"begins": tx.now // SECOND - 90_000, "ends": tx.now // SECOND - 3_600}
         whose = {"reporter": "google.com", "believed": True, "domain": "example.com"}
         await once(tx, id="x", kind="dmarc", **whose, **days, total=8121, failed=14)

@@ -10,6 +10,7 @@ import typer.main
 import yaml
 
 from mailkeep.app.telemetry.catalogue import BY_NAME, METRICS
+from mailkeep.app.telemetry.facts import GIVEN_UP, OTHER, SIGN_IN_FAILED
 from mailkeep.app.telemetry.reference import page
 from mailkeep.app.telemetry.settings import TelemetrySettings
 from mailkeep.cli.main import app
@@ -20,6 +21,7 @@ RUNBOOK = (ROOT / "docs" / "runbooks" / "alerts.md").read_text()
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 DASHBOARD = ROOT / "deploy" / "grafana" / "mailkeep.json"
 
+SIGN_INS = {"signed_in", *SIGN_IN_FAILED}
 #: Labels that Prometheus itself adds, and that of a histogram's buckets.
 GIVEN = {"instance", "job", "le"}
 _SELECTOR = re.compile(r"\b(mailkeep_\w+)(?:\{([^}]*)\})?")
@@ -90,6 +92,17 @@ def test_a_rule_speaks_of_what_exists_and_has_its_runbook(rule: Rule) -> None:
     # What an aggregation drops cannot be said.
     for group in re.findall(r"(?:sum|max|min) by \(([^)]*)\)", rule.expr):
         assert kept <= {one.strip() for one in group.split(",")}, rule.alert
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "known"),
+    [("mailkeep_given_up_total", "why", GIVEN_UP), ("mailkeep_sign_ins_total", "result", SIGN_INS)],
+)
+def test_a_rule_names_reasons_that_there_are(name: str, label: str, known: set[str]) -> None:
+    for rule in rules():
+        for metric_name, matchers in _SELECTOR.findall(rule.expr):
+            said = re.findall(rf'\b{label}=~?"([^"]*)"', matchers) if metric_name == name else []
+            assert {word for one in said for word in one.split("|")} <= {*known, OTHER}, rule.alert
 
 
 def test_a_section_of_the_runbook_is_about_a_rule() -> None:

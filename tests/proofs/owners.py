@@ -198,10 +198,10 @@ class Telling:
                 *({Hypothesis.PROVIDER_COMPROMISED: 9.0}, tx.now, "honey says so", ()),
                 *(True, Forger.NOBODY, 1800.0, tx.now + 86_400_000_000),
             )
-            await log.record(self.database, tx, SignalRaised(signal))
+            await log.record(self.database, tx, SignalRaised(signal=signal))
         await log.Relay(self.database, "one").place()
         async with self.database.write() as tx:
-            heard = Recorded("evt_x", 1, tx.now, tx.now, SignalRaised(signal))
+            heard = Recorded("evt_x", 1, tx.now, tx.now, SignalRaised(signal=signal))
             await self._incidents.on_signal(tx, heard)
         async with self.database.read() as tx:
             (incident,) = await incidents.live(tx)

@@ -76,10 +76,10 @@ async def _incident(running: Application) -> str:
             *("honey_hit", Family.BAIT, provider_subject("one"), whole, tx.now, "honey says so"),
             *((), True, Forger.NOBODY, 1800.0, tx.now + DAY),
         )
-        await log.record(running.database, tx, SignalRaised(signal))
+        await log.record(running.database, tx, SignalRaised(signal=signal))
     await log.Relay(running.database, "one").place()
     async with running.database.write() as tx:
-        raised = SignalRaised(signal)
+        raised = SignalRaised(signal=signal)
         await running.incidents.on_signal(tx, Recorded("evt_x", 1, 0, 0, raised))
         (found,) = await incidents.live(tx)
     return found.id

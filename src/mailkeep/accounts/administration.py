@@ -118,7 +118,11 @@ class Administration:
         await tx.run(update(_a).where(_a.c.id == account).values(values))
         data = {"account": account, "before": before, "class": name}
         await audit.write(tx, by, "account.class", data)
-        await record(self._database, tx, ClassChanged(account, before, name, until))
+        await record(
+            self._database,
+            tx,
+            ClassChanged(account=account, before=before, after=name, held_until=until),
+        )
         await self._sessions.end_all(tx, account, "class")
         return True
 

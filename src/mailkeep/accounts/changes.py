@@ -36,11 +36,17 @@ from .events import ChangeDenied, ChangeHeld, ChangeSettled, ChangesStopped
 from .factors import held as held_factors
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountSettings, AccountView, Change, ChangeKind, ChangeState
+from .types import AccountView, Change, ChangeKind, ChangeState
 
 _h, _d, _p = tables.changes, tables.change_denials, tables.contact_points
 
 LANE = "changes"  #: in which they are counted
+#: Changes of what opens or recovers an account in a day, each of which is told to every address
+#: over two routes; who gets it back by a recovery has them anew.
+IN_A_DAY = 30
+#: In ``SAY`` one address stops changes from notices no more often than ``DENIALS``, or once where a
+#: bound factor was shown for the change.
+SAY, DENIALS = 30 * DAY, 3
 LATE = 10 * MINUTE  #: notices that leave later than this have the hold begin anew
 OWNER = "owner"  #: of ``stopped_by``: somebody who was signed in and showed everything again
 RECOVERY = "recovery"  #: the same: who has recovered the account
@@ -59,7 +65,6 @@ class Changes:
         database: where they are kept.
         keys: hash the secrets of denials.
         sessions, passwords: what a denial ends.
-        settings: how often an address may stop a change.
         classes: how long a change is held.
     """
 
@@ -69,14 +74,12 @@ class Changes:
         keys: KeyRing,
         sessions: Sessions,
         passwords: Passwords,
-        settings: AccountSettings,
         classes: Classes,
     ) -> None:
         self._database = database
         self._keys = keys
         self._sessions = sessions
         self._passwords = passwords
-        self._settings = settings
         self._classes = classes
 
     async def wait(self, tx: Tx, account: AccountView, *, factor: bool) -> str:
@@ -120,14 +123,20 @@ class Changes:
             factor = bool(await tx.value(select(_h.c.factor).where(_h.c.id == change)))
         values = {"state": ChangeState.HELD.value, "until": until, "at": tx.now}
         await tx.run(update(_h).where(_h.c.id == change).values(contact_point_id=point, **values))
-        fact = ChangeHeld(account.id, change, what.value, address_key, until, factor)
+        fact = ChangeHeld(
+            account=account.id,
+            change=change,
+            what=what.value,
+            address=address_key,
+            until=until,
+            factor=factor,
+        )
         await record(self._database, tx, fact)
         return change
 
     async def count(self, tx: Tx, account: str) -> None:
         """Take one of the changes that an account may have in a day. Raises ``TooMany``."""
-        limit = self._settings.changes
-        if not await throttle.take(tx, account, LANE, limit=limit, window=DAY):
+        if not await throttle.take(tx, account, LANE, limit=IN_A_DAY, window=DAY):
             words = "too much was changed in a day: reset the password, or try again tomorrow"
             raise TooMany(words, retry_after=DAY / SECOND)
 
@@ -165,7 +174,9 @@ class Changes:
         ended = {"state": ChangeState.STOPPED.value, "ended_at": tx.now, "stopped_by": by}
         await tx.run(update(_h).where(_h.c.id.in_(changes)).values(**ended))
         word = by if by in _KEPT else "notice"
-        await record(self._database, tx, ChangesStopped(account, tuple(changes), word))
+        await record(
+            self._database, tx, ChangesStopped(account=account, changes=tuple(changes), by=word)
+        )
 
     async def denial(self, tx: Tx, change: str, point: str, provider: str) -> str:
         """A secret with which whoever holds the notice can say: this was not me.
@@ -264,7 +275,9 @@ class Changes:
             .values(state=state.value, ended_at=tx.now, stopped_by=by)
         )
         if state is ChangeState.DONE:
-            fact = ChangeSettled(change.account, change.id, change.what.value, key)
+            fact = ChangeSettled(
+                account=change.account, change=change.id, what=change.what.value, address=key
+            )
             await record(self._database, tx, fact)
 
     async def _deny(self, tx: Tx, account: str, hashed: str) -> None:
@@ -294,7 +307,15 @@ class Changes:
         # An address that left the account meanwhile has no say in it.
         acted = key is not None and await self._has_say(tx, row)
         await record(
-            self._database, tx, ChangeDenied(account, row["id"], key, row["provider"], acted)
+            self._database,
+            tx,
+            ChangeDenied(
+                account=account,
+                change=row["id"],
+                address=key,
+                provider=row["provider"],
+                acted=acted,
+            ),
         )
         if not acted:
             return
@@ -317,11 +338,11 @@ class Changes:
             select(func.count(distinct(_h.c.ended_at))).where(
                 _h.c.account_id == row["account_id"],
                 _h.c.stopped_by == row["said_by"],
-                _h.c.ended_at > tx.now - self._settings.say,
+                _h.c.ended_at > tx.now - SAY,
             )
         )
         # Who shows the password and a factor once more after a denial means it.
-        return int(said) < (1 if row["factor"] else self._settings.denials)
+        return int(said) < (1 if row["factor"] else DENIALS)
 
     async def _write(
         self,

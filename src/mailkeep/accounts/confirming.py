@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import insert, select, update
 
 from mailkeep.base import tokens
+from mailkeep.base.clock import DAY, MINUTE
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
@@ -17,9 +18,15 @@ from mailkeep.store.database import Database, Tx
 
 from . import language, queries, tables, throttle
 from .hashing import SlowHash
-from .types import AccountSettings, SignUp
+from .types import SignUp
 
 _c, _p = tables.confirmations, tables.contact_points
+
+CODE_LIFE = 10 * MINUTE
+CODE_TRIES = 5  #: guesses at one code
+OF_NETWORK = 30  #: mails in a window that one network asks for
+TO_ADDRESS = 5  #: mails to one address in a day, asked for from one network
+TO_ADDRESS_IN_ALL = 50  #: the same from everywhere
 
 
 class Minted(msgspec.Struct, frozen=True):
@@ -40,16 +47,12 @@ class Confirming:
         database: where they are kept.
         keys: hash the handles.
         slow: hashes the codes.
-        settings: their life, and tries.
     """
 
-    def __init__(
-        self, database: Database, keys: KeyRing, slow: SlowHash, settings: AccountSettings
-    ) -> None:
+    def __init__(self, database: Database, keys: KeyRing, slow: SlowHash) -> None:
         self._database = database
         self._keys = keys
         self._slow = slow
-        self._settings = settings
 
     async def mint(self, network: str) -> Minted:
         """A fresh pair, for who asks from a network. Raises ``Unavailable``."""
@@ -60,16 +63,15 @@ class Confirming:
     async def may_mail(self, tx: Tx, address_key: str, network: str) -> bool:
         """Take one mail to an address, asked for from a network, from what is left for both. A
         network that uses up its own share keeps nobody elsewhere from confirming theirs."""
-        settings = self._settings
         if not await throttle.take(
-            tx, network, "sign_up", limit=settings.network_sign_ups, window=settings.window
+            tx, network, "sign_up", limit=OF_NETWORK, window=throttle.WINDOW
         ):
             return False
         shares = [
-            await throttle.take(tx, address_key, lane, limit=limit, window=settings.sign_up_window)
+            await throttle.take(tx, address_key, lane, limit=limit, window=DAY)
             for lane, limit in (
-                (f"sign_up {network}", settings.sign_ups),
-                ("sign_up", settings.sign_ups_in_all),
+                (f"sign_up {network}", TO_ADDRESS),
+                ("sign_up", TO_ADDRESS_IN_ALL),
             )
         ]
         return all(shares)
@@ -82,7 +84,7 @@ class Confirming:
                 handle=self._hash(minted.handle),
                 contact_point_id=point,
                 code=minted.kept,
-                expires_at=tx.now + self._settings.code_life,
+                expires_at=tx.now + CODE_LIFE,
                 tries=0,
             )
         )
@@ -128,7 +130,7 @@ class Confirming:
                 _c.c.handle == hashed,
                 _c.c.used_at.is_(None),
                 _c.c.expires_at > tx.now,
-                _c.c.tries < self._settings.code_tries,
+                _c.c.tries < CODE_TRIES,
             )
             taken = await tx.run(update(_c).where(*open_still).values(tries=_c.c.tries + 1))
             row = await tx.one(select(_c).where(_c.c.handle == hashed)) if taken else None

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from sqlalchemy import insert, select, update
 
 from mailkeep.base import addresses
-from mailkeep.base.clock import SECOND
+from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
 from mailkeep.base.ids import new_id
 from mailkeep.base.secret import Secret
@@ -24,9 +24,11 @@ from . import language, queries, tables, throttle
 from .changes import OWNER, Changes
 from .confirming import Confirming
 from .events import ChangesStopped
-from .types import AccountSettings, ChangeKind, ChangeState, ContactKind, ContactPoint, SignUp
+from .types import MOST_ADDRESSES, ChangeKind, ChangeState, ContactKind, ContactPoint, SignUp
 
 _p, _h = tables.contact_points, tables.changes
+
+ADDITIONS = 10  #: addresses that one account asks to add in a day: each sends a mail
 
 
 class Contacts:
@@ -36,7 +38,6 @@ class Contacts:
         database: where they are kept.
         confirming: mints and checks codes.
         changes: hold what was changed.
-        settings: limits.
         address_key: the pseudonym of a checked address.
     """
 
@@ -45,13 +46,11 @@ class Contacts:
         database: Database,
         confirming: Confirming,
         changes: Changes,
-        settings: AccountSettings,
         address_key: Callable[[str], str],
     ) -> None:
         self._database = database
         self._confirming = confirming
         self._changes = changes
-        self._settings = settings
         self._key = address_key
 
     async def add(
@@ -83,13 +82,7 @@ class Contacts:
         minted = await self._confirming.mint(network)
         async with self._database.write() as tx:
             view = await queries.account(tx, account, lock=True)
-            allowed = await throttle.take(
-                tx,
-                account,
-                "add address",
-                limit=self._settings.additions,
-                window=self._settings.sign_up_window,
-            )
+            allowed = await throttle.take(tx, account, "add address", limit=ADDITIONS, window=DAY)
             if allowed:
                 owner = await queries.by_address(tx, key)
                 reads = await language.locale(tx, account if owner is None else owner.account)
@@ -101,8 +94,7 @@ class Contacts:
                     point = await self._write(tx, account, address, key, change)
                 await self._confirming.open(tx, minted, point)
         if not allowed:
-            day = self._settings.sign_up_window / SECOND
-            raise TooMany("too many addresses were added today", retry_after=day)
+            raise TooMany("too many addresses were added today", retry_after=DAY / SECOND)
         mailed = Secret(minted.code) if owner is None and may_mail else None
         return SignUp(minted.handle, address, mailed, owner is not None, may_mail, reads)
 
@@ -161,9 +153,8 @@ class Contacts:
     async def _check_room(self, tx: Tx, account: str, owner: ContactPoint | None) -> None:
         if owner is not None and owner.account == account:
             raise Conflict("this address is there already", field="address")
-        if len(await queries.contact_points(tx, account)) >= self._settings.addresses:
-            most = self._settings.addresses
-            raise Conflict(f"an account has at most {most} addresses", field="address")
+        if len(await queries.contact_points(tx, account)) >= MOST_ADDRESSES:
+            raise Conflict(f"an account has at most {MOST_ADDRESSES} addresses", field="address")
 
     async def _write(self, tx: Tx, account: str, address: str, key: str, change: str) -> str:
         point = new_id("cpt", tx.now)
@@ -179,7 +170,7 @@ class Contacts:
         row = await tx.one(select(_p).where(_p.c.id == point, _p.c.account_id == account))
         if row is None or row["added_by"] is None or row["confirmed_at"] is not None:
             return None
-        if len(await queries.contact_points(tx, account)) >= self._settings.addresses:
+        if len(await queries.contact_points(tx, account)) >= MOST_ADDRESSES:
             return None
         confirmed = await self._confirming.settle(tx, confirmation, point)
         if confirmed is None:
@@ -201,5 +192,5 @@ class Contacts:
             .where(_h.c.id == point.added_by)
             .values(state=ChangeState.STOPPED.value, ended_at=tx.now, stopped_by=OWNER)
         )
-        stopped = ChangesStopped(point.account, (str(point.added_by),), OWNER)
+        stopped = ChangesStopped(account=point.account, changes=(str(point.added_by),), by=OWNER)
         await record(self._database, tx, stopped)

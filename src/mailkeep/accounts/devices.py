@@ -73,7 +73,7 @@ async def forget(database: Database, tx: Tx, account: str, browser: str) -> int:
     )
     left = _s.c.ended_why.not_in(NOT_THE_OWNERS)
     await tx.run(update(_s).where(*of, left).values(ended_why="forgotten"))
-    await record(database, tx, BrowserForgotten(account, browser, ended))
+    await record(database, tx, BrowserForgotten(account=account, browser=browser, ended=ended))
     return ended
 
 
@@ -110,6 +110,12 @@ async def disown(
     )
     left = _s.c.ended_why.not_in(NOT_THE_OWNERS)
     await tx.run(update(_s).where(*of, left).values(ended_why="denied"))
-    fact = SessionDenied(account, session, row["browser"], row["network"], ended)
+    fact = SessionDenied(
+        account=account,
+        session=session,
+        browser=row["browser"],
+        network=row["network"],
+        ended=ended,
+    )
     await record(database, tx, fact)
     return fact

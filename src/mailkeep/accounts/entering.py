@@ -6,7 +6,7 @@ that a copy of the old one gains nothing, ASVS 7.2.4), and a stolen password alo
 nothing.
 """
 
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.clock import MINUTE, Instant
 from mailkeep.base.errors import MailkeepError, NotAllowed, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
@@ -21,10 +21,12 @@ from .factors.services import Factors
 from .factors.types import Kind, Lane, Proof, Source, Typed, Verdict, Way, Weighed
 from .passwords import Passwords
 from .sessions import Sessions
-from .types import AccountSettings, SessionView, SignedIn, Stage
+from .types import Origin, SessionView, SignedIn, SignInFailure, Stage
 
 _WRONG = "that was wrong or used already, or you waited too long"
 _PASSKEY = "this passkey opens no account here, or it took too long"
+#: For how long who has shown everything again may change what opens the account.
+FRESH = 10 * MINUTE
 
 
 class Entering:
@@ -34,7 +36,6 @@ class Entering:
         database: where accounts are kept.
         keys: name accounts to their passkeys.
         sessions, passwords, factors, demands: of all accounts.
-        settings: lifetimes and limits.
     """
 
     def __init__(
@@ -45,7 +46,6 @@ class Entering:
         passwords: Passwords,
         factors: Factors,
         demands: Demands,
-        settings: AccountSettings,
     ) -> None:
         self._database = database
         self._keys = keys
@@ -53,7 +53,6 @@ class Entering:
         self._passwords = passwords
         self._factors = factors
         self._demands = demands
-        self._settings = settings
 
     async def second_step(self, pending: str, typed: Typed) -> SignedIn:
         """Turn a session that waits for its factor into a full one, under a new secret; where its
@@ -77,19 +76,14 @@ class Entering:
             proof = await self._factors.prove(tx, account, weighed, lane)
             if proof.proved and await self._sessions.finish(tx, waiting.id):
                 if await self._demands.on_sign_in(tx, account):  # one of another kind is asked
-                    return await self._sessions.create(
-                        *(tx, account, waiting.browser, waiting.network, Stage.ENROL),
-                        agent=waiting.agent,
-                        place=waiting.place,
-                    )
-                return await self._sessions.enter(
-                    *(tx, account, waiting.browser, waiting.network),
-                    factor=True,
-                    agent=waiting.agent,
-                    place=waiting.place,
-                )
-            why = "factor" if proof.heard else "factor_throttled"
-            await record(self._database, tx, SignInFailed(account, None, waiting.network, why))
+                    return await self._sessions.create(tx, account, waiting.origin, Stage.ENROL)
+                return await self._sessions.enter(tx, account, waiting.origin, factor=True)
+            why = SignInFailure.FACTOR if proof.heard else SignInFailure.FACTOR_THROTTLED
+            await record(
+                self._database,
+                tx,
+                SignInFailed(account=account, address=None, network=waiting.network, why=why),
+            )
             return self._refused(proof)
 
         return _given(await self._database.retrying(work))
@@ -122,7 +116,7 @@ class Entering:
             allowed = await self._may_ask(tx, network)
             if allowed:
                 return await passkeys.ask(tx, self._factors.site, None, browser)
-        raise TooMany("too many tries; wait a while", retry_after=self._settings.window / SECOND)
+        raise TooMany("too many tries; wait a while", retry_after=throttle.WAIT)
 
     async def by_passkey(
         self, answer: str, *, browser: str, network: str, agent: str = "", place: str | None = None
@@ -143,20 +137,21 @@ class Entering:
 
         async def work(tx: Tx) -> SignedIn | None:
             view = await queries.account(tx, account, lock=True)
-            proved, why = False, "frozen"
             # What an application's user has bound here proves something in a recovery only.
+            proved = False
+            why = SignInFailure.APPLICATION if view.application else SignInFailure.FROZEN
             if not view.frozen(tx.now) and not view.application:
                 lane = await self._lane(tx, account, browser)
                 proof = await self._factors.prove(tx, account, weighed, lane)
-                proved, why = proof.proved, "passkey"
+                proved, why = proof.proved, SignInFailure.PASSKEY
             if proved:
-                return await self._sessions.enter(
-                    *(tx, account, browser, network),
-                    factor=True,
-                    agent=agent,
-                    place=place,
-                )
-            await record(self._database, tx, SignInFailed(account, None, network, why))
+                origin = Origin(browser, network, agent, place)
+                return await self._sessions.enter(tx, account, origin, factor=True)
+            await record(
+                self._database,
+                tx,
+                SignInFailed(account=account, address=None, network=network, why=why),
+            )
             return None
 
         made = await self._database.retrying(work)
@@ -189,12 +184,7 @@ class Entering:
                 return refusal
             if not await self._sessions.finish(tx, session.id):
                 return NotSignedIn("sign in first")
-            return await self._sessions.create(
-                *(tx, account, session.browser, session.network),
-                agent=session.agent,
-                place=session.place,
-                confirmed=True,
-            )
+            return await self._sessions.create(tx, account, session.origin, confirmed=True)
 
         return _given(await self._database.retrying(work))
 
@@ -203,7 +193,7 @@ class Entering:
         stage ``enrol`` it was: there is nothing but the password, and it is as old as the session.
         """
         at = session.created_at if session.stage is Stage.ENROL else session.confirmed_at
-        if at is None or now - at > self._settings.fresh:
+        if at is None or now - at > FRESH:
             raise NotAllowed("show first that it is you", field="fresh")
 
     async def changing(self, secret: str, pending: str) -> SessionView:
@@ -227,12 +217,7 @@ class Entering:
         judged = await self._demands.judged(tx, session.account)
         if judged.standing is Standing.OVERDUE or not await self._sessions.finish(tx, session.id):
             raise NotSignedIn("sign in first")
-        return await self._sessions.enter(
-            *(tx, session.account, session.browser, session.network),
-            factor=True,
-            agent=session.agent,
-            place=session.place,
-        )
+        return await self._sessions.enter(tx, session.account, session.origin, factor=True)
 
     async def remove_password(self, tx: Tx, session: SessionView) -> None:
         """From now on only passkeys open the account.
@@ -256,8 +241,8 @@ class Entering:
         return None if proof.proved else self._refused(proof, field="factor")
 
     async def _may_ask(self, tx: Tx, network: str) -> bool:
-        limit, window = self._settings.network_passkeys, self._settings.window
-        return await throttle.take(tx, network, "passkey", limit=limit, window=window)
+        limit = passkeys.NETWORK_ASKS
+        return await throttle.take(tx, network, "passkey", limit=limit, window=throttle.WINDOW)
 
     async def _waiting(self, pending: str) -> SessionView:
         async with self._database.read() as tx:
@@ -272,12 +257,11 @@ class Entering:
         return Lane(Way.KNOWN, browser) if known else Lane(Way.STRANGER)
 
     def _refused(self, proof: Proof, field: str | None = None) -> MailkeepError:
-        wait = self._settings.window / SECOND
         if proof.verdict is Verdict.THROTTLED:
-            return TooMany("too many wrong codes; wait a while", retry_after=wait)
+            return TooMany("too many wrong codes; wait a while", retry_after=throttle.WAIT)
         if proof.verdict is Verdict.BLOCKED:
             words = "this factor was answered wrongly too often; use another one"
-            return TooMany(words, retry_after=wait)
+            return TooMany(words, retry_after=throttle.WAIT)
         return NotSignedIn(_WRONG, field=field)
 
 

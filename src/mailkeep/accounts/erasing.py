@@ -20,7 +20,7 @@ ERASED = "erased"  #: why its sessions ended
 
 async def announce(database: Database, tx: Tx, accounts: Sequence[str], until: int) -> None:
     """Have the owners told that their accounts will be erased at ``until``."""
-    await record(database, tx, *(ErasureAsked(one, until) for one in accounts))
+    await record(database, tx, *(ErasureAsked(account=one, until=until) for one in accounts))
 
 
 async def begin(database: Database, tx: Tx, accounts: Sequence[str]) -> None:
@@ -39,10 +39,10 @@ async def begin(database: Database, tx: Tx, accounts: Sequence[str]) -> None:
             .values(ended_at=tx.now, ended_why=ERASED)
         )
         if ended:
-            await record(database, tx, SessionsEnded(row["id"], ended, ERASED))
+            await record(database, tx, SessionsEnded(account=row["id"], count=ended, why=ERASED))
     ids = [row["id"] for row in rows]
     await tx.run(update(_a).where(_a.c.id.in_(ids)).values(erased_at=tx.now))
-    await record(database, tx, *(AccountErased(one) for one in ids))
+    await record(database, tx, *(AccountErased(account=one) for one in ids))
 
 
 async def claimed(tx: Tx, addresses: Sequence[str]) -> list[str]:

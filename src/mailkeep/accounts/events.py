@@ -3,9 +3,11 @@ pseudonyms."""
 
 from mailkeep.events.types import Fact, fact
 
+from .types import SignInFailure
+
 
 @fact("accounts.opened")
-class AccountOpened(Fact, frozen=True):
+class AccountOpened(Fact, frozen=True, kw_only=True):
     """An account's first address was confirmed: it can be signed in to from now on."""
 
     account: str
@@ -13,7 +15,7 @@ class AccountOpened(Fact, frozen=True):
 
 
 @fact("accounts.signed_up")
-class SignedUp(Fact, frozen=True):
+class SignedUp(Fact, frozen=True, kw_only=True):
     """Somebody signed up with an address. ``taken``: the account that has it already, or ""."""
 
     address: str
@@ -22,7 +24,7 @@ class SignedUp(Fact, frozen=True):
 
 
 @fact("accounts.signed_in")
-class SignedInFact(Fact, frozen=True):
+class SignedInFact(Fact, frozen=True, kw_only=True):
     """A full session was made. ``factor``: a second factor was proved for it.
 
     ``agent``: pseudonym of the browser's family; ``place``: a country, where a proxy tells it.
@@ -39,7 +41,7 @@ class SignedInFact(Fact, frozen=True):
 
 
 @fact("accounts.application_signed_in")
-class ApplicationSignedIn(Fact, frozen=True):
+class ApplicationSignedIn(Fact, frozen=True, kw_only=True):
     """An application whose users are kept here was told who is signed in: the first time in a
     session."""
 
@@ -49,7 +51,7 @@ class ApplicationSignedIn(Fact, frozen=True):
 
 
 @fact("accounts.application_refused")
-class ApplicationRefused(Fact, frozen=True):
+class ApplicationRefused(Fact, frozen=True, kw_only=True):
     """A code for an application had leaked, and all that came of it is void. ``why``:
     another_application, replayed, redirect, verifier."""
 
@@ -59,21 +61,17 @@ class ApplicationRefused(Fact, frozen=True):
 
 
 @fact("accounts.sign_in_failed")
-class SignInFailed(Fact, frozen=True):
-    """A sign-in was refused. ``why``: password, frozen, throttled, factor, factor_throttled,
-    passkey.
-
-    ``account`` is None where no account has that address.
-    """
+class SignInFailed(Fact, frozen=True, kw_only=True):
+    """A sign-in was refused. ``account`` is None where no account has that address."""
 
     account: str | None
     address: str | None
     network: str
-    why: str
+    why: SignInFailure
 
 
 @fact("accounts.factor_bound")
-class FactorBound(Fact, frozen=True):
+class FactorBound(Fact, frozen=True, kw_only=True):
     """A second factor was bound: every contact point is to be told. ``factor_kind``:
     see ``factors.types.Kind``. ``held``: it is a held change, and told as one."""
 
@@ -86,7 +84,7 @@ class FactorBound(Fact, frozen=True):
 
 
 @fact("accounts.factor_revoked")
-class FactorRevoked(Fact, frozen=True):
+class FactorRevoked(Fact, frozen=True, kw_only=True):
     """A second factor proves nothing any more. ``why``: owner, lost, replaced, with_last, recovery,
     denied. Those that are replaced, or go with the last one, are told with what caused it."""
 
@@ -97,7 +95,7 @@ class FactorRevoked(Fact, frozen=True):
 
 
 @fact("accounts.factor_leaving")
-class FactorLeaving(Fact, frozen=True):
+class FactorLeaving(Fact, frozen=True, kw_only=True):
     """The last second factor of an account is being removed; it is still asked until ``until``."""
 
     account: str
@@ -107,7 +105,7 @@ class FactorLeaving(Fact, frozen=True):
 
 
 @fact("accounts.language_chosen")
-class LanguageChosen(Fact, frozen=True):
+class LanguageChosen(Fact, frozen=True, kw_only=True):
     """Whoever is signed in chose another language for mail to the owner. ``before``: the tag of
     what they read so far; ``chosen``: how whoever speaks it calls the new one."""
 
@@ -117,7 +115,7 @@ class LanguageChosen(Fact, frozen=True):
 
 
 @fact("accounts.factor_stays")
-class FactorStays(Fact, frozen=True):
+class FactorStays(Fact, frozen=True, kw_only=True):
     """A second factor that was being removed stays."""
 
     account: str
@@ -125,7 +123,7 @@ class FactorStays(Fact, frozen=True):
 
 
 @fact("accounts.factor_blocked")
-class FactorBlocked(Fact, frozen=True):
+class FactorBlocked(Fact, frozen=True, kw_only=True):
     """A factor was answered wrongly so often in a row that it is looked at no more on one way in
     (SP 800-63B-4 section 3.2.2). ``way``: see ``factors.types.Way``."""
 
@@ -136,7 +134,7 @@ class FactorBlocked(Fact, frozen=True):
 
 
 @fact("accounts.passkey_copied")
-class PasskeyCopied(Fact, frozen=True):
+class PasskeyCopied(Fact, frozen=True, kw_only=True):
     """A right signature whose counter had not grown was refused: somebody has a copy of the key."""
 
     account: str
@@ -144,7 +142,7 @@ class PasskeyCopied(Fact, frozen=True):
 
 
 @fact("accounts.saved_code_used")
-class SavedCodeUsed(Fact, frozen=True):
+class SavedCodeUsed(Fact, frozen=True, kw_only=True):
     """One of the saved codes was used. ``left``: how many are left."""
 
     account: str
@@ -153,7 +151,7 @@ class SavedCodeUsed(Fact, frozen=True):
 
 
 @fact("accounts.factor_reminder_due")
-class FactorReminderDue(Fact, frozen=True):
+class FactorReminderDue(Fact, frozen=True, kw_only=True):
     """An account without a second factor is to be reminded by mail. ``standing``, ``until``: see
     ``factors.policy``."""
 
@@ -163,14 +161,14 @@ class FactorReminderDue(Fact, frozen=True):
 
 
 @fact("accounts.password_removed")
-class PasswordRemoved(Fact, frozen=True):
+class PasswordRemoved(Fact, frozen=True, kw_only=True):
     """An account has passkeys only: no reset writes a password to it."""
 
     account: str
 
 
 @fact("accounts.password_set")
-class PasswordSet(Fact, frozen=True):
+class PasswordSet(Fact, frozen=True, kw_only=True):
     """A password was written. ``by``: sign_up, change, recovery."""
 
     account: str
@@ -178,7 +176,7 @@ class PasswordSet(Fact, frozen=True):
 
 
 @fact("accounts.sessions_ended")
-class SessionsEnded(Fact, frozen=True):
+class SessionsEnded(Fact, frozen=True, kw_only=True):
     """Sessions were ended before their time. ``why``: owner, recovery, denied, frozen, restored,
     operator, class, forgotten.
 
@@ -192,7 +190,7 @@ class SessionsEnded(Fact, frozen=True):
 
 
 @fact("accounts.frozen")
-class AccountFrozen(Fact, frozen=True):
+class AccountFrozen(Fact, frozen=True, kw_only=True):
     """Nobody signs in and no password is written until ``until``."""
 
     account: str
@@ -201,7 +199,7 @@ class AccountFrozen(Fact, frozen=True):
 
 
 @fact("accounts.subjects_registered")
-class SubjectsRegistered(Fact, frozen=True):
+class SubjectsRegistered(Fact, frozen=True, kw_only=True):
     """An application registered users whom it had not registered before, by an API key."""
 
     application: str
@@ -210,7 +208,7 @@ class SubjectsRegistered(Fact, frozen=True):
 
 
 @fact("accounts.subject_change_held")
-class SubjectChangeHeld(Fact, frozen=True):
+class SubjectChangeHeld(Fact, frozen=True, kw_only=True):
     """An application wants what recovers a user changed (``replace``), or the user forgotten
     (``erase``): every contact point is to be told. ``agreed``: ``owner`` or ``application``, and it
     is good at ``due``; "": nobody did so far, and it lapses then."""
@@ -225,7 +223,7 @@ class SubjectChangeHeld(Fact, frozen=True):
 
 
 @fact("accounts.subject_language_changed")
-class SubjectLanguageChanged(Fact, frozen=True):
+class SubjectLanguageChanged(Fact, frozen=True, kw_only=True):
     """An API key has mail to a user written in another language; see ``LanguageChosen``."""
 
     account: str
@@ -236,7 +234,7 @@ class SubjectLanguageChanged(Fact, frozen=True):
 
 
 @fact("accounts.subject_change_ended")
-class SubjectChangeEnded(Fact, frozen=True):
+class SubjectChangeEnded(Fact, frozen=True, kw_only=True):
     """A held change came to its end. ``why``: applied, stopped (by an owner), replaced (by a newer
     one), withdrawn (the application wants what stands), taken (an address is another user's),
     unanswered (nobody agreed), restored (the database is an older copy)."""
@@ -248,7 +246,7 @@ class SubjectChangeEnded(Fact, frozen=True):
 
 
 @fact("accounts.subject_erased")
-class SubjectErased(Fact, frozen=True):
+class SubjectErased(Fact, frozen=True, kw_only=True):
     """A user was forgotten, as its application wished."""
 
     account: str
@@ -256,7 +254,7 @@ class SubjectErased(Fact, frozen=True):
 
 
 @fact("accounts.subjects_rewritten")
-class SubjectsRewritten(Fact, frozen=True):
+class SubjectsRewritten(Fact, frozen=True, kw_only=True):
     """An application wanted more users changed in a day than it may: a thief of its key, or a
     move. ``count`` of ``of`` users were; said once a day."""
 
@@ -267,7 +265,7 @@ class SubjectsRewritten(Fact, frozen=True):
 
 
 @fact("accounts.thawed")
-class AccountThawed(Fact, frozen=True):
+class AccountThawed(Fact, frozen=True, kw_only=True):
     """A freeze ended before its time: its owner gave a fresh proof. ``why`` it had been frozen."""
 
     account: str
@@ -275,7 +273,7 @@ class AccountThawed(Fact, frozen=True):
 
 
 @fact("accounts.change_held")
-class ChangeHeld(Fact, frozen=True):
+class ChangeHeld(Fact, frozen=True, kw_only=True):
     """What opens or recovers the account was changed by who was signed in; every address is to be
     told. Until ``until`` it can be stopped, and recovery goes by the addresses from before.
 
@@ -292,7 +290,7 @@ class ChangeHeld(Fact, frozen=True):
 
 
 @fact("accounts.change_settled")
-class ChangeSettled(Fact, frozen=True):
+class ChangeSettled(Fact, frozen=True, kw_only=True):
     """A change was not stopped in time: it counts."""
 
     account: str
@@ -302,7 +300,7 @@ class ChangeSettled(Fact, frozen=True):
 
 
 @fact("accounts.addresses_taken_back")
-class AddressesTakenBack(Fact, frozen=True):
+class AddressesTakenBack(Fact, frozen=True, kw_only=True):
     """Changes of addresses that had settled were undone, since they were not the owner's. By ids of
     contact points; ``cause``: the incident."""
 
@@ -313,7 +311,7 @@ class AddressesTakenBack(Fact, frozen=True):
 
 
 @fact("accounts.addresses_given_back")
-class AddressesGivenBack(Fact, frozen=True):
+class AddressesGivenBack(Fact, frozen=True, kw_only=True):
     """That was a mistake: what was taken off is there again."""
 
     account: str
@@ -322,7 +320,7 @@ class AddressesGivenBack(Fact, frozen=True):
 
 
 @fact("accounts.changes_stopped")
-class ChangesStopped(Fact, frozen=True):
+class ChangesStopped(Fact, frozen=True, kw_only=True):
     """Changes were stopped, all those of the account that were held. ``by``: owner, notice,
     recovery, restored."""
 
@@ -332,7 +330,7 @@ class ChangesStopped(Fact, frozen=True):
 
 
 @fact("accounts.change_denied")
-class ChangeDenied(Fact, frozen=True):
+class ChangeDenied(Fact, frozen=True, kw_only=True):
     """Whoever holds a notice said: this was not me. ``provider`` carried it. ``acted``: changes
     were stopped by it; an address that has stopped its share stops no more."""
 
@@ -344,7 +342,7 @@ class ChangeDenied(Fact, frozen=True):
 
 
 @fact("accounts.session_denied")
-class SessionDenied(Fact, frozen=True):
+class SessionDenied(Fact, frozen=True, kw_only=True):
     """Whoever is signed in to an account says of another session: this was not me. It ended, with
     ``ended`` in all from its browser, which is a stranger's from now on."""
 
@@ -356,7 +354,7 @@ class SessionDenied(Fact, frozen=True):
 
 
 @fact("accounts.class_changed")
-class ClassChanged(Fact, frozen=True):
+class ClassChanged(Fact, frozen=True, kw_only=True):
     """An operator gave an account another class; the audit chain says who. Every contact point is
     to be told. ``held_until``: until then the holds of before stand; 0: nothing was lowered."""
 
@@ -367,7 +365,7 @@ class ClassChanged(Fact, frozen=True):
 
 
 @fact("accounts.erasure_asked")
-class ErasureAsked(Fact, frozen=True):
+class ErasureAsked(Fact, frozen=True, kw_only=True):
     """All that names an account's owner will be erased at ``until``; every contact point is to be
     told."""
 
@@ -376,14 +374,14 @@ class ErasureAsked(Fact, frozen=True):
 
 
 @fact("accounts.erased")
-class AccountErased(Fact, frozen=True):
+class AccountErased(Fact, frozen=True, kw_only=True):
     """Nothing that names an account's owner is left but keyed hashes."""
 
     account: str
 
 
 @fact("accounts.imported")
-class AccountImported(Fact, frozen=True):
+class AccountImported(Fact, frozen=True, kw_only=True):
     """An account was taken over from another system; the audit chain says by whom."""
 
     account: str
@@ -392,7 +390,7 @@ class AccountImported(Fact, frozen=True):
 
 
 @fact("accounts.browser_forgotten")
-class BrowserForgotten(Fact, frozen=True):
+class BrowserForgotten(Fact, frozen=True, kw_only=True):
     """The owner said that a browser is not theirs any more. ``ended``: its sessions that ended."""
 
     account: str

@@ -31,11 +31,10 @@ from .events import AccountImported
 from .foreign import Foreign
 from .hashing import SlowHash
 from .passwords import NO_HASH
-from .types import ContactKind
+from .types import MOST_ADDRESSES, ContactKind
 
 _a, _c, _p = tables.accounts, tables.contact_points, tables.passwords
 
-MOST_ADDRESSES = 5
 _FIELDS = frozenset({"address", "confirmed", "addresses", "password", "class", "created_at"})
 _TRUE, _FALSE = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no", ""})
 
@@ -218,7 +217,9 @@ class Importing:
         await tx.run(
             insert(_p).values(account_id=account, hash=kept, set_at=tx.now, imported_at=imported)
         )
-        fact = AccountImported(account, tuple(keyed), line.account_class)
+        fact = AccountImported(
+            account=account, addresses=tuple(keyed), account_class=line.account_class
+        )
         await record(self._database, tx, fact)
         return account
 

@@ -12,7 +12,7 @@ settled already it is shown first); a ticket is intercepted (it is valid once, f
 travels in a URL fragment).
 """
 
-from mailkeep.base.clock import DAY, SECOND, Instant
+from mailkeep.base.clock import DAY, Instant
 from mailkeep.base.errors import Conflict, NotAllowed, NotFound, NotSignedIn, TooMany
 from mailkeep.base.secret import Secret
 from mailkeep.store.database import Database, Tx
@@ -21,8 +21,8 @@ from . import applications, queries, subject_views, throttle
 from .factors.services import Factors
 from .factors.types import Lane, Typed, Way
 from .registration import Factor
-from .sessions import Sessions
-from .types import AccountSettings, Origin, SessionView, SignedIn, Stage
+from .sessions import WAITS, Sessions
+from .types import Origin, SessionView, SignedIn, Stage
 
 TICKETS = 20  #: for one user in a day
 
@@ -34,16 +34,12 @@ class Keeping:
         database: where sessions are kept.
         sessions: tickets, and the visits that they open, are among them at stages of their own.
         factors: of all accounts.
-        settings: for how long a ticket, and a visit, is good.
     """
 
-    def __init__(
-        self, database: Database, sessions: Sessions, factors: Factors, settings: AccountSettings
-    ) -> None:
+    def __init__(self, database: Database, sessions: Sessions, factors: Factors) -> None:
         self._database = database
         self._sessions = sessions
         self._factors = factors
-        self._settings = settings
 
     async def ticket(self, tx: Tx, application: str, name: str) -> tuple[Secret, Instant]:
         """What opens the page of a user's factors, once, and until when.
@@ -66,8 +62,8 @@ class Keeping:
         account = found.account
         if not await throttle.take(tx, account, "factor ticket", limit=TICKETS, window=DAY):
             raise TooMany("too many tickets for this subject today")
-        made = await self._sessions.create(tx, account, "", "", Stage.TICKET)
-        return made.secret, tx.now + self._settings.factor_life
+        made = await self._sessions.create(tx, account, Origin(""), Stage.TICKET)
+        return made.secret, tx.now + WAITS
 
     async def open(self, secret: str, origin: Origin) -> SignedIn:
         """Exchange a ticket for a visit of this browser. Raises ``NotSignedIn``."""
@@ -76,9 +72,8 @@ class Keeping:
             found = await self._sessions.find(tx, secret, Stage.TICKET)
             if found is None or not await self._sessions.finish(tx, found.id):
                 return None
-            return await self._sessions.create(
-                tx, found.account, origin.browser, origin.network, Stage.KEEP
-            )
+            browser = Origin(origin.browser, origin.network)  # nothing more is kept of it
+            return await self._sessions.create(tx, found.account, browser, Stage.KEEP)
 
         made = await self._database.retrying(work)
         if made is None:
@@ -109,12 +104,11 @@ class Keeping:
             await queries.account(tx, account, lock=True)
             proof = await self._factors.prove(tx, account, weighed, lane, settled=True)
             if not proof.heard:
-                wait = self._settings.window / SECOND
-                return TooMany("too many wrong codes; wait a while", retry_after=wait)
+                return TooMany("too many wrong codes; wait a while", retry_after=throttle.WAIT)
             if not proof.proved or not await self._sessions.finish(tx, session.id):
                 return NotSignedIn("that was wrong or used already", field="factor")
             return await self._sessions.create(
-                *(tx, account, session.browser, session.network, Stage.KEEP), confirmed=True
+                tx, account, session.origin, Stage.KEEP, confirmed=True
             )
 
         made = await self._database.retrying(work)

@@ -218,4 +218,6 @@ async def choose(
     changed = await tx.run(update(_a).where(*ours).values(locale=language))
     read, reads = languages.of(before), languages.of(language)
     if changed and read is not reads:
-        await record(database, tx, LanguageChosen(account, read.tag, reads.name))
+        await record(
+            database, tx, LanguageChosen(account=account, before=read.tag, chosen=reads.name)
+        )

@@ -2,7 +2,7 @@
 
 from sqlalchemy import select, update
 
-from mailkeep.base.clock import SECOND, Instant
+from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, NotSignedIn, TooMany
 from mailkeep.events.log import record
 from mailkeep.store.database import Database, Tx
@@ -12,9 +12,9 @@ from .events import PasswordRemoved, PasswordSet
 from .factors.record import bound
 from .factors.types import Kind
 from .hashing import SlowHash
-from .types import AccountSettings
 
 LOOKED_AT = 200  #: imported hashes, to know how they were made
+TRIES = 10  #: wrong ones in a window, for each known browser and for each network
 NO_HASH = "!"  #: no hash looks like it, so no password fits
 
 
@@ -24,13 +24,11 @@ class Passwords:
     Args:
         database: where their hashes are.
         slow: hashes them.
-        settings: limits.
     """
 
-    def __init__(self, database: Database, slow: SlowHash, settings: AccountSettings) -> None:
+    def __init__(self, database: Database, slow: SlowHash) -> None:
         self._database = database
         self._slow = slow
-        self.settings = settings
 
     async def prove(self, account: str, current: str) -> str | None:
         """Who is signed in shows the password again, before what opens the account is changed
@@ -42,11 +40,11 @@ class Passwords:
         """
         async with self._database.write() as tx:
             allowed = await throttle.take(
-                tx, account, "change", limit=self.settings.tries, window=self.settings.window
+                tx, account, "change", limit=TRIES, window=throttle.WINDOW
             )
             kept = await queries.password_hash(tx, account)
         if not allowed:
-            raise TooMany("too many tries", retry_after=self.settings.window / SECOND)
+            raise TooMany("too many tries", retry_after=throttle.WAIT)
         if not await self.right(kept, current):
             raise NotSignedIn("the current password is wrong", field="current")
         async with self._database.write() as tx:
@@ -109,7 +107,7 @@ class Passwords:
             .values(account_id=account, **values)
             .on_conflict_do_update(index_elements=["account_id"], set_=values)
         )
-        await record(self._database, tx, PasswordSet(account, by))
+        await record(self._database, tx, PasswordSet(account=account, by=by))
 
     async def remove(self, tx: Tx, account: str) -> None:
         """Take the password away for good: passkeys open the account, and no reset does.
@@ -126,7 +124,7 @@ class Passwords:
             raise Conflict("add a second passkey, or a passkey and saved codes, first")
         p = tables.passwords
         if await tx.run(p.delete().where(p.c.account_id == account)):
-            await record(self._database, tx, PasswordRemoved(account))
+            await record(self._database, tx, PasswordRemoved(account=account))
 
     async def recoverable(self, tx: Tx, account: str) -> None:
         """Where no passkey and no password is left to an account of ours, have a recovery be able

@@ -15,8 +15,8 @@ from mailkeep.base import addresses
 from mailkeep.base.errors import Invalid
 
 from .classes import Classes
+from .types import MOST_ADDRESSES
 
-MOST_ADDRESSES = 5
 LONGEST = 255  #: characters of a subject (OpenID Connect Core section 2, ``sub``)
 _SUBJECT = re.compile(r"[!-.0-~]+")  # visible ASCII without the slash: it stands in a path
 _LOCALE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8}){0,4}")  # BCP 47, as much as we need

@@ -39,7 +39,9 @@ async def end_every_session(database: Database, tx: Tx) -> int:
     why = func.coalesce(_s.c.ended_why, "restored")
     await tx.run(update(_s).where(live).values(ended_at=tx.now, ended_why=why))
     await record(
-        database, tx, *(SessionsEnded(row["account_id"], row["n"], "restored") for row in rows)
+        database,
+        tx,
+        *(SessionsEnded(account=row["account_id"], count=row["n"], why="restored") for row in rows),
     )
     return sum(row["n"] for row in rows)
 
@@ -54,7 +56,12 @@ async def stop_subject_changes(database: Database, tx: Tx) -> int:
         .values(due_at=None, ended_at=tx.now, why="restored", wanted="")
     )
     facts = [
-        SubjectChangeEnded(row["account_id"], row["application"], row["kind"], "restored")
+        SubjectChangeEnded(
+            account=row["account_id"],
+            application=row["application"],
+            change=row["kind"],
+            why="restored",
+        )
         for row in rows
     ]
     await record(database, tx, *facts)
@@ -77,9 +84,13 @@ async def stop_changes(database: Database, tx: Tx) -> int:
     leaving = await tx.all(select(_f.c.id, _f.c.account_id).where(*going).order_by(_f.c.id))
     await tx.run(update(_f).where(*going).values(leaves_at=None))
     await _tell_of_factors(database, tx)
-    facts = [ChangesStopped(row["account_id"], (row["id"],), RESTORED) for row in rows]
+    facts = [
+        ChangesStopped(account=row["account_id"], changes=(row["id"],), by=RESTORED) for row in rows
+    ]
     await record(database, tx, *facts)
-    await record(database, tx, *(FactorStays(row["account_id"], row["id"]) for row in leaving))
+    await record(
+        database, tx, *(FactorStays(account=row["account_id"], factor=row["id"]) for row in leaving)
+    )
     return len(rows) + len(leaving)
 
 
@@ -91,5 +102,12 @@ async def _tell_of_factors(database: Database, tx: Tx) -> None:
         until = tx.now + row["until"] - row["at"]
         values = {"at": tx.now, "until": until, "told_at": None}
         await tx.run(update(_c).where(_c.c.id == row["id"]).values(**values))
-        fact = ChangeHeld(row["account_id"], row["id"], row["what"], None, until, row["factor"])
+        fact = ChangeHeld(
+            account=row["account_id"],
+            change=row["id"],
+            what=row["what"],
+            address=None,
+            until=until,
+            factor=row["factor"],
+        )
         await record(database, tx, fact)

@@ -21,6 +21,7 @@ from .events import SignInFailed
 from .factors import passkeys
 from .factors.services import Factors
 from .factors.types import Lane, Way
+from .types import SignInFailure
 
 _REFUSED = "that was not shown with the passkey of an operator"
 
@@ -88,7 +89,10 @@ class SecondStep:
                 proof = await self._factors.prove(tx, account, weighed, lane, settled=True)
                 proved = proof.proved
             if not proved:
-                await record(self._database, tx, SignInFailed(account, None, network, "console"))
+                failed = SignInFailed(
+                    account=account, address=None, network=network, why=SignInFailure.CONSOLE
+                )
+                await record(self._database, tx, failed)
             return proved
 
         if not await self._database.retrying(work):

@@ -31,14 +31,25 @@ from .factors.types import Site
 from .hashing import SlowHash
 from .keeping import Keeping
 from .language import Languages, shipped
-from .passwords import Passwords
+from .passwords import TRIES, Passwords
 from .second_step import SecondStep
 from .sessions import Sessions
 from .signing_in import SigningIn
-from .types import ENDED_BY_PROOFS, AccountSettings, ChangeKind, Origin, SignedIn, SignUp, Stage
+from .types import (
+    ENDED_BY_PROOFS,
+    ChangeKind,
+    Origin,
+    SignedIn,
+    SignInFailure,
+    SignUp,
+    Stage,
+)
 
 _WRONG = "the address or the password is wrong"
 _STRANGERS = "strangers"
+#: Wrong passwords in a window from all unknown browsers together (SP 800-63B asks for a limit of
+#: 100). Known browsers have counts of their own, so that this locks no owner out.
+STRANGER_TRIES = 100
 
 
 class Accounts:
@@ -48,7 +59,6 @@ class Accounts:
         database: where they are kept.
         keys: name addresses, hash handles, seal factors.
         slow: hashes passwords and codes.
-        settings: lifetimes and limits.
         classes: what holds for each class of accounts.
         public_url: of the pages; passkeys sign for it.
         languages: in which owners are written to.
@@ -59,7 +69,6 @@ class Accounts:
         database: Database,
         keys: KeyRing,
         slow: SlowHash,
-        settings: AccountSettings | None = None,
         classes: Classes | None = None,
         public_url: str = "http://localhost",
         languages: Languages | None = None,
@@ -67,24 +76,20 @@ class Accounts:
         self._database = database
         self._keys = keys
         self._slow = slow
-        self.settings = settings or AccountSettings()
         self.classes = classes or Classes()
         self.languages = languages or shipped()
-        self.sessions = Sessions(database, keys, self.settings, self.classes)
-        self.passwords = Passwords(database, slow, self.settings)
-        self.changes = Changes(
-            database, keys, self.sessions, self.passwords, self.settings, self.classes
-        )
+        self.sessions = Sessions(database, keys, self.classes)
+        self.passwords = Passwords(database, slow)
+        self.changes = Changes(database, keys, self.sessions, self.passwords, self.classes)
         self.factors = Factors(
             database=database,
             keys=keys,
             slow=slow,
-            settings=self.settings,
             site=Site.of(public_url),
             classes=self.classes,
             changes=self.changes,
         )
-        self.keeping = Keeping(database, self.sessions, self.factors, self.settings)
+        self.keeping = Keeping(database, self.sessions, self.factors)
         self.demands = Demands(database, self.classes)
         self.adoption = Adoption(database)
         self.entering = Entering(
@@ -94,15 +99,12 @@ class Accounts:
             self.passwords,
             self.factors,
             self.demands,
-            self.settings,
         )
         self.signing_in = SigningIn(database, keys, self.sessions)
         self.administration = Administration(database, self.sessions, self.classes)
         self.second_step = SecondStep(database, keys, self.factors)
-        self.confirming = Confirming(database, keys, slow, self.settings)
-        self.contacts = Contacts(
-            database, self.confirming, self.changes, self.settings, self.address_key
-        )
+        self.confirming = Confirming(database, keys, slow)
+        self.contacts = Contacts(database, self.confirming, self.changes, self.address_key)
 
     def address_key(self, address: str) -> str:
         """The pseudonym of a checked address, the same in every room."""
@@ -145,7 +147,9 @@ class Accounts:
                 point = await self._open_account(
                     tx, account_class, address, key, kept_password, locale
                 )
-                await record(self._database, tx, SignedUp(key, network, taken))
+                await record(
+                    self._database, tx, SignedUp(address=key, network=network, taken=taken)
+                )
             await self.confirming.open(tx, minted, None if taken else point)
         mailed = Secret(minted.code) if owner is None and may_mail else None
         reads = locale if owner is None else reads
@@ -198,29 +202,33 @@ class Accounts:
                 lane = f"browser {browser}"
             allowed = await self._may_try(tx, key, lane, known=known)
             if not allowed:
-                failed = SignInFailed(account, key, network, "throttled")
+                failed = SignInFailed(
+                    account=account, address=key, network=network, why=SignInFailure.THROTTLED
+                )
                 await record(self._database, tx, failed)
         if not allowed:
             raise TooMany(
                 "too many tries; wait a while, or recover the account",
-                retry_after=self.settings.window / 1_000_000,
+                retry_after=throttle.WAIT,
             )
         right = await self.passwords.right(kept, password, of=network)
         fresh = await self.passwords.anew(kept, password) if right else None
         async with self._database.write() as tx:
-            made = None
-            why = "password"
+            made: SignedIn | SignInFailure = SignInFailure.PASSWORD
             if right and account is not None:
                 origin = Origin(browser, network, agent, place)
                 made = await self._start(tx, account, kept, origin, known=known)
-                why = "frozen"
-                if made is not None and fresh is not None:
+                if fresh is not None and not isinstance(made, SignInFailure):
                     await self.passwords.renew(tx, account, kept, fresh)
-            if made is None:
-                await record(self._database, tx, SignInFailed(account, key, network, why))
+            if isinstance(made, SignInFailure):
+                await record(
+                    self._database,
+                    tx,
+                    SignInFailed(account=account, address=key, network=network, why=made),
+                )
             else:
                 await throttle.clear(tx, key, lane)
-        if made is None:
+        if isinstance(made, SignInFailure):
             raise NotSignedIn(_WRONG)
         return made
 
@@ -304,7 +312,7 @@ class Accounts:
         )
         await self.sessions.end_all(tx, account, "frozen")
         if changed:
-            await record(self._database, tx, AccountFrozen(account, until, why))
+            await record(self._database, tx, AccountFrozen(account=account, until=until, why=why))
 
     async def thaw(self, tx: Tx, account: str, why: str) -> bool:
         """End a freeze before its time; False when the account is not frozen for that reason. Only
@@ -313,7 +321,7 @@ class Accounts:
         of = (a.c.id == account, a.c.frozen_why == why, a.c.frozen_until > tx.now)
         changed = await tx.run(update(a).where(*of).values(frozen_until=None, frozen_why=None))
         if changed:
-            await record(self._database, tx, AccountThawed(account, why))
+            await record(self._database, tx, AccountThawed(account=account, why=why))
         return bool(changed)
 
     async def factors_due(self) -> None:
@@ -351,40 +359,30 @@ class Accounts:
             row = await tx.one(select(p).where(p.c.id == point, p.c.added_by.is_(None)))
             if row is None or await self.confirming.settle(tx, confirmation, point) is None:
                 return None
-            opened = AccountOpened(row["account_id"], row["address_key"])
+            opened = AccountOpened(account=row["account_id"], address=row["address_key"])
             await record(self._database, tx, opened)
             return str(row["account_id"])
 
     async def _may_try(self, tx: Tx, key: str, lane: str, *, known: bool) -> bool:
-        window = self.settings.window
-        if not await throttle.take(tx, key, lane, limit=self.settings.tries, window=window):
+        window = throttle.WINDOW
+        if not await throttle.take(tx, key, lane, limit=TRIES, window=window):
             return False
         return known or await throttle.take(
-            tx, key, _STRANGERS, limit=self.settings.stranger_tries, window=window
+            tx, key, _STRANGERS, limit=STRANGER_TRIES, window=window
         )
 
     async def _start(
         self, tx: Tx, account: str, kept: str | None, origin: Origin, *, known: bool
-    ) -> SignedIn | None:
-        """A session after a right password; None when the account is frozen, or its password was
-        replaced while the old one was being checked."""
+    ) -> SignedIn | SignInFailure:
+        """A session after a right password, or why there is none: the account may be frozen by now,
+        or the password replaced while it was being checked."""
         view = await queries.account(tx, account, lock=True)
-        if view.frozen(tx.now) or await queries.password_hash(tx, account) != kept:
-            return None
+        if view.frozen(tx.now):
+            return SignInFailure.FROZEN
+        if await queries.password_hash(tx, account) != kept:
+            return SignInFailure.REPLACED
         if await queries.has_factor(tx, account):
-            return await self._session(tx, account, origin, Stage.FACTOR)
+            return await self.sessions.create(tx, account, origin, Stage.FACTOR)
         if await self.demands.on_sign_in(tx, account):
-            return await self._session(tx, account, origin, Stage.ENROL)
-        return await self.sessions.enter(
-            *(tx, account, origin.browser, origin.network),
-            factor=False,
-            known=known,
-            agent=origin.agent,
-            place=origin.place,
-        )
-
-    async def _session(self, tx: Tx, account: str, origin: Origin, stage: Stage) -> SignedIn:
-        browser, network = origin.browser, origin.network
-        return await self.sessions.create(
-            tx, account, browser, network, stage, agent=origin.agent, place=origin.place
-        )
+            return await self.sessions.create(tx, account, origin, Stage.ENROL)
+        return await self.sessions.enter(tx, account, origin, factor=False, known=known)

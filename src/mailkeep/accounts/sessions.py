@@ -22,10 +22,11 @@ from .classes import Classes, ClassPolicy
 from .events import SessionsEnded, SignedInFact
 from .queries import NOT_THE_OWNERS, RECOVERED, knows_browser, session_view
 from .queries import account as account_of
-from .types import AccountSettings, AccountView, Origin, SessionView, SignedIn, Stage
+from .types import AccountView, Origin, SessionView, SignedIn, Stage
 
 _s = tables.sessions
 PROVED = "proved"  #: why a session ended that goes on under a new secret
+WAITS = 10 * MINUTE  #: for how long one is good that is not full: a right password, a ticket
 _SEEN_STEP = MINUTE  #: how exactly the last use is kept: not every request needs a write
 
 
@@ -35,38 +36,26 @@ class Sessions:
     Args:
         database: where they are kept.
         keys: hash their secrets.
-        settings: how long a right password waits for its second factor.
         classes: how long full ones last.
     """
 
-    def __init__(
-        self,
-        database: Database,
-        keys: KeyRing,
-        settings: AccountSettings | None = None,
-        classes: Classes | None = None,
-    ) -> None:
+    def __init__(self, database: Database, keys: KeyRing, classes: Classes | None = None) -> None:
         self._database = database
         self._keys = keys
-        self._settings = settings or AccountSettings()
         self._classes = classes or Classes()
 
     async def create(
         self,
         tx: Tx,
         account: str,
-        browser: str,
-        network: str,
+        origin: Origin,
         stage: Stage = Stage.FULL,
         *,
-        agent: str = "",
-        place: str | None = None,
         confirmed: bool = False,
     ) -> SignedIn:
         """A new session; its secret is returned once.
 
         Args:
-            browser, network, agent, place: see ``types.Origin``.
             confirmed: everything was shown for it just now by who was signed in already.
         """
         secret, session = tokens.link_secret(), new_id("ses", tx.now)
@@ -76,10 +65,10 @@ class Sessions:
                 account_id=account,
                 hash=self._hash(secret),
                 stage=stage.value,
-                browser=browser,
-                network=network,
-                agent=agent,
-                place=place,
+                browser=origin.browser,
+                network=origin.network,
+                agent=origin.agent,
+                place=origin.place,
                 created_at=tx.now,
                 seen_at=tx.now,
                 confirmed_at=tx.now if confirmed else None,
@@ -91,33 +80,29 @@ class Sessions:
         self,
         tx: Tx,
         account: str,
-        browser: str,
-        network: str,
+        origin: Origin,
         *,
         factor: bool,
         known: bool | None = None,
-        agent: str = "",
-        place: str | None = None,
     ) -> SignedIn:
         """A full session for who has shown all that was asked.
 
         Args:
             factor: a second factor was proved for it.
-            agent, place: see ``types.Origin``.
             known: whether the account knows the browser, where that was looked up already.
         """
         if known is None:
-            known = await knows_browser(tx, account, browser)
-        made = await self.create(tx, account, browser, network, agent=agent, place=place)
+            known = await knows_browser(tx, account, origin.browser)
+        made = await self.create(tx, account, origin)
         fact = SignedInFact(
             account=account,
             session=made.session,
-            network=network,
-            browser=browser,
+            network=origin.network,
+            browser=origin.browser,
             factor=factor,
             known_browser=known,
-            agent=agent,
-            place=place,
+            agent=origin.agent,
+            place=origin.place,
         )
         await record(self._database, tx, fact)
         return made
@@ -135,9 +120,7 @@ class Sessions:
 
     async def remember(self, tx: Tx, account: str, origin: Origin) -> None:
         """Make a browser known without letting it in: a session that has ended already."""
-        made = await self.create(
-            tx, account, origin.browser, origin.network, agent=origin.agent, place=origin.place
-        )
+        made = await self.create(tx, account, origin)
         await tx.run(
             update(_s).where(_s.c.id == made.session).values(ended_at=tx.now, ended_why="known")
         )
@@ -206,7 +189,7 @@ class Sessions:
         if row is None:
             return None
         if stage is not Stage.FULL:
-            waits = row["created_at"] > tx.now - self._settings.factor_life
+            waits = row["created_at"] > tx.now - WAITS
             return session_view(row) if waits else None
         return session_view(row) if lives(row, self._classes.of(row["of_class"]), tx.now) else None
 
@@ -222,7 +205,11 @@ class Sessions:
             .values(ended_at=tx.now, ended_why=why)
         )
         if ended:
-            await record(self._database, tx, SessionsEnded(account, ended, why, session))
+            await record(
+                self._database,
+                tx,
+                SessionsEnded(account=account, count=ended, why=why, session=session),
+            )
         return bool(ended)
 
     async def end_all(self, tx: Tx, account: str, why: str, *, but: str = "") -> int:
@@ -248,7 +235,7 @@ class Sessions:
             .values(ended_at=tx.now, ended_why=why)
         )
         if ended:
-            await record(self._database, tx, SessionsEnded(account, ended, why))
+            await record(self._database, tx, SessionsEnded(account=account, count=ended, why=why))
         return ended
 
     def _hash(self, secret: str) -> str:

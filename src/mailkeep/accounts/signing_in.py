@@ -161,7 +161,9 @@ class SigningIn:
         if why is not None:
             await tx.run(update(_g).where(_g.c.id == row["id"]).values(revoked_why=why))
             if await throttle.take(tx, row["account_id"], "leaked codes", limit=TOLD, window=DAY):
-                refused = ApplicationRefused(row["account_id"], row["application"], why)
+                refused = ApplicationRefused(
+                    account=row["account_id"], application=row["application"], why=why
+                )
                 await record(self._database, tx, refused)
             return None
         session = await self._sessions.live_one(tx, row["session_id"])
@@ -169,7 +171,9 @@ class SigningIn:
         if session is None or over:
             return None
         if await _newest(tx, session, application.id, _g.c.token.is_not(None)) == 0:
-            told = ApplicationSignedIn(row["account_id"], application.id, session.id)
+            told = ApplicationSignedIn(
+                account=row["account_id"], application=application.id, session=session.id
+            )
             await record(self._database, tx, told)
         token = f"mku_{secrets.token_urlsafe(32)}"
         await tx.run(

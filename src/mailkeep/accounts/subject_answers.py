@@ -196,7 +196,9 @@ async def end(database: Database, tx: Tx, row: RowMapping, why: str) -> None:
     """A held change has come to its end; what was wanted is forgotten."""
     ended = {"due_at": None, "ended_at": tx.now, "why": why, "wanted": ""}
     await tx.run(update(_h).where(_h.c.id == row["id"]).values(**ended))
-    fact = SubjectChangeEnded(row["account_id"], row["application"], row["kind"], why)
+    fact = SubjectChangeEnded(
+        account=row["account_id"], application=row["application"], change=row["kind"], why=why
+    )
     await record(database, tx, fact)
 
 

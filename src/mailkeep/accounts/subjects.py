@@ -185,7 +185,8 @@ class Subjects:
             await tx.run(update(_a).where(_a.c.id == account).values(gone))
             await tx.run(delete(_c).where(_c.c.account_id == account))
             await tx.run(delete(_h).where(_h.c.account_id == account))
-            await record(self._database, tx, SubjectErased(account, application))
+            erased = SubjectErased(account=account, application=application)
+            await record(self._database, tx, erased)
             return
         wanted = msgspec.json.decode(row["wanted"], type=Registration)
         owners = await self._owners(tx, application, [wanted])
@@ -256,7 +257,13 @@ class Subjects:
                 most = MANY if few else max(MANY, int(SHARE * await users.count(tx)))
                 if not await throttle.take(tx, application, lane, limit=most, window=DAY):
                     return _too_many("the language of too many subjects was")
-            fact = SubjectLanguageChanged(account, application, key, read.tag, reads.name)
+            fact = SubjectLanguageChanged(
+                account=account,
+                application=application,
+                key=key,
+                before=read.tag,
+                chosen=reads.name,
+            )
             await record(self._database, tx, fact)
         await tx.run(update(_a).where(_a.c.id == account).values(locale=locale))
         return None
@@ -293,7 +300,9 @@ class Subjects:
                 due_at=lapses,
             )
         )
-        fact = SubjectChangeHeld(account, application, kind, what, key, lapses)
+        fact = SubjectChangeHeld(
+            account=account, application=application, change=kind, what=what, key=key, due=lapses
+        )
         await record(self._database, tx, fact)
         return msgspec.structs.replace(
             found, pending=wanted, kind=kind, due=lapses, change=change, agreed=""
@@ -331,7 +340,9 @@ class Subjects:
         ]
         await tx.run(insert(_c), points)
         made = tuple(account for account, _, _ in fresh)
-        await record(self._database, tx, SubjectsRegistered(application, key, made))
+        await record(
+            self._database, tx, SubjectsRegistered(application=application, key=key, accounts=made)
+        )
 
     def _point(self, tx: Tx, account: str, application: str, address: str) -> dict[str, object]:
         return {
@@ -367,7 +378,11 @@ class Subjects:
         if count < SHARE * of:
             return False
         if await throttle.take(tx, application, "rewritten", limit=1, window=DAY):
-            await record(self._database, tx, SubjectsRewritten(application, key, count, of))
+            await record(
+                self._database,
+                tx,
+                SubjectsRewritten(application=application, key=key, count=count, of=of),
+            )
         return True
 
     async def _owners(

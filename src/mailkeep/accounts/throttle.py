@@ -3,12 +3,15 @@ limit."""
 
 from sqlalchemy import case, delete, select, tuple_
 
-from mailkeep.base.clock import Instant
+from mailkeep.base.clock import MINUTE, SECOND, Instant
 from mailkeep.store.database import Tx
 
 from . import tables
 
 _t = tables.tries
+
+WINDOW = 15 * MINUTE  #: over which tries are counted, where nothing else is said
+WAIT = WINDOW / SECOND  #: how many seconds who has none left may wait for the next
 
 
 async def take(tx: Tx, of: str, lane: str, *, limit: int, window: Instant) -> bool:

@@ -4,10 +4,13 @@ import enum
 
 import msgspec
 
-from mailkeep.base.clock import DAY, MINUTE, Instant
+from mailkeep.base.clock import Instant
 from mailkeep.base.secret import Secret
+from mailkeep.events.types import Word
 
 from .classes import ClassSettings
+
+MOST_ADDRESSES = 5  #: contact points of one account, unconfirmed ones included
 
 
 class Stage(enum.StrEnum):
@@ -24,6 +27,20 @@ DENIED = "denied"  #: why an account is frozen after a denial
 SECURED = "secured"  #: why it is frozen in an incident that suspects no provider of ours
 #: What two fresh proofs end: nothing says that somebody reads the routes they come over.
 ENDED_BY_PROOFS = frozenset({DENIED, SECURED})
+
+
+class SignInFailure(Word):
+    """Why a sign-in was refused."""
+
+    PASSWORD = "password"  # noqa: S105  #: the address or the password is wrong
+    REPLACED = "replaced"  #: the password was replaced while it was being checked
+    FROZEN = "frozen"  #: the account is closed for now, or is opened elsewhere
+    THROTTLED = "throttled"  #: too many tries
+    FACTOR = "factor"  #: the second factor was wrong
+    FACTOR_THROTTLED = "factor_throttled"  #: too many wrong second factors
+    PASSKEY = "passkey"  #: that passkey does not count
+    APPLICATION = "application"  #: the passkey of an application's user, who is signed in there
+    CONSOLE = "console"  #: the console's second step was no passkey of an operator's
 
 
 class ContactKind(enum.StrEnum):
@@ -49,55 +66,6 @@ class ChangeState(enum.StrEnum):
     HELD = "held"  #: it can be stopped
     DONE = "done"  #: it counts
     STOPPED = "stopped"  #: it was taken back
-
-
-class AccountSettings(msgspec.Struct, frozen=True):
-    """Lifetimes in microseconds, and limits.
-
-    Attributes:
-        factor_life: how long a right password waits for its second factor.
-        fresh: for how long who has shown everything again may change what opens the account.
-        code_life: life of a code that confirms an address.
-        code_tries: guesses at one confirmation code.
-        window: the time over which tries are counted.
-        tries: wrong passwords in a window, for each known browser and for each network.
-        stranger_tries: the same from all unknown browsers together (SP 800-63B asks for a limit
-            of 100). Known browsers have counts of their own, so that this locks no owner out.
-        factor_tries: wrong second factors in a window; only who holds the password can use them up.
-        network_passkeys: sign-ins by passkey alone, and challenges for them, in a window from one
-            network; nothing can be guessed at them, so this only bounds our work.
-        code_sets: sets of saved codes that an account makes in a window.
-        addresses: contact points of one account, unconfirmed ones included.
-        additions: addresses that one account asks to add in a day: each sends a mail.
-        changes: changes of what opens or recovers an account in a day, each of which is told to
-            every address over two routes; who gets it back by a recovery has them anew.
-        say: time over which one address stops changes from notices no more often than
-            ``denials``, or once where a bound factor was shown for the change.
-        denials: see ``say``.
-        sign_ups: confirmation mails to one address in a day, asked for from one network.
-        sign_ups_in_all: the same from everywhere.
-        network_sign_ups: confirmation mails in a window that one network asks for.
-    """
-
-    factor_life: Instant = 10 * MINUTE
-    fresh: Instant = 10 * MINUTE
-    code_life: Instant = 10 * MINUTE
-    code_tries: int = 5
-    window: Instant = 15 * MINUTE
-    tries: int = 10
-    stranger_tries: int = 100
-    factor_tries: int = 5
-    network_passkeys: int = 60
-    code_sets: int = 5
-    addresses: int = 5
-    additions: int = 10
-    changes: int = 30
-    say: Instant = 30 * DAY
-    denials: int = 3
-    sign_ups: int = 5
-    sign_ups_in_all: int = 50
-    network_sign_ups: int = 30
-    sign_up_window: Instant = DAY
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -213,6 +181,11 @@ class SessionView(msgspec.Struct, frozen=True):
     confirmed_at: Instant | None = None  #: when its owner last showed everything again
     agent: str = ""
     place: str | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """Where it was begun from."""
+        return Origin(self.browser, self.network, self.agent, self.place)
 
 
 class SignUp(msgspec.Struct, frozen=True):

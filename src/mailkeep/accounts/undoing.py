@@ -137,7 +137,11 @@ async def carry_out(database: Database, tx: Tx, account: str, found: Plan, cause
         await keep(tx, point, None, cause)
     stopped = {"state": ChangeState.STOPPED.value, "stopped_by": cause[:40]}
     await tx.run(update(_h).where(_h.c.id.in_(found.changes)).values(**stopped))
-    await record(database, tx, AddressesTakenBack(account, found.off, found.back, cause))
+    await record(
+        database,
+        tx,
+        AddressesTakenBack(account=account, off=found.off, back=found.back, cause=cause),
+    )
 
 
 async def give_back(database: Database, tx: Tx, account: str, cause: str) -> int:
@@ -156,7 +160,9 @@ async def give_back(database: Database, tx: Tx, account: str, cause: str) -> int
         added = (_h.c.what == ChangeKind.ADDED.value, _h.c.contact_point_id.in_(back))
         done = {"state": ChangeState.DONE.value, "stopped_by": None}
         await tx.run(update(_h).where(*stopped, *added).values(**done))
-        await record(database, tx, AddressesGivenBack(account, tuple(back), cause))
+        await record(
+            database, tx, AddressesGivenBack(account=account, points=tuple(back), cause=cause)
+        )
     return len(back)
 
 

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import structlog
@@ -20,6 +19,7 @@ from mailkeep.accounts.services import Accounts
 from mailkeep.base.clock import SystemClock
 from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.loops import Loop
 from mailkeep.base.signing import SigningKeys
 from mailkeep.events import turns
 from mailkeep.http.port import StandInView
@@ -60,7 +60,7 @@ from . import (
     wiring_watch,
 )
 from .event_readers import EventReaders
-from .loops import PAUSE_SECONDS, Keep, Loop
+from .loops import PAUSE_SECONDS, Keep, begin
 from .loops import keep as loop
 from .process_lock import ProcessLock
 from .provider_doubts import ProviderDoubts
@@ -126,7 +126,7 @@ class Application:
         self.listeners: list[door.Listener] = []
         self.submission: submission.Submission | None = None
         self._process_lock = ProcessLock(home)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._open = contextlib.AsyncExitStack()
         self._hear(home, environ)
 
     def _carry(self) -> None:
@@ -264,6 +264,13 @@ class Application:
         )
 
     async def __aenter__(self) -> Self:
+        async with contextlib.AsyncExitStack() as stack:
+            self._closes(stack)
+            await self._start()
+            self._open = stack.pop_all()
+        return self
+
+    async def _start(self) -> None:
         if self.database.is_sqlite:
             self._process_lock.take()
         await upgrade(self.database, metadata)
@@ -274,19 +281,26 @@ class Application:
                 await turns.release(tx)
                 if self.signals is not None:
                     await self.signals.pushing.release(tx)
-        try:
-            await self._listen()
-        except BaseException:
-            await self.__aexit__(None, None, None)
-            raise
+        await self._listen()
         startup_warnings.warn(self, listening=bool(self.listeners))
         async with self.database.read() as tx:
             await self.accounts.passwords.look_for_imported(tx)
-        loops = self._loops(partial(loop, pulse=self.telemetry.pulse))
-        tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
-        self._tasks = list(tasks.values())
-        self.telemetry.loops = tasks
-        return self
+        self.telemetry.loops = begin(self._loops(partial(loop, pulse=self.telemetry.pulse)))
+
+    def _closes(self, stack: contextlib.AsyncExitStack) -> None:
+        """Have everything closed at the end, the last one named first, as far as it was opened: a
+        start that fails leaves nothing behind that a second one would meet."""
+        stack.callback(self._process_lock.leave)
+        stack.push_async_callback(self.database.close)
+        stack.push_async_callback(self._note)
+        stack.callback(self._slow.close)
+        if self.openid is not None:
+            stack.push_async_callback(self.openid.close)
+        stack.push_async_callback(self.telemetry.close)
+        if self.signals is not None:
+            stack.push_async_callback(self.signals.pushing.close)
+        stack.push_async_callback(self._end_loops)
+        stack.push_async_callback(self._leave_doors)
 
     def _loops(self, keep: Keep) -> dict[str, Loop]:
         """Everything that runs in the background, by name."""
@@ -312,42 +326,37 @@ class Application:
             loops["push"] = keep("push", pushing.step, PUSH_SECONDS, pushing.awake)
         counted = wiring_observation.counted(self.settings, self.providers, self.accounts_read)
         tables = self.settings.provider
-        loops |= wiring_watch.beside(self.database, self.providers, tables, counted)
+        loops |= wiring_watch.beside(keep, self.database, self.providers, tables, counted)
         for name, one in (
             ("canaries", self.canaries),
             ("feeds", self.feeds),
             ("posture", self.posture),
         ):
             if one is not None:
-                loops[name] = keep(name, one.run, PAUSE_SECONDS)
+                loops[name] = keep(name, partial(one.run, partial(keep, name)), PAUSE_SECONDS)
         loops.update(self._report_intake.loops(keep))
         loops.update(wiring_background.loops(self, keep))
         return loops
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    async def _leave_doors(self) -> None:
         self.telemetry.stopping = True
         if self.submission is not None:
             await self.submission.stop()
         for listener in self.listeners:
             listener.close()
-        for task in self._tasks:
+
+    async def _end_loops(self) -> None:
+        tasks = self.telemetry.loops.values()
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self.signals is not None:
-            await self.signals.pushing.close()
-        await self.telemetry.close()
-        if self.openid is not None:
-            await self.openid.close()
-        self._slow.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _note(self) -> None:
         with contextlib.suppress(Unavailable):
             await self.grants.note()
-        await self.database.close()
-        self._process_lock.leave()
 
     @property
     def looking(self) -> bool:

@@ -205,7 +205,7 @@ class Anchors:
         log.error("audit.contradicted", entry=broken, meaning="the chain was cut or written anew")
 
         async def tell(tx: Tx) -> None:
-            await record(self._database, tx, AuditContradicted(broken))
+            await record(self._database, tx, AuditContradicted(entry=broken))
 
         await self._database.retrying(tell)
 

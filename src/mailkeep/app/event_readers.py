@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from mailkeep.base.ids import new_id
+from mailkeep.base.loops import Loop
 from mailkeep.events.log import FACTS, PLACED, Relay
 from mailkeep.events.subscribe import Audience, Subscriber
 from mailkeep.store.database import Database
 from mailkeep.watch.runner import Watch
 
-from .loops import Keep, Loop
+from .loops import Keep
 
 PLACE_SECONDS = 0.5
 GATHER_SECONDS = 0.1  #: under load there are hundreds of commits a second; nobody needs each

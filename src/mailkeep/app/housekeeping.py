@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from mailkeep.base import memory
+from mailkeep.base.loops import Loop
 from mailkeep.events import turns
 
 from . import retention
-from .loops import Keep, Loop
+from .loops import Keep
 
 if TYPE_CHECKING:
     from .application import Application
@@ -50,6 +51,8 @@ async def _own(app: "Application") -> None:
         async with app.database.read() as tx:
             await app.accounts.passwords.look_for_imported(tx)
     await app.grants.note()
+    if (ahead := app.clock.ahead()) > 1:
+        log.warning("clock.ahead", seconds=round(ahead))  # the machine's was set back
     await app.sign_on()
     destroyed = await asyncio.to_thread(app.keys.destroy_expired, app.clock.now())  # it syncs
     if destroyed:

@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 import structlog
 
 from mailkeep.base.errors import Unavailable
+from mailkeep.base.loops import Loop, Seconds, StepFailed
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +39,6 @@ class Pulse:
         return float("inf") if seen is None else time.monotonic() - seen[0]
 
 
-Loop = Coroutine[Any, Any, None]  #: runs until it is cancelled
-
-
 class Keep(Protocol):
     """``keep`` of one process, which notes how its steps go."""
 
@@ -48,20 +46,25 @@ class Keep(Protocol):
         self,
         name: str,
         step: Callable[[], Awaitable[object]],
-        seconds: float,
+        seconds: Seconds,
         awake: asyncio.Event | None = None,
         *,
         gather: float = 0.0,
+        of: str = "",
+        again: tuple[float, float] | None = None,
     ) -> Loop: ...
 
 
 async def keep(
     name: str,
     step: Callable[[], Awaitable[object]],
-    seconds: float,
+    seconds: Seconds,
     awake: asyncio.Event | None = None,
-    pulse: Pulse | None = None,
+    *,
+    pulse: Pulse,
     gather: float = 0.0,
+    of: str = "",
+    again: tuple[float, float] | None = None,
 ) -> None:
     """Call ``step`` until cancelled.
 
@@ -71,25 +74,25 @@ async def keep(
         awake: ends the wait early.
         pulse: where it is noted how the steps went.
         gather: seconds for which more may come together, once there is nothing more to do at once.
+        of: which one of those that share a name: the log has it, the metrics have not.
+        again: the first and the longest wait after a failure, which doubles; None: the usual one.
     """
-    pulse = pulse or Pulse()
+    which = {"loop": name, "of": of} if of else {"loop": name}
+    later = None if again is None else again[0]
     while True:
         if awake is not None:
             awake.clear()
-        wait = seconds
+        wait = seconds() if callable(seconds) else seconds
         try:
             more = await step()
             pulse.beat(name)
+            later = None if again is None else again[0]
             if more:
                 continue
-        except Unavailable as error:
-            pulse.failures[name, "unavailable"] += 1
-            log.warning("loop.unavailable", loop=name, error=str(error))
         except Exception as error:
-            pulse.failures[name, "fault"] += 1
-            # A loop that ends silently is a protection that is silently missing.
-            log.exception("loop.failed", loop=name, error=type(error).__name__)
-            wait = max(wait, PAUSE_SECONDS)
+            wait = _failed(error, which, pulse, wait)
+            if later is not None and again is not None:
+                wait, later = later, min(later * 2, again[1])
         if awake is None:
             await asyncio.sleep(wait)
             continue
@@ -99,3 +102,29 @@ async def keep(
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait):
                 await awake.wait()
+
+
+def begin(loops: Mapping[str, Loop]) -> dict[str, asyncio.Task[None]]:
+    """Start loops, by name; one that ends before it is cancelled is logged."""
+    tasks = {name: asyncio.create_task(one, name=name) for name, one in loops.items()}
+    for task in tasks.values():
+        task.add_done_callback(_ended)
+    return tasks
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        log.error("loop.ended", loop=task.get_name(), exc_info=task.exception())
+
+
+def _failed(error: Exception, which: dict[str, str], pulse: Pulse, wait: float) -> float:
+    """Note that a step failed, while it is handled; returns how long to wait at least."""
+    if isinstance(error, Unavailable):
+        pulse.failures[which["loop"], "unavailable"] += 1
+        log.warning("loop.unavailable", **which, error=str(error))
+        return wait
+    pulse.failures[which["loop"], "fault"] += 1
+    if not isinstance(error, StepFailed):
+        # A loop that ends silently is a protection that is silently missing.
+        log.exception("loop.failed", **which, error=type(error).__name__)
+    return max(wait, PAUSE_SECONDS)

@@ -4,6 +4,7 @@ A new key is written into its file, by hand or by ``rotate_keys``; every process
 seconds, without a restart.
 """
 
+import asyncio
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,6 +77,11 @@ def take_up(
             changed.append(one.name)
             log.info("provider.key_changed", provider=one.name)
     return changed
+
+
+async def look(providers: dict[str, ProviderConfig], tables: tuple[Keyed, ...]) -> None:
+    """``take_up`` as the step of a loop: files are read beside it."""
+    await asyncio.to_thread(take_up, providers, tables)
 
 
 def keyrings(

@@ -7,6 +7,7 @@ from functools import partial
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.loops import Loop
 from mailkeep.events import turns
 from mailkeep.mail import copies as ledger
 from mailkeep.store.database import Database
@@ -22,7 +23,7 @@ from mailkeep.watch.reports import Reports
 
 from . import wiring_observation
 from .doctor.records import Found
-from .loops import PAUSE_SECONDS, Keep, Loop
+from .loops import PAUSE_SECONDS, Keep
 from .settings import Settings
 
 PAGE_SECONDS = 10.0
@@ -80,7 +81,8 @@ class ReportIntake:
             step = turns.in_turn(self._database, "status", POLL_SECONDS, self.notices.poll)
             yield "status", keep("status", step, POLL_SECONDS)
         if self._mailboxes is not None:
-            yield "mailboxes", keep("mailboxes", self._mailboxes.run, PAUSE_SECONDS)
+            run = partial(self._mailboxes.run, partial(keep, "mailboxes"))
+            yield "mailboxes", keep("mailboxes", run, PAUSE_SECONDS)
         if self.copies is not None:
             yield "copies", keep("copies", self.copies.settle, SETTLE_SECONDS)
 

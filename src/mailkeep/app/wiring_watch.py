@@ -12,6 +12,7 @@ import msgspec
 from mailkeep.base import addresses
 from mailkeep.base.errors import BadSettings, Invalid
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.loops import Loop
 from mailkeep.base.secret import Secret
 from mailkeep.base.wording import nearest
 from mailkeep.cutover.types import Left
@@ -44,7 +45,8 @@ from mailkeep.watch.types import (
     WatchSettings,
 )
 
-from . import environment, loops, provider_keys, provider_limits
+from . import environment, provider_keys, provider_limits
+from .loops import Keep
 
 
 class Carrier(Protocol):
@@ -206,24 +208,22 @@ def honey_mail(app: Watching) -> HoneyMail:
 
 
 def beside(
+    keep: Keep,
     database: Database,
     providers: dict[str, ProviderConfig],
     tables: tuple[provider_keys.Keyed, ...],
     counted: Mapping[str, ProviderConfig],
-) -> dict[str, loops.Loop]:
+) -> dict[str, Loop]:
     """The collectors' loops, by name. ``counted``: providers with the keys for asking how much they
     sent."""
-
-    async def look() -> None:
-        await asyncio.to_thread(provider_keys.take_up, providers, tables)
-
+    look = partial(provider_keys.look, providers, tables)
     return {
-        "collect": collect(database, counted),
-        "secrets": loops.keep("secrets", look, provider_keys.SECONDS),
+        "collect": collect(keep, database, counted),
+        "secrets": keep("secrets", look, provider_keys.SECONDS),
     }
 
 
-async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -> None:
+async def collect(keep: Keep, database: Database, providers: Mapping[str, ProviderConfig]) -> None:
     """Poll each collector for ever, at its own pace, and record what it returns."""
     collectors: Sequence[Collector] = [Volume(database, providers, provider_limits.carry)]
 
@@ -239,7 +239,7 @@ async def collect(database: Database, providers: Mapping[str, ProviderConfig]) -
         # Spread out, so that processes that start together do not all ask at once, nor at their
         # start.
         await asyncio.sleep(random.SystemRandom().uniform(0.1, 1.0) * one.seconds)
-        await loops.keep(f"collect {one.name}", partial(ask, one), one.seconds)
+        await keep("collect", partial(ask, one), one.seconds, of=one.name)
 
     async with asyncio.TaskGroup() as group:
         for one in collectors:

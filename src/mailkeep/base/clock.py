@@ -2,12 +2,15 @@
 Unix epoch, UTC."""
 
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+JUMP = MINUTE  #: ahead of what has passed; clocks that are kept right are never off by so much
+LASTED = 5 * SECOND
 
 Instant = int  #: microseconds since 1970-01-01T00:00:00Z
 
@@ -19,18 +22,41 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock, never stepping back within one process.
+    """The machine's clock, which within one process never steps back and never stands still.
 
-    A clock set back would bring expired codes to life again; time then stands still until the
-    machine's clock has caught up.
+    A clock set back would bring expired codes to life again: it then goes at half its speed until
+    the machine's has caught up. One that jumps ahead would let waiting mail expire: a jump counts
+    once it has lasted for a while, so that a single wrong reading does not.
+
+    Args:
+        wall, steady: nanoseconds of the machine's clock, and of one that nobody sets.
     """
 
-    def __init__(self) -> None:
-        self._last = 0
+    def __init__(
+        self,
+        wall: Callable[[], int] = time.time_ns,
+        steady: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self._wall, self._steady = wall, steady
+        self._last, self._read = wall() // 1000, steady() // 1000
+        self._jumped: int | None = None  # when, by the steady one, a jump was seen first
 
     def now(self) -> Instant:
-        self._last = max(self._last, time.time_ns() // 1000)
+        wall, read = self._wall() // 1000, self._steady() // 1000
+        passed, self._read = read - self._read, read
+        jumped, self._jumped = self._jumped, None
+        if wall < self._last:
+            self._last += passed // 2
+        elif wall - self._last - passed <= JUMP or (jumped is not None and read - jumped >= LASTED):
+            self._last = wall
+        else:
+            self._jumped = read if jumped is None else jumped
+            self._last += passed
         return self._last
+
+    def ahead(self) -> float:
+        """Seconds by which it is ahead of the machine's clock, after that was set back."""
+        return max(0, self.now() - self._wall() // 1000) / SECOND
 
 
 class ManualClock:

@@ -153,8 +153,10 @@ def cut(
 def waiting(as_json: Json = False, home: Home = DEFAULT_HOME) -> None:
     """What one person did or asked for by hand, and a second one is to confirm."""
     from mailkeep.response import hands
+    from mailkeep.response.types import HandCutState
 
-    found = [one for one in read(home, hands.current).values() if one.state != "confirmed"]
+    cuts = read(home, hands.current).values()
+    found = [one for one in cuts if one.state is not HandCutState.CONFIRMED]
     rows = [("provider", "state", "cut", "by", "why", "wanted back by")] if found else []
     for one in found:
         why = plain(one.back_reason if one.back_by else one.reason)

@@ -4,7 +4,7 @@ from mailkeep.events.types import Fact, fact
 
 
 @fact("cutover.started")
-class CutoverStarted(Fact, frozen=True):
+class CutoverStarted(Fact, frozen=True, kw_only=True):
     """Mail begins to move from one provider to another; ``at_once``: it has."""
 
     cutover: str
@@ -15,7 +15,7 @@ class CutoverStarted(Fact, frozen=True):
 
 
 @fact("cutover.stepped")
-class CutoverStepped(Fact, frozen=True):
+class CutoverStepped(Fact, frozen=True, kw_only=True):
     """The new provider carries ``share`` of a stream. ``because`` is said when that is less than
     before, or everything at once."""
 
@@ -26,7 +26,7 @@ class CutoverStepped(Fact, frozen=True):
 
 
 @fact("cutover.changed")
-class CutoverChanged(Fact, frozen=True):
+class CutoverChanged(Fact, frozen=True, kw_only=True):
     """A move is in another state, a word of ``cutover.types.State``. ``by``: a pseudonymous id, or
     ``cutover`` itself."""
 
@@ -37,7 +37,7 @@ class CutoverChanged(Fact, frozen=True):
 
 
 @fact("cutover.offboarding")
-class OffboardingStarted(Fact, frozen=True):
+class OffboardingStarted(Fact, frozen=True, kw_only=True):
     """A provider is being left for good. ``hostile``: it may be in an attacker's hands."""
 
     provider: str
@@ -46,7 +46,7 @@ class OffboardingStarted(Fact, frozen=True):
 
 
 @fact("cutover.offboarded")
-class ProviderOffboarded(Fact, frozen=True):
+class ProviderOffboarded(Fact, frozen=True, kw_only=True):
     """Everything on the list of a provider that was left is done."""
 
     provider: str

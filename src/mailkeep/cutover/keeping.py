@@ -57,7 +57,7 @@ class Keeper:
         retries = await shifting.shift(
             self.database, tx, known, source, target, share, by=by, reason=because
         )
-        stepped = CutoverStepped(cutover, stream, share, because)
+        stepped = CutoverStepped(cutover=cutover, stream=stream, share=share, because=because)
         await record(self.database, tx, stepped)
         return retries
 
@@ -74,7 +74,9 @@ class Keeper:
         )
         said = {"cutover": view.id, "state": state.value, "why": why}
         await audit.write(tx, by, "cutover", said)
-        await record(self.database, tx, CutoverChanged(view.id, state.value, why, by))
+        await record(
+            self.database, tx, CutoverChanged(cutover=view.id, state=state.value, why=why, by=by)
+        )
 
     def leads_on(self, view: View, stream: str) -> bool | None:
         """Whether a stream can still move as the settings are now; None: nothing of it is left to

@@ -124,7 +124,7 @@ class Offboarding:
         await self._write(tx, which, items)
         said = {"provider": name, "hostile": hostile}
         await audit.write(tx, by, "offboard_provider", said)
-        await record(self._database, tx, OffboardingStarted(name, hostile, by))
+        await record(self._database, tx, OffboardingStarted(provider=name, hostile=hostile, by=by))
         await self._do_due(tx, await self._get(tx, name))
         return await self._get(tx, name)
 
@@ -236,7 +236,7 @@ class Offboarding:
         )
         if left is None:
             await tx.run(update(_o).where(_o.c.id == found.id).values(done_at=tx.now))
-            await record(self._database, tx, ProviderOffboarded(found.provider, by))
+            await record(self._database, tx, ProviderOffboarded(provider=found.provider, by=by))
 
     async def _write(self, tx: Tx, which: str, items: Sequence[Item]) -> None:
         """Write the list down; an item that is there is dated anew."""

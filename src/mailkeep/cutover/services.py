@@ -142,7 +142,9 @@ class Cutover:
         if against:
             raise Conflict(against)
         await self._keeper.set(tx, view, State.MOVING, by=by, live=True, started_at=tx.now)
-        started = CutoverStarted(view.id, view.source, view.target, False, by)
+        started = CutoverStarted(
+            cutover=view.id, source=view.source, target=view.target, at_once=False, by=by
+        )
         await record(self._database, tx, started)
         return await queries.one(tx, cutover)
 
@@ -194,7 +196,11 @@ class Cutover:
             )
         )
         await self._write_streams(tx, cutover, names, step=len(Pace().shares) - 1)
-        await record(self._database, tx, CutoverStarted(cutover, source, target, True, by))
+        await record(
+            self._database,
+            tx,
+            CutoverStarted(cutover=cutover, source=source, target=target, at_once=True, by=by),
+        )
         retries = 0
         for name in names:
             retries += await self._keeper.shift(tx, cutover, name, source, target, 1.0, by, reason)

@@ -202,7 +202,9 @@ class Subscriber:
         log.error(
             "fact.set_aside", subscriber=self.name, fact=recorded.id, kind=kind, exc_info=error
         )
-        await record(database, tx, FactSetAside(self.name, recorded.id, kind, why))
+        await record(
+            database, tx, FactSetAside(subscriber=self.name, fact=recorded.id, of=kind, error=why)
+        )
         tx.after_commit.append(self._count)
 
     def _count(self) -> None:

@@ -17,6 +17,7 @@ from sqlalchemy.engine import RowMapping
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.errors import NotFound
+from mailkeep.base.loops import Keeper
 from mailkeep.events.log import after, head, is_there
 from mailkeep.events.types import Recorded
 from mailkeep.incidents import queries as incidents
@@ -108,14 +109,14 @@ class Feeds:
         # Up to where nothing was to be told, behind which place that is written down.
         self._passed: dict[str, tuple[int, int]] = {}
 
-    async def run(self) -> None:
+    async def run(self, keep: Keeper) -> None:
         """Deliver for ever, each feed at its own pace."""
         try:
             if self._alone:
                 await self.release()
             async with asyncio.TaskGroup() as group:
                 for one in self._settings:
-                    group.create_task(self._keep(one))
+                    group.create_task(keep(partial(self.step, one), SECONDS, of=one.name))
         finally:
             await self.close()
 
@@ -148,15 +149,6 @@ class Feeds:
         """Take back the leases of a process that is gone."""
         async with self._database.write() as tx:
             await tx.run(update(_f).values(leased_until=0))
-
-    async def _keep(self, settings: Settings) -> None:
-        while True:
-            try:
-                if await self.step(settings):
-                    continue
-            except Exception as error:
-                log.exception("feed.failed", feed=settings.name, error=type(error).__name__)
-            await asyncio.sleep(SECONDS)
 
     async def _due(self, tx: Tx, settings: Settings) -> Turn | None:
         """What there is to do for a feed now; None when there is nothing."""

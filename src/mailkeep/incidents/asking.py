@@ -1,13 +1,9 @@
 """Whether an incident is a question to our own people first (pure): all that speaks for it is what
-one person does who signs in to our account at a provider.
+one person does who signs in to our account at a provider (``watch.asking``).
 
-A colleague who tells nobody, and a thief in the console, do the same: a key, a user, an export, and
-the notices that come of them. They are counted as several signs and may be one sitting. So the
-incident opens and people are told, as before; it asks whose doing that was, and says no more. An
-answer takes the signs back (``mailkeep providers accept``), and whatever else is seen ends the
-question for good: mail that is altered, a proof that is used too early, an owner who denies,
-whether or not that counts. Signs fade, and what they said when they were new decides: else a
-break-in that a provider announced would pass for our own doing a week later.
+So the incident opens and people are told, as before; it asks whose doing that was, and says no
+more. An answer takes the signs back (``mailkeep providers accept``), and whatever else is seen ends
+the question for good.
 
 What a thief does with it: whoever has the console can have the question asked instead of the
 accusation, for as long as nothing else shows. Who denies a reset of their own has the accusation
@@ -15,19 +11,10 @@ made instead of the question, beside signs of ours. Nothing acts on either by it
 paged is the same.
 """
 
-from collections.abc import Iterable
+from mailkeep.watch.asking import accuses, is_by_hand
+from mailkeep.watch.types import Hypothesis
 
-from mailkeep.watch.types import Forger, Hypothesis
-
-from .types import BlastRadius, Incident, Reason, State, View
-
-#: Detectors of what is done by whoever signs in to our account.
-BY_HAND = frozenset({"account_drift", "export_seen", "console_sign_in", "provider_notice"})
-#: Detectors of what owners say: none of our own doing at a console makes them.
-OWNERS = frozenset({"denial", "support_claim"})
-BESIDE = 2.0  #: nats of all else; judged: what every week brings stays below, a sign of its own not
-#: A notice weighs this much at most while it is of a change; one of a break-in is none of ours.
-NOTICE = 1.5
+from .types import BlastRadius, Incident, State, View
 
 
 def asks(incident: Incident) -> bool:
@@ -35,24 +22,8 @@ def asks(incident: Incident) -> bool:
     view = _against(incident)
     if view is None or view.accuses or incident.word is not None:
         return False
-    there = any(one.detector in BY_HAND and one.nats > 0 for one in view.reasons)
     stands = incident.state in {State.OPEN, State.RESTORED}
-    return stands and there and not accuses(view.reasons)
-
-
-def accuses(reasons: Iterable[Reason]) -> bool:
-    """Whether something speaks against a provider that none of our own people does there."""
-    other = 0.0
-    for one in reasons:
-        said = max(one.nats, one.said)
-        if one.detector in OWNERS or (one.detector == "provider_notice" and said > NOTICE):
-            return True
-        if one.detector not in BY_HAND:
-            # What anyone could stage says nothing while it counts nothing.
-            if said >= BESIDE and (one.nats > 0 or one.forger is not Forger.ANYONE):
-                return True
-            other += one.nats
-    return other >= BESIDE
+    return stands and is_by_hand(view.reasons) and not accuses(view.reasons)
 
 
 def is_grave(incident: Incident) -> bool:

@@ -97,7 +97,9 @@ class ByHand:
         await self._note(tx, incident, _word(saying, tx.now, by), by)
         await audit.write(tx, by, "open_incident", _audited(incident, saying))
         name = saying.hypothesis.value
-        opened = IncidentOpened(incident, subject.kind, subject.id, (name,))
+        opened = IncidentOpened(
+            incident=incident, subject_kind=subject.kind, subject_id=subject.id, hypotheses=(name,)
+        )
         await record(self._database, tx, opened)
         await self._if_cut(tx, incident, subject, by)
         return incident, True
@@ -173,7 +175,7 @@ class ByHand:
         await reconsidering.when_held(tx, self._room, found)
         now = await queries.one(tx, found.id)
         held = tuple(sorted(one.value for one in now.held))
-        await record(self._database, tx, IncidentUpdated(found.id, held))
+        await record(self._database, tx, IncidentUpdated(incident=found.id, hypotheses=held))
 
     async def _note(self, tx: Tx, incident: str, word: Word, by: str) -> None:
         """The window in words of ours, apart from what the person wrote."""
@@ -208,7 +210,7 @@ class ByHand:
         await tx.run(update(_i).where(_i.c.id == incident).values(**values))
         words = "the suspect was cut off before it opened"
         await self._room.enter(tx, incident, State.CONTAINED.value, words)
-        await record(self._database, tx, IncidentContained(incident, by))
+        await record(self._database, tx, IncidentContained(incident=incident, by=by))
 
     async def _subject(self, tx: Tx, saying: Saying) -> Subject:
         kind, name = ABOUT[saying.hypothesis], saying.subject

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 import msgspec
 
 from mailkeep.base.clock import SECOND, Instant
+from mailkeep.watch.asking import accuses
 from mailkeep.watch.correlation import Opinion
 from mailkeep.watch.types import RESETS, CorrelationSettings, Forger, Hypothesis, Subject
 
-from .asking import accuses
 from .types import Incident, IncidentSettings, Reason, State, View
 
 MATERIAL = 0.25  #: nats; a smaller drift is not written down

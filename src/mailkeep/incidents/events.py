@@ -4,7 +4,7 @@ from mailkeep.events.types import Fact, fact
 
 
 @fact("incidents.opened")
-class IncidentOpened(Fact, frozen=True):
+class IncidentOpened(Fact, frozen=True, kw_only=True):
     """Something may be going on. ``hypotheses``: what is held about the subject."""
 
     incident: str
@@ -14,7 +14,7 @@ class IncidentOpened(Fact, frozen=True):
 
 
 @fact("incidents.updated")
-class IncidentUpdated(Fact, frozen=True):
+class IncidentUpdated(Fact, frozen=True, kw_only=True):
     """What is held about the subject changed, or its evidence did."""
 
     incident: str
@@ -22,14 +22,14 @@ class IncidentUpdated(Fact, frozen=True):
 
 
 @fact("incidents.weighed")
-class IncidentWeighed(Fact, frozen=True):
+class IncidentWeighed(Fact, frozen=True, kw_only=True):
     """More of the same evidence: what is held is held more strongly, and nothing else changed."""
 
     incident: str
 
 
 @fact("incidents.contained")
-class IncidentContained(Fact, frozen=True):
+class IncidentContained(Fact, frozen=True, kw_only=True):
     """The suspect was cut off."""
 
     incident: str
@@ -37,7 +37,7 @@ class IncidentContained(Fact, frozen=True):
 
 
 @fact("incidents.taken")
-class IncidentTaken(Fact, frozen=True):
+class IncidentTaken(Fact, frozen=True, kw_only=True):
     """A person takes care of it."""
 
     incident: str
@@ -45,7 +45,7 @@ class IncidentTaken(Fact, frozen=True):
 
 
 @fact("incidents.merged")
-class IncidentMerged(Fact, frozen=True):
+class IncidentMerged(Fact, frozen=True, kw_only=True):
     """A person says that an incident is a part of another; ``into`` empty: that it is not."""
 
     incident: str
@@ -54,7 +54,7 @@ class IncidentMerged(Fact, frozen=True):
 
 
 @fact("incidents.restored")
-class IncidentRestored(Fact, frozen=True):
+class IncidentRestored(Fact, frozen=True, kw_only=True):
     """The suspect carries mail again."""
 
     incident: str
@@ -62,7 +62,7 @@ class IncidentRestored(Fact, frozen=True):
 
 
 @fact("incidents.closed")
-class IncidentClosed(Fact, frozen=True):
+class IncidentClosed(Fact, frozen=True, kw_only=True):
     """An incident ended. ``by``: a person's id, ``quiet``, or ``joined`` with another incident."""
 
     incident: str

@@ -211,7 +211,7 @@ class Incidents:
         await tx.run(update(_i).where(_i.c.id == incident).values(taken_at=tx.now, taken_by=by))
         await self.enter(tx, incident, "taken", "somebody sees to it", by=by)
         await audit.write(tx, by, "take_incident", {"incident": incident})
-        await record(self._database, tx, IncidentTaken(incident, by))
+        await record(self._database, tx, IncidentTaken(incident=incident, by=by))
 
     async def close(self, tx: Tx, incident: str, why: str, *, by: str) -> None:
         """A person ends it, and says why. Raises as ``note`` does; ``Conflict`` when it is closed
@@ -233,7 +233,7 @@ class Incidents:
         await self.enter(tx, part.id, "merged", f"is part of {head.id}", by=by)
         await self.enter(tx, head.id, "merged", f"has {part.id} as a part", by=by)
         await audit.write(tx, by, "merge_incidents", {"incident": part.id, "into": head.id})
-        await record(self._database, tx, IncidentMerged(part.id, head.id, by))
+        await record(self._database, tx, IncidentMerged(incident=part.id, into=head.id, by=by))
 
     async def split(self, tx: Tx, incident: str, *, by: str) -> None:
         """A person says that it is a matter of its own after all. Raises ``NotFound``,
@@ -242,7 +242,7 @@ class Incidents:
         await self.enter(tx, incident, "split", f"is no part of {head} any more", by=by)
         await self.enter(tx, head, "split", f"{incident} is no part of it any more", by=by)
         await audit.write(tx, by, "split_incident", {"incident": incident, "from": head})
-        await record(self._database, tx, IncidentMerged(incident, "", by))
+        await record(self._database, tx, IncidentMerged(incident=incident, into="", by=by))
 
     async def _about(self, tx: Tx, subject: Subject) -> Incident | None:
         return next((one for one in await queries.live(tx) if one.subject == subject), None)
@@ -267,7 +267,12 @@ class Incidents:
         await self.enter(tx, incident, "opened", "the incident opened")
         await self._write_lines(tx, incident, step.lines)
         subject = step.subject
-        opened = IncidentOpened(incident, subject.kind, subject.id, _held(step.opinions))
+        opened = IncidentOpened(
+            incident=incident,
+            subject_kind=subject.kind,
+            subject_id=subject.id,
+            hypotheses=_held(step.opinions),
+        )
         await record(self._database, tx, opened)
 
     async def _change(self, tx: Tx, step: Change) -> None:
@@ -287,10 +292,10 @@ class Incidents:
         await self._reopen(tx, before, step.opinions)
         await reconsidering.when_held(tx, self, before)
         if step.lines or _alone(before.opinions) != _alone(step.opinions):
-            updated = IncidentUpdated(step.incident, _held(step.opinions))
+            updated = IncidentUpdated(incident=step.incident, hypotheses=_held(step.opinions))
             await record(self._database, tx, updated)
         elif grew(before.opinions, step.opinions):
-            await record(self._database, tx, IncidentWeighed(step.incident))
+            await record(self._database, tx, IncidentWeighed(incident=step.incident))
 
     async def _reopen(self, tx: Tx, before: Incident, opinions: tuple[View, ...]) -> None:
         """A restored incident with new signs is as open as it was at first."""
@@ -322,7 +327,7 @@ class Incidents:
         if writer == SYSTEM:
             await merging.let_go(tx, incident)
         await self.enter(tx, incident, "closed", words, by=writer)
-        await record(self._database, tx, IncidentClosed(incident, by))
+        await record(self._database, tx, IncidentClosed(incident=incident, by=by))
 
     async def _enter_state(
         self, tx: Tx, incident: str, state: State, by: str, words: str, events: tuple[str, ...]
@@ -342,7 +347,11 @@ class Incidents:
         await tx.run(update(_i).where(_i.c.id == incident).values(values))
         await self.enter(tx, incident, state.value, words, by=by, events=events)
         contained = state is State.CONTAINED
-        fact = IncidentContained(incident, by) if contained else IncidentRestored(incident, by)
+        fact = (
+            IncidentContained(incident=incident, by=by)
+            if contained
+            else IncidentRestored(incident=incident, by=by)
+        )
         await record(self._database, tx, fact)
 
     async def _count(self, tx: Tx, incident: str, kind: str, text: str, event: str) -> None:

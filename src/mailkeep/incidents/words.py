@@ -29,14 +29,14 @@ _SAYS = {
 
 #: Of a provider against which nothing speaks but what one of us could have done.
 _ASKS = (
-    "ask first whether it was one of you: somebody changed our account at {name}, or took something"
-    " out of it, and nobody announced that"
+    "ask first whether it was one of you: somebody changed our account at {name}, took something"
+    " out of it or tried a mail there, and nobody announced that"
 )
 
 #: The same for who is not one of us.
 _TELLS = (
-    "somebody changed our account at {name}, or took something out of it, and nobody announced"
-    " that; whether it was one of us is being asked"
+    "somebody changed our account at {name}, took something out of it or tried a mail there, and"
+    " nobody announced that; whether it was one of us is being asked"
 )
 
 TITLES = {

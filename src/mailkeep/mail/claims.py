@@ -130,7 +130,7 @@ class Claims:
         kept = {key: known for key, known in about.items() if words.get(key[0], FULL).moves}
         new = await moving.remember(tx, given, kept, weights)
         facts: list[Fact] = [
-            ClaimRefused(name, FLOOD)
+            ClaimRefused(provider=name, why=FLOOD)
             for name in sorted(flood)
             if self._may_tell(name, FLOOD, tx.now)
         ]
@@ -143,16 +143,16 @@ class Claims:
             own, whom = recipients.told_of(claim.recipient, known and known.people)
             facts.append(
                 DeliveryReported(
-                    claim.provider,
-                    claim.claim_id,
-                    claim.kind.value,
-                    None if known is None else known.message,
-                    None if known is None else known.stream,
-                    whom,
-                    claim.at,
-                    not own,
-                    lateness.late(claim.at, tx.now),
-                    weights[key],
+                    provider=claim.provider,
+                    claim=claim.claim_id,
+                    event=claim.kind.value,
+                    message=None if known is None else known.message,
+                    stream=None if known is None else known.stream,
+                    address=whom,
+                    at_provider=claim.at,
+                    copy=not own,
+                    late=lateness.late(claim.at, tx.now),
+                    weight=weights[key],
                 )
             )
             word = words.get(claim.provider, FULL)
@@ -222,7 +222,7 @@ class Claims:
         if not self._may_tell(provider, why, now):
             return
         async with self._database.write() as tx:
-            await record(self._database, tx, ClaimRefused(provider, why))
+            await record(self._database, tx, ClaimRefused(provider=provider, why=why))
 
     def _may_tell(self, provider: str, why: str, now: Instant) -> bool:
         """Count a refusal; whether it is recorded."""

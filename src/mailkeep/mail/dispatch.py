@@ -122,15 +122,19 @@ class Dispatcher:
 
     async def send(self, job: Job, stream: StreamSettings) -> tuple[Outcome, float] | None:
         """Check the cut-offs and the lease once more, then send; None when nothing left: the
-        provider was cut off meanwhile, or the message may be another worker's."""
-        if job.provider in await self.standing.cut():
-            return None
-        if job.size > len(job.body):
-            async with self._database.read() as tx:
-                body = await outbox.body(tx, job.message)
-            if body is None:
-                return None  # the lease ran out, and another one was quicker
-            job = msgspec.structs.replace(job, body=body)
+        provider was cut off meanwhile, the message may be another worker's, or the database is
+        away, and nobody can know."""
+        try:
+            if job.provider in await self.standing.cut():
+                return None
+            if job.size > len(job.body):
+                async with self._database.read() as tx:
+                    body = await outbox.body(tx, job.message)
+                if body is None:
+                    return None  # the lease ran out, and another one was quicker
+                job = msgspec.structs.replace(job, body=body)
+        except Unavailable:
+            return None  # without a word it would count as sent, perhaps
         started = time.perf_counter()
         try:
             outcome = await self._attempt(job, stream)
@@ -184,10 +188,10 @@ class Dispatcher:
                 lane.stream,
                 lane.breakers,
                 limit,
-                lane.busy(),
-                self._askable,
-                lane.trickle,
-                self.leases,
+                busy=lane.busy(),
+                askable=self._askable,
+                trickle=lane.trickle,
+                leases=self.leases,
             )
 
         since = self.leases.ticks()
@@ -248,9 +252,11 @@ class Dispatcher:
             if breaker is None or not lane.turns.seen(provider, breaker, now):
                 continue
             if breaker.closed():
-                facts.append(BreakerClosed(provider, stream))
+                facts.append(BreakerClosed(provider=provider, stream=stream))
             else:
-                facts.append(BreakerOpened(provider, stream, outcome.kind.value))
+                facts.append(
+                    BreakerOpened(provider=provider, stream=stream, because=outcome.kind.value)
+                )
         return tuple(facts)
 
     async def _write(self, tx: Tx, finished: Sequence[outcomes.Finished]) -> list[None]:

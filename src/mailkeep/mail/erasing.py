@@ -15,12 +15,11 @@ from mailkeep.store.database import Database, Tx
 from . import tables
 from .personal import PERSONAL
 from .services import cancel
-from .types import Status
+from .types import GiveUpReason, Status
 
 _m, _b = tables.messages, tables.message_bodies
 _k, _c, _g = tables.addresses, tables.message_copies, tables.genuine_mails
 _OPEN = (Status.QUEUED.value, Status.SENDING.value)
-WHY = "erased"  #: why mail that waited was given up
 
 
 class Erased(msgspec.Struct, frozen=True):
@@ -48,7 +47,7 @@ async def erase(
     ids = [row["id"] for row in rows]
     for row in rows:
         if row["status"] == Status.QUEUED.value:
-            await cancel(database, tx, row["id"], WHY)
+            await cancel(database, tx, row["id"], GiveUpReason.ERASED)
     bodies = await tx.run(delete(_b).where(_b.c.message_id.in_(ids)))
     await tx.run(delete(_g).where(_g.c.message_id.in_(ids)))
     await tx.run(update(_m).where(_m.c.id.in_(ids)).values(dict(PERSONAL["messages"].blank)))

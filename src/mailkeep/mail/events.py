@@ -2,9 +2,11 @@
 
 from mailkeep.events.types import Fact, fact
 
+from .types import GiveUpReason
+
 
 @fact("mail.accepted")
-class MessageAccepted(Fact, frozen=True):
+class MessageAccepted(Fact, frozen=True, kw_only=True):
     """A message was stored durably and acknowledged."""
 
     message: str
@@ -13,7 +15,7 @@ class MessageAccepted(Fact, frozen=True):
 
 
 @fact("mail.attempted")
-class AttemptFinished(Fact, frozen=True):
+class AttemptFinished(Fact, frozen=True, kw_only=True):
     """A provider answered an attempt, or failed to.
 
     ``outcome`` is a word of ``providers.types.OutcomeKind``: accepted, deferred, rejected,
@@ -37,7 +39,7 @@ class AttemptFinished(Fact, frozen=True):
 
 
 @fact("mail.failed_over")
-class FailedOver(Fact, frozen=True):
+class FailedOver(Fact, frozen=True, kw_only=True):
     """A message goes to another provider than the last one tried. Never silent."""
 
     message: str
@@ -48,7 +50,7 @@ class FailedOver(Fact, frozen=True):
 
 
 @fact("mail.breaker_opened")
-class BreakerOpened(Fact, frozen=True):
+class BreakerOpened(Fact, frozen=True, kw_only=True):
     """This process's mail of a stream avoids a provider for a time: what is sent next goes
     elsewhere at once, and fails over from nobody.
 
@@ -61,7 +63,7 @@ class BreakerOpened(Fact, frozen=True):
 
 
 @fact("mail.breaker_closed")
-class BreakerClosed(Fact, frozen=True):
+class BreakerClosed(Fact, frozen=True, kw_only=True):
     """A provider that a stream avoided has served it again."""
 
     provider: str
@@ -69,7 +71,7 @@ class BreakerClosed(Fact, frozen=True):
 
 
 @fact("mail.copy_split")
-class CopySplit(Fact, frozen=True):
+class CopySplit(Fact, frozen=True, kw_only=True):
     """One of several would not be served by the provider that took a mail: their copy goes on as a
     message of its own, by another one.
 
@@ -86,17 +88,17 @@ class CopySplit(Fact, frozen=True):
 
 
 @fact("mail.given_up")
-class MessageGivenUp(Fact, frozen=True):
+class MessageGivenUp(Fact, frozen=True, kw_only=True):
     """A message will not be sent: expired, or refused for good. ``why`` says which."""
 
     message: str
     stream: str
     address: str
-    why: str
+    why: GiveUpReason
 
 
 @fact("mail.requeued")
-class MessageRequeued(Fact, frozen=True):
+class MessageRequeued(Fact, frozen=True, kw_only=True):
     """A message that had been given up is sent after all, because a person said so."""
 
     message: str
@@ -106,7 +108,7 @@ class MessageRequeued(Fact, frozen=True):
 
 
 @fact("mail.reported")
-class DeliveryReported(Fact, frozen=True):
+class DeliveryReported(Fact, frozen=True, kw_only=True):
     """A provider claims something about a message. It is a claim, not an observation.
 
     ``message`` is None when the claim names no message of ours. ``copy``: it is about somebody
@@ -128,7 +130,7 @@ class DeliveryReported(Fact, frozen=True):
 
 
 @fact("mail.foreign_mail")
-class ForeignMailReported(Fact, frozen=True):
+class ForeignMailReported(Fact, frozen=True, kw_only=True):
     """A provider told of a mail in our account there that we never gave it; once for each mail.
 
     Attributes:
@@ -146,7 +148,7 @@ class ForeignMailReported(Fact, frozen=True):
 
 
 @fact("mail.claim_refused")
-class ClaimRefused(Fact, frozen=True):
+class ClaimRefused(Fact, frozen=True, kw_only=True):
     """A webhook was forged, malformed or stale, and nothing of it was believed; or it told too much
     of mail that is not ours (``flood``)."""
 
@@ -155,7 +157,7 @@ class ClaimRefused(Fact, frozen=True):
 
 
 @fact("mail.provider_cut")
-class ProviderCut(Fact, frozen=True):
+class ProviderCut(Fact, frozen=True, kw_only=True):
     """A provider was cut off: no request to it starts after this."""
 
     provider: str
@@ -164,7 +166,7 @@ class ProviderCut(Fact, frozen=True):
 
 
 @fact("mail.provider_rested")
-class ProviderRested(Fact, frozen=True):
+class ProviderRested(Fact, frozen=True, kw_only=True):
     """A provider is left alone: no ordinary mail while another stands, canaries still."""
 
     provider: str
@@ -173,7 +175,7 @@ class ProviderRested(Fact, frozen=True):
 
 
 @fact("mail.provider_unrested")
-class ProviderUnrested(Fact, frozen=True):
+class ProviderUnrested(Fact, frozen=True, kw_only=True):
     """A provider that rested carries ordinary mail again."""
 
     provider: str
@@ -182,7 +184,7 @@ class ProviderUnrested(Fact, frozen=True):
 
 
 @fact("mail.provider_distrusted")
-class ProviderDistrusted(Fact, frozen=True):
+class ProviderDistrusted(Fact, frozen=True, kw_only=True):
     """No word of a provider about our mail is believed from now on."""
 
     provider: str
@@ -191,7 +193,7 @@ class ProviderDistrusted(Fact, frozen=True):
 
 
 @fact("mail.provider_trusted")
-class ProviderTrusted(Fact, frozen=True):
+class ProviderTrusted(Fact, frozen=True, kw_only=True):
     """A provider's word counts again."""
 
     provider: str
@@ -200,7 +202,7 @@ class ProviderTrusted(Fact, frozen=True):
 
 
 @fact("mail.provider_restored")
-class ProviderRestored(Fact, frozen=True):
+class ProviderRestored(Fact, frozen=True, kw_only=True):
     """A provider that had been cut off may carry mail again."""
 
     provider: str
@@ -209,7 +211,7 @@ class ProviderRestored(Fact, frozen=True):
 
 
 @fact("mail.routes_shifted")
-class RoutesShifted(Fact, frozen=True):
+class RoutesShifted(Fact, frozen=True, kw_only=True):
     """Of what ``source`` carries of a stream by the settings, ``target`` has ``share`` from now
     on."""
 
@@ -222,7 +224,7 @@ class RoutesShifted(Fact, frozen=True):
 
 
 @fact("mail.suppression_changed")
-class SuppressionChanged(Fact, frozen=True):
+class SuppressionChanged(Fact, frozen=True, kw_only=True):
     """Somebody put an address on the list of suppressions by hand (``listed``), or took it off.
     Here stands whose it was: of the audit chain nothing can be erased.
 

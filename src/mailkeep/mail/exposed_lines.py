@@ -43,11 +43,11 @@ class Part(NamedTuple):
     """Lines that were read together.
 
     Attributes:
-        count: how many.
+        lines: how many.
         text: ``{"address": pseudonym, "provider": name, "first_at": RFC 3339}``, each on a line.
     """
 
-    count: int
+    lines: int
     text: bytes
 
 
@@ -163,7 +163,8 @@ def _lines() -> Select[Any]:
     last: BindParameter[str] = bindparam("last")
     within = (_f.c.first_at <= end, tuple_(*_ORDER) <= tuple_(end, last))
     rows = _behind(line.label("line")).where(*within).subquery()
-    return select(func.count(), _Joined(rows.c.line)).select_from(rows)
+    found: Select[Any] = select(func.count(), _Joined(rows.c.line))
+    return found.select_from(rows)
 
 
 _END = Repeated(lambda _insert: _ends())

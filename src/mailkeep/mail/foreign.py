@@ -74,7 +74,7 @@ class Foreign:
         else:
             sort = "unmarked" if claim.message_id is None else "unknown"
         untold = self._untold.pop(claim.provider, 0)
-        return [ForeignMailReported(claim.provider, mail, sort, untold)]
+        return [ForeignMailReported(provider=claim.provider, mail=mail, why=sort, untold=untold)]
 
     def _may_tell(self, provider: str, now: Instant) -> bool:
         begun, count = self._minute.get(provider, (now, 0))

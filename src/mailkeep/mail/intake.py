@@ -23,7 +23,7 @@ from . import families, fitting, genuine, lives, recipients, tables
 from .events import MessageAccepted, MessageGivenUp
 from .outbox import due
 from .tracing import untraced
-from .types import Content, NewMessage, Status, StreamSettings, Taken
+from .types import Content, GiveUpReason, NewMessage, Status, StreamSettings, Taken
 
 MOST_AHEAD = 3_660 * DAY  #: ten years: further off is a mistyped year
 REUSED = "this idempotency key was used for another message"
@@ -312,9 +312,13 @@ class Intake:
                 "copy_of": of,
             }
         )
-        rows.facts.append(MessageAccepted(message, stream.name, address))
+        rows.facts.append(MessageAccepted(message=message, stream=stream.name, address=address))
         if bait.leaks:
-            rows.facts.append(MessageGivenUp(message, stream.name, address, "honey"))
+            rows.facts.append(
+                MessageGivenUp(
+                    message=message, stream=stream.name, address=address, why=GiveUpReason.HONEY
+                )
+            )
             return message
         if stream.genuine:
             code = genuine.code_of(self._keys, message)

@@ -10,6 +10,7 @@ import structlog
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Unavailable
+from mailkeep.base.traces import frames
 from mailkeep.providers.types import Outcome, OutcomeKind
 
 from .health import Breaker, Turns
@@ -149,7 +150,8 @@ class Lane:
             await self._sender.finish(self, job, sent)
         except Exception as error:
             # The lease brings the message back; an error in a worker must not end the lane.
-            log.error("attempt.failed", attempt=job.attempt, error=type(error).__name__)
+            name = type(error).__name__
+            log.error("attempt.failed", attempt=job.attempt, error=name, exception=frames(error))
         finally:
             self._sender.let_go(job)
 

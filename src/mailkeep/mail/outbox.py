@@ -38,7 +38,16 @@ from .leases import LEASE, Leases
 from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, others, shifted
 from .shifting import SHIFTS
 from .suppressions import unwelcome_to
-from .types import WITHHELD, Job, RouteSettings, Shift, Status, StreamSettings, split
+from .types import (
+    WITHHELD,
+    GiveUpReason,
+    Job,
+    RouteSettings,
+    Shift,
+    Status,
+    StreamSettings,
+    split,
+)
 
 ASK_FOR = 300 * SECOND  #: for so long a provider that may have a message is waited for, to be asked
 
@@ -108,6 +117,7 @@ async def claim(
     stream: StreamSettings,
     breakers: dict[str, Breaker],
     limit: int,
+    *,
     busy: Busy | None = None,
     askable: Set[str] = frozenset(),
     trickle: Trickle | None = None,
@@ -201,14 +211,14 @@ async def _look(
     return due_ones, states, [Shift(*row) for row in moved]
 
 
-def _hopeless(one: Due, unwelcome: Set[str], now: Instant) -> tuple[str, bool] | None:
+def _hopeless(one: Due, unwelcome: Set[str], now: Instant) -> tuple[GiveUpReason, bool] | None:
     """Why a message is given up unsent, and whether its body stays; None: it is to be sent."""
     if one.size is None:
-        return "no body", not one.secret
+        return GiveUpReason.NO_BODY, not one.secret
     if one.expires_at <= now:
-        return "expired", not one.secret
+        return GiveUpReason.EXPIRED, not one.secret
     if one.address in unwelcome and not one.copies:  # what goes to others too goes out whole
-        return "suppressed", True
+        return GiveUpReason.SUPPRESSED, True
     return None
 
 
@@ -233,15 +243,15 @@ def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> N
         wanted = msgspec.structs.replace(wanted, only=(last.provider,))
     choice = choose(
         ways.routes,
-        ways.breakers,
-        ways.cut,
-        wanted,
-        _draw(),
-        ways.now,
-        ways.resting,
-        ways.busy,
-        ways.trickle,
-        one.family,
+        breakers=ways.breakers,
+        cut=ways.cut,
+        wanted=wanted,
+        draw=_draw(),
+        now=ways.now,
+        resting=ways.resting,
+        busy=ways.busy,
+        trickle=ways.trickle,
+        family=one.family,
     )
     if isinstance(choice, Go):
         if choice.probe:
@@ -250,9 +260,15 @@ def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> N
         if last is not None and last.provider != choice.provider:
             because = last.outcome or "cut short"
             claimed.facts.append(
-                FailedOver(one.id, ways.stream.name, last.provider, choice.provider, because)
+                FailedOver(
+                    message=one.id,
+                    stream=ways.stream.name,
+                    left=last.provider,
+                    taken=choice.provider,
+                    because=because,
+                )
             )
-        final = not (one.secret and others(ways.routes, ways.cut, wanted, choice.provider))
+        final = not others(ways.routes, ways.cut, wanted, choice.provider)
         claimed.start(one, choice.provider, ways.now, ask=ask, final=final)
     else:
         claimed.wait(one, min(max(choice.until, ways.now + SECOND // 4), one.expires_at))
@@ -262,8 +278,9 @@ def _wanted(one: Due, before: Sequence[_Try], stream: StreamSettings) -> Wanted:
     """What a message asks of its route."""
     return Wanted(
         only=split(one.only),
-        avoid=split(one.avoid) + _refusers(before if one.secret else ()),
+        avoid=split(one.avoid),
         tried=tuple(attempt.provider for attempt in before),
+        refused=_refusers(before),
         bound=bool(one.secret) and _is_unsure(before[-1] if before else None),
         probes=stream.priority > 0 and not one.secret,
     )
@@ -287,7 +304,7 @@ def _is_unsure(last: _Try | None) -> bool:
 
 
 async def give_up(
-    tx: Tx, message: str, stream: str, address: str, why: str, *, keep: bool = False
+    tx: Tx, message: str, stream: str, address: str, why: GiveUpReason, *, keep: bool = False
 ) -> MessageGivenUp:
     """End a message that will not be sent; returns the fact for the caller to record.
 
@@ -297,7 +314,7 @@ async def give_up(
     await tx.run(update(_m).where(_m.c.id == message).values(status=Status.GIVEN_UP.value))
     if not keep:
         shred_bodies(tx, [message])
-    return MessageGivenUp(message, stream, address, why)
+    return MessageGivenUp(message=message, stream=stream, address=address, why=why)
 
 
 async def body(tx: Tx, message: str) -> bytes | None:
@@ -321,7 +338,7 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
 
 
 def _refusers(before: Sequence[_Try]) -> tuple[str, ...]:
-    """Who refused a mail for good: another may be asked, not they again."""
+    """Who refused a mail for good, as often as they did."""
     return tuple(one.provider for one in before if one.outcome == OutcomeKind.REJECTED.value)
 
 

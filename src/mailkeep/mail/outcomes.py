@@ -21,7 +21,7 @@ from .events import AttemptFinished, MessageGivenUp
 from .outbox import shred_bodies
 from .routing import backoff
 from .splitting import Splitting, parted
-from .types import WITHHELD, Job, Status
+from .types import WITHHELD, GiveUpReason, Job, Status
 
 TELL = 30 * SECOND  #: how long a provider whose answer was lost has to tell that it has the mail
 
@@ -155,16 +155,16 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
     todo.attempts.append(_result(job, outcome.kind.value, outcome.detail, one.seconds, theirs))
     todo.facts.append(
         AttemptFinished(
-            job.message,
-            job.attempt,
-            job.provider,
-            job.stream,
-            job.address,
-            outcome.kind.value,
-            outcome.detail,
-            one.seconds,
-            job.family,
-            job.recipients,
+            message=job.message,
+            attempt=job.attempt,
+            provider=job.provider,
+            stream=job.stream,
+            address=job.address,
+            outcome=outcome.kind.value,
+            detail=outcome.detail,
+            seconds=one.seconds,
+            family=job.family,
+            recipients=job.recipients,
         )
     )
     todo.facts.extend(one.turned)
@@ -172,15 +172,21 @@ def _sort(todo: _Written, tx: Tx, one: Finished, cut: Mapping[str, Instant]) -> 
         todo.accepted.append(one)
         if job.secret:
             todo.shredded.append(job.message)
-    elif outcome.kind is OutcomeKind.REJECTED and not unheard and job.final:
+    elif job.ends(outcome.kind) and not unheard:
         todo.given_up.append(which)
-        todo.facts.append(MessageGivenUp(job.message, job.stream, job.address, "rejected"))
+        todo.facts.append(
+            MessageGivenUp(
+                message=job.message,
+                stream=job.stream,
+                address=job.address,
+                why=GiveUpReason.REJECTED,
+            )
+        )
         if job.secret:
             todo.shredded.append(job.message)
     else:
-        # A deferral is about the message: another provider meets the same receiving server. A
-        # refusal for good is too, but it is one provider's word, and a recovery hangs on it.
-        elsewhere = outcome.kind not in {OutcomeKind.ACCEPTED, OutcomeKind.DEFERRED}
+        # A deferral is about the message: another provider meets the same receiving server.
+        elsewhere = outcome.kind is not OutcomeKind.DEFERRED
         quick = elsewhere and job.tries <= 3
         wait = 0 if quick else backoff(job.tries, _draw())
         if outcome.kind is OutcomeKind.AMBIGUOUS and one.reports and not job.secret:

@@ -7,6 +7,8 @@ option ``return_path_domain`` gets one for every message, authenticated by a key
 Security: whoever was given the mail (the relay, each server on the way) knows its return path, and
 may say what they like about that one message: so it is a claim, as any provider's report is. The
 number for each message is bounded, and what comes to an address that we did not make is dropped.
+Where a message has copies, each of their readers knows the path too, so nobody is believed about
+another one: the bounce is kept, and moves nothing.
 """
 
 import asyncio
@@ -110,8 +112,9 @@ class Returns:
         if not returned:
             await self._claims.refuse(relay, UNREADABLE, now)
             return 0
-        c = tables.claims.c
+        c, m = tables.claims.c, tables.messages.c
         async with self._database.read() as tx:
+            copies = await tx.value(select(m.copies).where(m.id == message))
             before = await tx.value(
                 select(func.count()).where(c.message_id == message, c.provider == relay)
             )
@@ -126,7 +129,7 @@ class Returns:
                 kind=one.kind,
                 provider_message_id=None,
                 message_id=message,
-                recipient=one.recipient,
+                recipient=None if copies else one.recipient,
                 at=None,
                 detail=one.status,
                 authenticated="shared_secret",

@@ -24,6 +24,7 @@ class Wanted(msgspec.Struct, frozen=True):
             was ambiguous: another provider could then read it too).
         probes: it may probe whether a provider is back while another stands. Not recovery mail: a
             provider that still hangs would delay it.
+        refused: those that refused it for good, as often as they did.
     """
 
     only: tuple[str, ...]
@@ -31,6 +32,7 @@ class Wanted(msgspec.Struct, frozen=True):
     tried: tuple[str, ...] = ()
     bound: bool = False
     probes: bool = False
+    refused: tuple[str, ...] = ()
 
 
 class Busy:
@@ -144,6 +146,7 @@ def shifted(
 
 def choose(
     routes: tuple[RouteSettings, ...],
+    *,
     breakers: Mapping[str, Breaker],
     cut: Set[str],
     wanted: Wanted,
@@ -169,6 +172,9 @@ def choose(
         trickle: counts what standbys carry all the same; without it they carry nothing.
         family: who keeps the recipient's mailbox, see ``families``.
 
+    Only those who refused this message for good least often are asked: so each is, before one is
+    asked again that a person may have mended meanwhile.
+
     Closed breakers go before probes, providers that have not failed this message before those that
     have, routes with weight before standbys; among equals by weight. But whose rest is over is
     tried by one message, though another stands: who is never tried never comes back.
@@ -183,6 +189,8 @@ def choose(
     ]
     if not allowed:
         return Wait(now + 5 * SECOND, "no_route")
+    least = min(wanted.refused.count(route.provider) for route in allowed)
+    allowed = [route for route in allowed if wanted.refused.count(route.provider) == least]
     allowed = [route for route in allowed if route.provider not in resting] or allowed
 
     def breaker(route: RouteSettings) -> Breaker:
@@ -212,10 +220,13 @@ def choose(
 
 
 def others(routes: Sequence[RouteSettings], cut: Set[str], wanted: Wanted, provider: str) -> bool:
-    """Whether a message may go to one who has not had it yet, besides ``provider``."""
-    had = {*wanted.tried, *wanted.avoid, *cut, provider}
+    """Whether a message that ``provider`` refuses for good may go to one who has refused it less
+    often."""
+    out, times = {*wanted.avoid, *cut, provider}, wanted.refused.count(provider)
     return any(
-        route.provider not in had and (not wanted.only or route.provider in wanted.only)
+        route.provider not in out
+        and (not wanted.only or route.provider in wanted.only)
+        and wanted.refused.count(route.provider) <= times
         for route in routes
     )
 

@@ -24,7 +24,7 @@ from .events import (
 )
 from .outbox import due, give_up
 from .shifting import STANDING
-from .types import Status, StreamSettings
+from .types import GiveUpReason, Status, StreamSettings
 
 CAUGHT_KEPT = 1000  #: mails in the development mailbox
 
@@ -67,7 +67,7 @@ async def cut_off(
     await audit.write(
         tx, by, "cut_provider", {"provider": provider, "reason": reason, "sent_again": again}
     )
-    await record(database, tx, ProviderCut(provider, by, reason))
+    await record(database, tx, ProviderCut(provider=provider, by=by, reason=reason))
     database.tell(tx, STANDING)
     return again
 
@@ -87,7 +87,7 @@ async def restore(database: Database, tx: Tx, provider: str, *, by: str, reason:
     )
     if changed:
         await audit.write(tx, by, "restore_provider", {"provider": provider, "reason": reason})
-        await record(database, tx, ProviderRestored(provider, by, reason))
+        await record(database, tx, ProviderRestored(provider=provider, by=by, reason=reason))
         database.tell(tx, STANDING)
     return bool(changed)
 
@@ -128,7 +128,7 @@ async def rest_provider(
     await audit.write(
         tx, by, "rest_provider", {"provider": provider, "reason": reason, "sent_again": again}
     )
-    await record(database, tx, ProviderRested(provider, by, reason))
+    await record(database, tx, ProviderRested(provider=provider, by=by, reason=reason))
     database.tell(tx, STANDING)
     return again
 
@@ -150,7 +150,7 @@ async def unrest_provider(
     )
     if changed:
         await audit.write(tx, by, "unrest_provider", {"provider": provider, "reason": reason})
-        await record(database, tx, ProviderUnrested(provider, by, reason))
+        await record(database, tx, ProviderUnrested(provider=provider, by=by, reason=reason))
         database.tell(tx, STANDING)
     return bool(changed)
 
@@ -168,7 +168,7 @@ async def distrust(database: Database, tx: Tx, provider: str, *, by: str, reason
     )
     if changed:
         await audit.write(tx, by, "distrust_provider", {"provider": provider, "reason": reason})
-        await record(database, tx, ProviderDistrusted(provider, by, reason))
+        await record(database, tx, ProviderDistrusted(provider=provider, by=by, reason=reason))
     return bool(changed)
 
 
@@ -181,7 +181,7 @@ async def trust(database: Database, tx: Tx, provider: str, *, by: str, reason: s
     )
     if changed:
         await audit.write(tx, by, "trust_provider", {"provider": provider, "reason": reason})
-        await record(database, tx, ProviderTrusted(provider, by, reason))
+        await record(database, tx, ProviderTrusted(provider=provider, by=by, reason=reason))
     return bool(changed)
 
 
@@ -199,7 +199,7 @@ async def forget_ours(tx: Tx, before: Instant) -> int:
     return await tx.run(delete(m).where(old))
 
 
-async def cancel(database: Database, tx: Tx, message: str, why: str) -> bool:
+async def cancel(database: Database, tx: Tx, message: str, why: GiveUpReason) -> bool:
     """Give up a message that waits to be sent; False when it has left, or is leaving. What its
     sender asks for is ``taking_back``."""
     m = tables.messages
@@ -247,7 +247,11 @@ async def requeue(
     values = {"status": Status.QUEUED.value, "next_at": tx.now, "expires_at": expires_at}
     await tx.run(update(m).where(m.c.id == message).values(**values))
     await audit.write(tx, by, "requeue_message", {"message": message})
-    await record(database, tx, MessageRequeued(message, row["stream"], row["address_id"], by))
+    await record(
+        database,
+        tx,
+        MessageRequeued(message=message, stream=row["stream"], address=row["address_id"], by=by),
+    )
     database.tell(tx, due(row["stream"]))
     return True
 

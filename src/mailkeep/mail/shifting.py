@@ -129,7 +129,13 @@ async def shift(
         hurried = await _hurry(tx, stream.name, source)
     said = {"stream": stream.name, "from": source, "to": target, "share": share, "reason": reason}
     await audit.write(tx, by, "shift_routes", said)
-    await record(database, tx, RoutesShifted(stream.name, source, target, share, by, reason))
+    await record(
+        database,
+        tx,
+        RoutesShifted(
+            stream=stream.name, source=source, target=target, share=share, by=by, reason=reason
+        ),
+    )
     database.tell(tx, STANDING)
     return hurried
 

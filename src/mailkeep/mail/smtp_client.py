@@ -8,9 +8,10 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import aiosmtplib
+import msgspec
 
 from mailkeep.providers.types import Reply, SmtpReply, SmtpRequest, TransportFailure
 
@@ -121,6 +122,7 @@ def _hung_up(reply: Reply) -> bool:
 
 async def _connect(request: SmtpRequest, until: float) -> Line | Reply:
     """Connect, greet and sign in; the line, or what went wrong."""
+    proven = request.tls != "starttls"
     client = aiosmtplib.SMTP(
         hostname=request.host,
         port=request.port,
@@ -137,6 +139,7 @@ async def _connect(request: SmtpRequest, until: float) -> Line | Reply:
                     client.close()
                     return TransportFailure("tls")
                 await client.starttls()
+                proven = True
         async with asyncio.timeout_at(until):
             if request.username is not None and request.password is not None:
                 await client.login(request.username, request.password.reveal())
@@ -147,7 +150,10 @@ async def _connect(request: SmtpRequest, until: float) -> Line | Reply:
         return TransportFailure("connect")
     except aiosmtplib.SMTPResponseException as error:
         client.close()
-        return _reply(error.code, error.message)
+        if not 400 <= error.code < 600:
+            return TransportFailure("connect")  # a 250 here would be taken for the mail's own
+        about: Literal["connection", "account"] = "account" if proven else "connection"
+        return msgspec.structs.replace(_reply(error.code, error.message), about=about)
     except (aiosmtplib.SMTPTimeoutError, TimeoutError):
         client.close()
         return TransportFailure("timeout_before_send")

@@ -65,9 +65,9 @@ def parted(job: Job, outcome: Outcome | None) -> Parted | None:
     if outcome is None or not outcome.copies:
         return None
     # A copy goes on only with a message that goes on, and never with one that is over.
-    over = outcome.kind.final_for_message
+    over = job.ends(outcome.kind)
     elsewhere = tuple(
-        (one.email, one.kind) for one in outcome.copies if over and one.kind.retry_elsewhere
+        (one.email, one.kind) for one in outcome.copies if over and not job.ends(one.kind)
     )
     served = tuple(
         one.email for one in outcome.copies if not over and one.kind is OutcomeKind.ACCEPTED
@@ -203,6 +203,13 @@ class Splitting:
             return False
         await tx.run(update(_m).where(_m.c.id == taken.id).values(copy_of=row["id"]))
         address = self._keys.pseudonym("address", addresses.key(email))
-        fact = CopySplit(row["id"], taken.id, row["stream"], address, left, because.value)
+        fact = CopySplit(
+            message=row["id"],
+            copy=taken.id,
+            stream=row["stream"],
+            address=address,
+            left=left,
+            because=because.value,
+        )
         await record(self._database, tx, fact)
         return True

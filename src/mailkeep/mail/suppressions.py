@@ -137,7 +137,11 @@ async def add(database: Database, tx: Tx, keys: KeyRing, entry: Entry, *, by: st
     reason, stream = entry.reason.value, entry.stream
     await audit.write(tx, by, "suppress", {"reason": reason, "stream": stream})
     name = pseudonym(keys, entry.address)
-    await record(database, tx, SuppressionChanged(name, True, reason, stream, by))
+    await record(
+        database,
+        tx,
+        SuppressionChanged(address=name, listed=True, reason=reason, stream=stream, by=by),
+    )
     return done
 
 
@@ -167,7 +171,11 @@ async def remove(
     if gone:
         await audit.write(tx, by, "unsuppress", {"reason": reason, "entries": gone})
         whole = None if reason is None else reason.value
-        await record(database, tx, SuppressionChanged(name, False, whole, "", by))
+        await record(
+            database,
+            tx,
+            SuppressionChanged(address=name, listed=False, reason=whole, stream="", by=by),
+        )
     return gone
 
 

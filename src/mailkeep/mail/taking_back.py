@@ -18,9 +18,8 @@ from . import tables
 from .intake import keyed
 from .outbox import give_up, shred_bodies
 from .queries import may_have_left
-from .types import Status
+from .types import GiveUpReason, Status
 
-CANCELLED = "cancelled"  #: why a message was given up that its sender took back
 _m = tables.messages
 
 
@@ -87,7 +86,8 @@ async def take_back(database: Database, tx: Tx, message: str) -> TakenBack:
             waiting.append(row["id"])
             continue
         if row["status"] == Status.QUEUED.value:
-            fact = await give_up(tx, row["id"], row["stream"], row["address_id"], CANCELLED)
+            why = GiveUpReason.CANCELLED
+            fact = await give_up(tx, row["id"], row["stream"], row["address_id"], why)
             await record(database, tx, fact)
         elif ends and row["status"] == Status.GIVEN_UP.value:
             shred_bodies(tx, [row["id"]])  # nor is it sent again by hand

@@ -8,7 +8,9 @@ import msgspec
 
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import BadSettings
+from mailkeep.events.types import Word
 from mailkeep.providers.message import Address, Attachment, Shown
+from mailkeep.providers.types import OutcomeKind
 
 #: Beside the provider's ``OutcomeKind``: an attempt that was held back before anything left us.
 WITHHELD = "withheld"
@@ -23,6 +25,33 @@ class Status(enum.StrEnum):
     DELIVERED = "delivered"  #: a provider says that the receiving server took it
     BOUNCED = "bounced"  #: a provider says that the receiving server refused it for good
     GIVEN_UP = "given_up"  #: expired, or refused for good before any server took it
+
+
+class GiveUpReason(Word):
+    """Why a message will not be sent."""
+
+    EXPIRED = "expired"  #: its time, or that of the recovery that it belonged to, is over
+    REJECTED = "rejected"  #: a provider refused it for good
+    NO_BODY = "no body"  #: its body is gone
+    HONEY = "honey"  #: it would show a honey address to another provider than its own
+    SUPPRESSED = "suppressed"  #: nothing is sent to its recipient
+    CANCELLED = "cancelled"  #: its sender took it back
+    ERASED = "erased"  #: its recipient, or their account, is erased
+    # It belonged to a recovery, and either that ended or its proof is minted anew.
+    DENIED = "denied"  #: its owner said that it was not them
+    SUPERSEDED = "superseded"  #: they asked again
+    COMPLETED_ANOTHER = "completed_another"  #: another recovery of the account was completed
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  #: since it was asked for
+    ADDRESS_CHANGED = "address_changed"  #: since it was asked for
+    CLASS = "class"  #: the account has a class by now that does not recover by mail
+    TRIES_USED_UP = "tries_used_up"  #: of the second factor
+    DEPENDENT_PROOFS = "dependent_proofs"  #: one party could have read both proofs
+    SUSPECT_ROUTE = "suspect_route"  #: both went over one route, which is in doubt by now
+    NOTICES_UNPROVEN = "notices_unproven"  #: no two notices of its hold were seen to leave
+    PROVIDER_CUT = "provider_cut"  #: its provider was cut off
+    REROUTED = "rerouted"  #: its route refused it, or rests
+    SECURED = "secured"  #: the account was secured in an incident
+    RESTORED = "restored"  #: the database was restored from an older backup
 
 
 class SuppressionReason(enum.StrEnum):
@@ -286,6 +315,11 @@ class Job(msgspec.Struct, frozen=True):
     size: int = 0
     family: str = ""
     recipients: int = 1
+
+    def ends(self, kind: OutcomeKind) -> bool:
+        """Whether nothing remains to be tried. A refusal for good is one provider's word, and it
+        may be a thief's: where there is another one, that is asked too."""
+        return kind is OutcomeKind.ACCEPTED or (kind is OutcomeKind.REJECTED and self.final)
 
 
 def split(joined: str) -> tuple[str, ...]:

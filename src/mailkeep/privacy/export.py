@@ -45,7 +45,11 @@ async def take(
         person = await people.find(tx, keys, who)
         await meter.spend(tx, Use.EXPORT, settings.exports, by=by)
         await audit.write(tx, by, "privacy.export", {"accounts": list(person.accounts)})
-        await record(database, tx, PersonExported(person.accounts, person.addresses, by))
+        await record(
+            database,
+            tx,
+            PersonExported(accounts=person.accounts, addresses=person.addresses, by=by),
+        )
         return person
 
     person = await database.retrying(count)

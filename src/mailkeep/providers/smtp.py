@@ -81,6 +81,13 @@ _SENDER: Final = re.compile(
     re.IGNORECASE,
 )
 
+_CROWDED: Final = re.compile(r"\btoo many\b|\bconcurrent\b", re.IGNORECASE)
+# What a reply can mean that came before the mail; all else says that the relay is not to be had.
+_EARLY: Final = {
+    "connection": frozenset({OutcomeKind.THROTTLED}),
+    "account": frozenset({OutcomeKind.THROTTLED, OutcomeKind.UNAUTHORISED, OutcomeKind.SUSPENDED}),
+}
+
 # RFC 3463, RFC 4954 section 6, RFC 5248, RFC 7372, RFC 7505, and the codes above 100 that
 # Microsoft documents for outbound mail. Subject and detail; valid for class 4 and 5.
 _BY_ENHANCED: Final = {
@@ -234,7 +241,12 @@ def _said(reply: SmtpReply) -> tuple[OutcomeKind, re.Match[str] | None]:
     """(what a reply means, its enhanced code)."""
     text = reply.text[:1000]
     enhanced = _ENHANCED.match(reply.enhanced) or _ENHANCED.match(text)
-    return _kind(reply.code, enhanced, text), enhanced
+    kind = _kind(reply.code, enhanced, text)
+    may = _EARLY.get(reply.about)
+    if may is not None and kind not in may:
+        crowded = 400 <= reply.code < 500 and _CROWDED.search(text)
+        kind = OutcomeKind.THROTTLED if crowded else OutcomeKind.UNAVAILABLE
+    return kind, enhanced
 
 
 def _kind(code: int, enhanced: re.Match[str] | None, text: str) -> OutcomeKind:

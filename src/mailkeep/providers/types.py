@@ -87,7 +87,9 @@ class HttpReply(Quiet, frozen=True):
 class SmtpReply(Quiet, frozen=True):
     """The reply that ended the transaction, at whatever step; ``enhanced`` may be empty.
 
-    ``refused``: recipients of copies that the relay refused, and its replies.
+    ``refused``: recipients of copies that the relay refused, and its replies. ``about``: what it
+    can be about. ``connection``: it came before TLS showed who says it; ``account``: before the
+    mail was begun, over a connection as safe as the operator wants it.
     """
 
     _shown = ("code", "enhanced")
@@ -96,6 +98,7 @@ class SmtpReply(Quiet, frozen=True):
     enhanced: str
     text: str
     refused: "tuple[tuple[str, SmtpReply], ...]" = ()
+    about: Literal["connection", "account", "mail"] = "mail"
 
 
 class TransportFailure(msgspec.Struct, frozen=True):
@@ -136,21 +139,7 @@ class OutcomeKind(enum.StrEnum):
         """
         return self in _BLAMES
 
-    @property
-    def retry_elsewhere(self) -> bool:
-        """True when another provider may well take this very message now.
 
-        After AMBIGUOUS that can deliver it twice; a mail lost is worse than a mail doubled.
-        """
-        return self not in _FINAL
-
-    @property
-    def final_for_message(self) -> bool:
-        """True when nothing remains to be tried for this message, at any provider."""
-        return self in _FINAL
-
-
-_FINAL: Final = frozenset({OutcomeKind.ACCEPTED, OutcomeKind.REJECTED})
 _BLAMES: Final = frozenset(
     {
         OutcomeKind.SUSPENDED,

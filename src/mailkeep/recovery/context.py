@@ -21,7 +21,7 @@ from mailkeep.mail import lives, shifting
 from mailkeep.mail import queries as mail_queries
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.types import WITHHELD, RouteSettings, StreamSettings
+from mailkeep.mail.types import WITHHELD, GiveUpReason, RouteSettings, StreamSettings
 from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Database, Tx
 from mailkeep.trust.graph import TrustGraph
@@ -169,12 +169,12 @@ class Context:
         )
         return secret
 
-    async def void(self, tx: Tx, recovery: str, why: str) -> bool:
+    async def void(self, tx: Tx, recovery: str, why: GiveUpReason) -> bool:
         """End a recovery that has not been completed; False when it had ended already."""
         ended = await tx.run(
             update(_r)
             .where(_r.c.id == recovery, _r.c.state.in_(UNDER_WAY))
-            .values(state=State.VOID.value, why=why, ended_at=tx.now, due_at=None)
+            .values(state=State.VOID.value, why=why.value, ended_at=tx.now, due_at=None)
         )
         if not ended:
             return False
@@ -184,5 +184,7 @@ class Context:
         await tx.run(update(_p).where(*live).values(voided_at=tx.now))
         account = await tx.value(select(_r.c.account_id).where(_r.c.id == recovery))
         if account is not None:
-            await record(self.database, tx, RecoveryVoided(recovery, account, why))
+            await record(
+                self.database, tx, RecoveryVoided(recovery=recovery, account=account, why=why)
+            )
         return True

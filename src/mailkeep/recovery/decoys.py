@@ -47,4 +47,6 @@ async def shown(context: Context, tx: Tx, lookup: str, browser: str, network: st
     if provider is None:
         return
     if await throttle.take(tx, lookup[:40], "decoy", limit=1, window=HOUR):
-        await record(context.database, tx, DecoyShown(provider, network, browser))
+        await record(
+            context.database, tx, DecoyShown(provider=provider, network=network, browser=browser)
+        )

@@ -13,6 +13,7 @@ from mailkeep.accounts import throttle
 from mailkeep.accounts.types import DENIED
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.events.log import record
+from mailkeep.mail.types import GiveUpReason
 from mailkeep.store.database import Tx
 
 from . import tables
@@ -96,14 +97,20 @@ class Denying:
             return  # that it was denied is known, and this stops it no more than the one before
         await tx.run(update(_r).where(_r.c.id == row["id"]).values(denied_at=tx.now))
         # The denial goes first on the log: who hears of the void must know why.
-        fact = RecoveryDenied(row["id"], account, completed, row["provider"], acted)
+        fact = RecoveryDenied(
+            recovery=row["id"],
+            account=account,
+            after_completion=completed,
+            provider=row["provider"],
+            acted=acted,
+        )
         await record(context.database, tx, fact)
         if acted and completed:
             await tx.run(update(_r).where(_r.c.id == row["id"]).values(why=FREEZE))
             await self._take_back(tx, account, row["ended_at"])
             await self._verdicts.revoke(tx, row["id"], "denied")
         elif acted:
-            await self._ending.end(tx, row["id"], "denied")
+            await self._ending.end(tx, row["id"], GiveUpReason.DENIED)
         elif row["state"] == State.HELD:
             await self._holds.lengthen(tx, row["id"])
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import select
 
+from mailkeep.mail.types import GiveUpReason
 from mailkeep.store.database import Tx
 
 from . import mails, tables
@@ -25,7 +26,7 @@ class Ending:
         self._context = context
         self._notices = notices
 
-    async def end(self, tx: Tx, recovery: str, why: str) -> None:
+    async def end(self, tx: Tx, recovery: str, why: GiveUpReason) -> None:
         """Void a recovery. Where a second factor stopped it and its owner was not told yet, they
         are now: whoever came so far had both mails."""
         if not await self._context.void(tx, recovery, why):
@@ -34,6 +35,6 @@ class Ending:
         if row is None or row["stopped_at"] is None:
             return
         # The try that ends it was counted, and not told of.
-        told = row["factor_tries"] - (why == "tries_used_up") >= TOLD_AT
+        told = row["factor_tries"] - (why is GiveUpReason.TRIES_USED_UP) >= TOLD_AT
         if not told:
             await self._notices.tell(tx, row["account_id"], recovery, mails.stopped_for_good)

@@ -7,6 +7,7 @@ from sqlalchemy import select, update
 
 from mailkeep.events.log import record
 from mailkeep.mail import services as mail
+from mailkeep.mail.types import GiveUpReason
 from mailkeep.store.database import Database, Tx
 
 from . import tables
@@ -14,7 +15,7 @@ from .events import RecoveryVoided
 from .types import UNDER_WAY, State, VerdictState
 
 _r, _p, _v = tables.recoveries, tables.proofs, tables.verdicts
-WHY = "erased"
+_WHY = GiveUpReason.ERASED
 
 
 async def void_all(database: Database, tx: Tx, accounts: Sequence[str]) -> int:
@@ -25,12 +26,16 @@ async def void_all(database: Database, tx: Tx, accounts: Sequence[str]) -> int:
     ids = [row["id"] for row in rows]
     live = (_p.c.recovery_id.in_(ids), _p.c.voided_at.is_(None))
     for proof in await tx.all(select(_p.c.message_id).where(*live)):
-        await mail.cancel(database, tx, proof["message_id"], WHY)
+        await mail.cancel(database, tx, proof["message_id"], _WHY)
     await tx.run(update(_p).where(*live).values(voided_at=tx.now))
-    ended = {"state": State.VOID.value, "why": WHY, "ended_at": tx.now, "due_at": None}
+    ended = {"state": State.VOID.value, "why": _WHY.value, "ended_at": tx.now, "due_at": None}
     await tx.run(update(_r).where(_r.c.id.in_(ids)).values(**ended))
     takable = _v.c.state.in_([VerdictState.MADE.value, VerdictState.HANDED_OVER.value])
-    revoked = {"state": VerdictState.REVOKED.value, "why": WHY}
+    revoked = {"state": VerdictState.REVOKED.value, "why": _WHY.value}
     await tx.run(update(_v).where(_v.c.account_id.in_(accounts), takable).values(**revoked))
-    await record(database, tx, *(RecoveryVoided(row["id"], row["account_id"], WHY) for row in rows))
+    await record(
+        database,
+        tx,
+        *(RecoveryVoided(recovery=row["id"], account=row["account_id"], why=_WHY) for row in rows),
+    )
     return len(rows)

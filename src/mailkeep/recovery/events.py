@@ -5,7 +5,7 @@ from mailkeep.events.types import Fact, fact
 
 
 @fact("recovery.requested")
-class RecoveryRequested(Fact, frozen=True):
+class RecoveryRequested(Fact, frozen=True, kw_only=True):
     """Somebody asked for a reset. ``account`` is None where no account has that address."""
 
     recovery: str | None
@@ -16,7 +16,7 @@ class RecoveryRequested(Fact, frozen=True):
 
 
 @fact("recovery.rehearsed")
-class RecoveryRehearsed(Fact, frozen=True):
+class RecoveryRehearsed(Fact, frozen=True, kw_only=True):
     """An application told of a reset that it was asked for, and keeps: its word, no visit that we
     saw. ``account`` is None where nobody is registered by that name.
 
@@ -41,7 +41,7 @@ class RecoveryRehearsed(Fact, frozen=True):
 
 
 @fact("recovery.proof_sent")
-class ProofSent(Fact, frozen=True):
+class ProofSent(Fact, frozen=True, kw_only=True):
     """A proof was handed to the outbox; ``provider`` is the route drawn for it."""
 
     recovery: str
@@ -52,7 +52,7 @@ class ProofSent(Fact, frozen=True):
 
 
 @fact("recovery.proof_redeemed")
-class ProofRedeemed(Fact, frozen=True):
+class ProofRedeemed(Fact, frozen=True, kw_only=True):
     """A browser showed a proof, by POST; once for each browser and proof.
 
     ``providers``: every party that it was ever attempted through.
@@ -72,7 +72,7 @@ class ProofRedeemed(Fact, frozen=True):
 
 
 @fact("recovery.proof_failed")
-class ProofFailed(Fact, frozen=True):
+class ProofFailed(Fact, frozen=True, kw_only=True):
     """A wrong, used or expired proof was presented. ``recovery`` is None where it fits none."""
 
     recovery: str | None
@@ -81,7 +81,7 @@ class ProofFailed(Fact, frozen=True):
 
 
 @fact("recovery.decoy_shown")
-class DecoyShown(Fact, frozen=True):
+class DecoyShown(Fact, frozen=True, kw_only=True):
     """A browser showed the link of a decoy: a mail that ``provider`` alone ever had, to nobody."""
 
     provider: str
@@ -90,7 +90,7 @@ class DecoyShown(Fact, frozen=True):
 
 
 @fact("recovery.stopped_by_factor")
-class StoppedByFactor(Fact, frozen=True):
+class StoppedByFactor(Fact, frozen=True, kw_only=True):
     """Both proofs came, the second factor did not."""
 
     recovery: str
@@ -98,7 +98,7 @@ class StoppedByFactor(Fact, frozen=True):
 
 
 @fact("recovery.completed")
-class RecoveryCompleted(Fact, frozen=True):
+class RecoveryCompleted(Fact, frozen=True, kw_only=True):
     """A new password was written, or a verdict made for an application, by ``browser``.
 
     ``risk``: how badly it fits the account's history, in nats. ``held``: after a hold.
@@ -115,7 +115,7 @@ class RecoveryCompleted(Fact, frozen=True):
 
 
 @fact("recovery.held")
-class RecoveryHeld(Fact, frozen=True):
+class RecoveryHeld(Fact, frozen=True, kw_only=True):
     """Both proofs came, and its owner has ``seconds`` to stop it. ``reasons``: why."""
 
     recovery: str
@@ -127,7 +127,7 @@ class RecoveryHeld(Fact, frozen=True):
 
 
 @fact("recovery.hold_begun")
-class HoldBegun(Fact, frozen=True):
+class HoldBegun(Fact, frozen=True, kw_only=True):
     """Notices of a hold have left over independent routes: it ends at ``until``."""
 
     recovery: str
@@ -136,7 +136,7 @@ class HoldBegun(Fact, frozen=True):
 
 
 @fact("recovery.hold_lengthened")
-class HoldLengthened(Fact, frozen=True):
+class HoldLengthened(Fact, frozen=True, kw_only=True):
     """A held recovery was denied when the day's denials were used up: it waits for longer."""
 
     recovery: str
@@ -145,7 +145,7 @@ class HoldLengthened(Fact, frozen=True):
 
 
 @fact("recovery.guessing")
-class Guessing(Fact, frozen=True):
+class Guessing(Fact, frozen=True, kw_only=True):
     """More wrong codes than ``limit`` came within ``seconds``, for whatever accounts."""
 
     limit: int
@@ -153,7 +153,7 @@ class Guessing(Fact, frozen=True):
 
 
 @fact("recovery.degraded")
-class RecoveryDegraded(Fact, frozen=True):
+class RecoveryDegraded(Fact, frozen=True, kw_only=True):
     """Both proofs of a recovery go over ``provider``: no second route stands, and nothing is held
     against this one."""
 
@@ -163,10 +163,9 @@ class RecoveryDegraded(Fact, frozen=True):
 
 
 @fact("recovery.voided")
-class RecoveryVoided(Fact, frozen=True):
-    """A recovery can no longer be completed. ``why``: denied, expired, superseded, provider_cut,
-    tries_used_up, dependent_proofs, suspect_route, password_changed, address_changed,
-    notices_unproven, completed_another, restored."""
+class RecoveryVoided(Fact, frozen=True, kw_only=True):
+    """A recovery can no longer be completed. ``why``: a word of ``mail.types.GiveUpReason``, for
+    which its mail that still waits is given up too."""
 
     recovery: str
     account: str
@@ -174,7 +173,7 @@ class RecoveryVoided(Fact, frozen=True):
 
 
 @fact("recovery.denied")
-class RecoveryDenied(Fact, frozen=True):
+class RecoveryDenied(Fact, frozen=True, kw_only=True):
     """The owner, or somebody who holds the mail, said: this was not me.
 
     ``provider`` carried the mail that it was said with. ``acted``: something was stopped by it;
@@ -189,7 +188,7 @@ class RecoveryDenied(Fact, frozen=True):
 
 
 @fact("recovery.proof_voided")
-class ProofVoided(Fact, frozen=True):
+class ProofVoided(Fact, frozen=True, kw_only=True):
     """A proof was voided and is minted anew over another route. ``why``: rerouted (its provider
     refused it) or provider_cut."""
 
@@ -201,7 +200,7 @@ class ProofVoided(Fact, frozen=True):
 
 
 @fact("recovery.verdict_made")
-class VerdictMade(Fact, frozen=True):
+class VerdictMade(Fact, frozen=True, kw_only=True):
     """An owner's proofs became a verdict for the application that keeps the account.
 
     ``factor``: proven, outstanding (the application must ask for it), or none (there is none).
@@ -215,7 +214,7 @@ class VerdictMade(Fact, frozen=True):
 
 
 @fact("recovery.verdict_handed_over")
-class VerdictHandedOver(Fact, frozen=True):
+class VerdictHandedOver(Fact, frozen=True, kw_only=True):
     """The application took a verdict, and may act on it."""
 
     verdict: str
@@ -224,7 +223,7 @@ class VerdictHandedOver(Fact, frozen=True):
 
 
 @fact("recovery.verdict_secured")
-class VerdictSecured(Fact, frozen=True):
+class VerdictSecured(Fact, frozen=True, kw_only=True):
     """The application said that it acts on a verdict: password written, sessions ended."""
 
     verdict: str
@@ -233,7 +232,7 @@ class VerdictSecured(Fact, frozen=True):
 
 
 @fact("recovery.verdict_revoked")
-class VerdictRevoked(Fact, frozen=True):
+class VerdictRevoked(Fact, frozen=True, kw_only=True):
     """A verdict counts for nothing any more.
 
     ``why``: denied; frozen; or its code was shown by another application (another_application),

@@ -12,12 +12,13 @@ from sqlalchemy import func, select, update
 from sqlalchemy.engine import RowMapping
 
 from mailkeep.accounts import queries as accounts
+from mailkeep.accounts import throttle
 from mailkeep.accounts.changes import RECOVERY
 from mailkeep.accounts.factors.types import Lane, Source, Typed, Way, Weighed
 from mailkeep.accounts.types import ENDED_BY_PROOFS, Origin
-from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import Conflict, MailkeepError, NotSignedIn, TooMany
 from mailkeep.events.log import record
+from mailkeep.mail.types import GiveUpReason
 from mailkeep.store.database import Tx
 
 from . import mails, tables
@@ -199,14 +200,14 @@ class Finishing:
             return Conflict(_GONE)
         if not self._context.accounts.classes.holding(view).recovers_by_mail:
             # It was given that class since this was asked for, as who is made an operator.
-            await self.ending.end(tx, recovery, "class")
+            await self.ending.end(tx, recovery, GiveUpReason.CLASS)
             return Conflict(_GONE)
         if await accounts.password_set_at(tx, account) > row["asked_at"]:
-            await self.ending.end(tx, recovery, "password_changed")
+            await self.ending.end(tx, recovery, GiveUpReason.PASSWORD_CHANGED)
             return Conflict("the password was changed since this was asked for; ask again")
         point = await accounts.for_recovery(tx, row["address_key"], row["application"])
         if point is None or point.account != account:
-            await self.ending.end(tx, recovery, "address_changed")
+            await self.ending.end(tx, recovery, GiveUpReason.ADDRESS_CHANGED)
             return Conflict("the address was changed since this was asked for; ask again")
         refusal = await self._sound(tx, row, given)
         if refusal is not None:
@@ -268,7 +269,7 @@ class Finishing:
             select(_r.c.id).where(_r.c.account_id == account, _r.c.state.in_(LIVE))
         )
         for other in others:
-            await context.void(tx, other["id"], "completed_another")
+            await context.void(tx, other["id"], GiveUpReason.COMPLETED_ANOTHER)
         fact = RecoveryCompleted(
             recovery=recovery,
             account=account,
@@ -289,10 +290,10 @@ class Finishing:
         if self._context.independent(one, other):
             return None
         if not row["degraded"]:
-            await self.ending.end(tx, row["id"], "dependent_proofs")
+            await self.ending.end(tx, row["id"], GiveUpReason.DEPENDENT_PROOFS)
             return Conflict("the two mails went through hands that are not independent; ask again")
         if await held_against(tx, {*one, *other, ""}):
-            await self.ending.end(tx, row["id"], "suspect_route")
+            await self.ending.end(tx, row["id"], GiveUpReason.SUSPECT_ROUTE)
             return Conflict("the route of the two mails is in doubt; ask again later")
         return None
 
@@ -305,8 +306,7 @@ class Finishing:
             if proof.proved:
                 return None
             if not proof.heard:  # nothing was looked at, so nothing counts as wrong
-                wait = context.accounts.settings.window / SECOND
-                return TooMany("too many wrong codes; wait a while", retry_after=wait)
+                return TooMany("too many wrong codes; wait a while", retry_after=throttle.WAIT)
         tries = row["factor_tries"] + 1
         await tx.run(
             update(_r)
@@ -314,9 +314,9 @@ class Finishing:
             .values(factor_tries=tries, stopped_at=row["stopped_at"] or tx.now)
         )
         if row["stopped_at"] is None:
-            await record(context.database, tx, StoppedByFactor(row["id"], account))
+            await record(context.database, tx, StoppedByFactor(recovery=row["id"], account=account))
         if tries >= self._context.settings.factor_tries:
-            await self.ending.end(tx, row["id"], "tries_used_up")
+            await self.ending.end(tx, row["id"], GiveUpReason.TRIES_USED_UP)
         elif tries == TOLD_AT:
             await self.notices.tell(tx, account, row["id"], mails.stopped)
         return NotSignedIn("the code of your second factor is missing, wrong or used")

@@ -143,12 +143,12 @@ class Holds:
             .values(state=State.HELD.value, expires_at=max(most, row["expires_at"]))
         )
         fact = RecoveryHeld(
-            recovery,
-            account,
-            origin.browser,
-            hold.length / SECOND,
-            tuple(one.value for one in hold.reasons),
-            round(found.score, 2),
+            recovery=recovery,
+            account=account,
+            browser=origin.browser,
+            seconds=hold.length / SECOND,
+            reasons=tuple(one.value for one in hold.reasons),
+            risk=round(found.score, 2),
         )
         await record(context.database, tx, fact)
         holds = await tx.value(select(func.count()).where(_h.c.recovery_id == recovery)) or 0
@@ -195,7 +195,7 @@ class Holds:
         if changed:
             await self._extend(tx, recovery)
             account = await tx.value(select(_r.c.account_id).where(_r.c.id == recovery))
-            fact = HoldLengthened(recovery, account, length / SECOND)
+            fact = HoldLengthened(recovery=recovery, account=account, seconds=length / SECOND)
             await record(context.database, tx, fact)
 
     async def sweep(self, tx: Tx) -> None:
@@ -255,7 +255,11 @@ class Holds:
         )
         if changed:
             until = await self._extend(tx, recovery)
-            await record(context.database, tx, HoldBegun(recovery, row["account_id"], until))
+            await record(
+                context.database,
+                tx,
+                HoldBegun(recovery=recovery, account=row["account_id"], until=until),
+            )
         return True
 
     async def _extend(self, tx: Tx, recovery: str) -> Instant:

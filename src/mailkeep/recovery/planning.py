@@ -23,7 +23,7 @@ from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.mail import queries as mail_queries
 from mailkeep.mail import services as mail_services
-from mailkeep.mail.types import NewMessage
+from mailkeep.mail.types import GiveUpReason, NewMessage
 from mailkeep.store.database import Tx
 
 from . import limiting, mails, policy, sharing, tables
@@ -139,7 +139,11 @@ class Planner:
             await tx.run(update(_r).where(_r.c.id == recovery).values(due_at=tx.now + WAIT))
             return
         fact = RecoveryRequested(
-            recovery, account, row["address_key"], row["network"], row["asked_by"]
+            recovery=recovery,
+            account=account,
+            address=row["address_key"],
+            network=row["network"],
+            browser=row["asked_by"],
         )
         await record(context.database, tx, fact)
         known = account is not None and await accounts.knows_browser(tx, account, row["asked_by"])
@@ -162,7 +166,7 @@ class Planner:
             return
         await self._void_same_browser(tx, recovery, point.account, row["asked_by"])
         if degraded:
-            fact_of = RecoveryDegraded(recovery, point.account, pair.link)
+            fact_of = RecoveryDegraded(recovery=recovery, account=point.account, provider=pair.link)
             await record(context.database, tx, fact_of)
         for kind, provider in ((ProofKind.LINK, pair.link), (ProofKind.CODE, pair.code)):
             await self._send(tx, recovery, point, kind, provider, minted[kind])
@@ -234,7 +238,7 @@ class Planner:
             )
         )
         for row in rows:
-            await self._context.void(tx, row["id"], "superseded")
+            await self._context.void(tx, row["id"], GiveUpReason.SUPERSEDED)
 
     async def _replace(self, tx: Tx, of: Row, minted: dict[ProofKind, Minted]) -> None:
         """Mint anew what a route refused, or what was voided with a provider that was cut."""
@@ -268,7 +272,8 @@ class Planner:
                 continue  # it stays with the outbox, which tries the old route until it expires
             if row is not None:
                 await self._void(tx, recovery, point.account, row["id"], kind, row["provider"])
-                await mail_services.cancel(context.database, tx, row["message_id"], "rerouted")
+                why = GiveUpReason.REROUTED
+                await mail_services.cancel(context.database, tx, row["message_id"], why)
             proof = await self._send(tx, recovery, point, kind, provider, minted[kind])
             live[kind.value] = proof
 
@@ -276,7 +281,13 @@ class Planner:
         self, tx: Tx, recovery: str, account: str, proof: str, kind: ProofKind, provider: str
     ) -> None:
         await tx.run(update(_p).where(_p.c.id == proof).values(voided_at=tx.now))
-        fact = ProofVoided(recovery, account, kind.value, provider, "rerouted")
+        fact = ProofVoided(
+            recovery=recovery,
+            account=account,
+            proof=kind.value,
+            provider=provider,
+            why=GiveUpReason.REROUTED,
+        )
         await record(self._context.database, tx, fact)
 
     async def _send(
@@ -312,7 +323,13 @@ class Planner:
             "expires_at": expires_at,
         }
         await tx.run(insert(_p).values(**row))
-        fact = ProofSent(recovery, point.account, kind.value, message, provider)
+        fact = ProofSent(
+            recovery=recovery,
+            account=point.account,
+            proof=kind.value,
+            message=message,
+            provider=provider,
+        )
         await record(context.database, tx, fact)
         return row
 

@@ -73,7 +73,9 @@ class Proving:
                     tx, row["id"], "failed", limit=1, window=MINUTE
                 ):
                     why = "voided" if row["voided_at"] is not None else "expired"
-                    fact = ProofFailed(row["recovery_id"], ProofKind.LINK.value, why)
+                    fact = ProofFailed(
+                        recovery=row["recovery_id"], proof=ProofKind.LINK.value, why=why
+                    )
                     await record(context.database, tx, fact)
         if not allowed:
             raise TooMany(_TOO_MANY, retry_after=context.settings.window)
@@ -104,7 +106,7 @@ class Proving:
                 taken = fresh is not None and await self._redeem(tx, fresh, browser, network)
             if not taken:
                 recovery = rows[0]["recovery_id"] if rows else None
-                fact = ProofFailed(recovery, ProofKind.CODE.value, "wrong")
+                fact = ProofFailed(recovery=recovery, proof=ProofKind.CODE.value, why="wrong")
                 await record(context.database, tx, fact)
                 await self._guessed(tx)
         if not taken:
@@ -231,7 +233,7 @@ class Proving:
         if await throttle.take(tx, "recovery", "wrong codes", limit=limit, window=HOUR):
             return
         if await throttle.take(tx, "recovery", "guessing told", limit=1, window=HOUR):
-            await record(self._context.database, tx, Guessing(limit, HOUR / SECOND))
+            await record(self._context.database, tx, Guessing(limit=limit, seconds=HOUR / SECOND))
 
     async def _may_show(self, tx: Tx, network: str) -> bool:
         settings = self._context.settings
@@ -266,14 +268,14 @@ class Proving:
         )
         if new:
             fact = ProofRedeemed(
-                row["recovery_id"],
-                row["account_id"],
-                row["kind"],
-                tuple(sorted(await context.attempted(tx, row))),
-                asker,
-                known,
-                network,
-                browser,
+                recovery=row["recovery_id"],
+                account=row["account_id"],
+                proof=row["kind"],
+                providers=tuple(sorted(await context.attempted(tx, row))),
+                same_browser=asker,
+                known_browser=known,
+                network=network,
+                browser=browser,
             )
             await record(context.database, tx, fact)
         return True

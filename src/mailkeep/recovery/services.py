@@ -1,4 +1,5 @@
-"""The service of recovery: ask, prove, finish, deny; and commands for the rooms above.
+"""The service of recovery: ask, and commands for the rooms above. What was asked for is shown to
+``proving``, completed by ``finishing`` and stopped by ``denying``.
 
 Attacks met here: account enumeration (the same row and reply for every address), and a provider
 that fell (its proofs are void, whoever showed them).
@@ -11,8 +12,6 @@ from sqlalchemy import delete, insert, select, update
 
 from mailkeep.accounts import queries as accounts
 from mailkeep.accounts import throttle
-from mailkeep.accounts.factors.types import Typed
-from mailkeep.accounts.types import Origin
 from mailkeep.base import addresses
 from mailkeep.base.clock import SECOND
 from mailkeep.base.ids import new_id
@@ -21,7 +20,7 @@ from mailkeep.events.log import record
 from mailkeep.events.types import Fact, Recorded
 from mailkeep.mail import services as mail_services
 from mailkeep.mail.events import AttemptFinished, ProviderRested
-from mailkeep.mail.types import Content
+from mailkeep.mail.types import Content, GiveUpReason
 from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Tx
 
@@ -39,7 +38,7 @@ from .planning import Planner
 from .proving import Proving
 from .rehearsing import Rehearsing, Told
 from .sign_in_notices import SignInNotices
-from .types import LIVE, UNDER_WAY, Handed, Progress, Reach, State, Way
+from .types import LIVE, UNDER_WAY, Reach, State, Way
 from .verdicts import Verdicts
 
 _r, _p = tables.recoveries, tables.proofs
@@ -68,7 +67,7 @@ class Recovery:
         self.proving = Proving(context, self.holds)
         self.verdicts = Verdicts(context)
         completing = Completing(context, self.notices, self.verdicts)
-        self._finishing = Finishing(
+        self.finishing = Finishing(
             context=context,
             proving=self.proving,
             holds=self.holds,
@@ -76,7 +75,7 @@ class Recovery:
             notices=self.notices,
             completing=completing,
         )
-        self._denying = Denying(context, self.ending, self.holds, self.verdicts)
+        self.denying = Denying(context, self.ending, self.holds, self.verdicts)
         self.change_notices = ChangeNotices(context, self.notices)
         self.sign_in_notices = SignInNotices(context, self.notices)
 
@@ -168,30 +167,6 @@ class Recovery:
         )
         return recovery
 
-    async def advance(self, origin: Origin) -> None:
-        """See ``Finishing.advance``."""
-        await self._finishing.advance(origin)
-
-    async def progress(self, origin: Origin) -> Progress:
-        """See ``Finishing.progress``."""
-        return await self._finishing.progress(origin)
-
-    async def finish(self, password: str, typed: Typed | None, *, origin: Origin) -> Handed | None:
-        """See ``Finishing.finish``."""
-        return await self._finishing.finish(password, typed, origin)
-
-    async def ask_factor(self, origin: Origin) -> str:
-        """See ``Finishing.ask``."""
-        return await self._finishing.ask(origin)
-
-    async def lose(self, origin: Origin) -> None:
-        """See ``Finishing.lose``."""
-        await self._finishing.lose(origin)
-
-    async def deny(self, secret: str, browser: str = "") -> None:
-        """See ``Denying.deny``."""
-        await self._denying.deny(secret, browser)
-
     async def agree(self, secret: str) -> None:
         """The owner says out of one of two mails that they asked for a change of how an application
         has them recovered; see ``SubjectAnswers.agree``."""
@@ -219,10 +194,11 @@ class Recovery:
     async def on_rested(self, tx: Tx, recorded: Recorded) -> None:
         """A provider seems silent: what went through it may never arrive, and is minted anew."""
         if isinstance(recorded.fact, ProviderRested):
-            await self.void_through(tx, {recorded.fact.provider}, "rerouted", shown=False)
+            why = GiveUpReason.REROUTED
+            await self.void_through(tx, {recorded.fact.provider}, why, shown=False)
 
     async def void_through(
-        self, tx: Tx, providers: Set[str], why: str, *, shown: bool = True
+        self, tx: Tx, providers: Set[str], why: GiveUpReason, *, shown: bool = True
     ) -> int:
         """Void every proof that went through ``providers`` of every recovery that is open; each is
         minted anew over a route that stands. Returns how many recoveries.
@@ -257,7 +233,11 @@ class Recovery:
             await tx.run(update(_p).where(_p.c.id == row["id"]).values(voided_at=tx.now))
             await mail_services.cancel(context.database, tx, row["message_id"], why)
             fact = ProofVoided(
-                row["recovery_id"], row["account_id"], row["kind"], row["provider"], why
+                recovery=row["recovery_id"],
+                account=row["account_id"],
+                proof=row["kind"],
+                provider=row["provider"],
+                why=why,
             )
             await record(context.database, tx, fact)
         await tx.run(
@@ -266,7 +246,7 @@ class Recovery:
         tx.after_commit.append(self.awake.set)
         return len(ids)
 
-    async def end_of(self, tx: Tx, account: str, why: str) -> int:
+    async def end_of(self, tx: Tx, account: str, why: GiveUpReason) -> int:
         """End the recoveries of an account that are under way, whoever began them: its owner asks
         anew. Returns how many."""
         await accounts.account(tx, account, lock=True)
@@ -307,7 +287,8 @@ class Recovery:
         )
         for row in rows:
             unproven = await self.holds.unproven(tx, row["id"])
-            await self.ending.end(tx, row["id"], "notices_unproven" if unproven else "expired")
+            why = GiveUpReason.NOTICES_UNPROVEN if unproven else GiveUpReason.EXPIRED
+            await self.ending.end(tx, row["id"], why)
         await self.holds.sweep(tx)
         await self.change_notices.sweep(tx)
         return len(rows)

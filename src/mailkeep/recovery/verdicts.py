@@ -135,7 +135,13 @@ class Verdicts:
                 made_at=tx.now,
             )
         )
-        fact = VerdictMade(verdict, recovery, account, view.application, word)
+        fact = VerdictMade(
+            verdict=verdict,
+            recovery=recovery,
+            account=account,
+            application=view.application,
+            factor=word,
+        )
         await record(context.database, tx, fact)
         return Handed(asked.redirect_uri, asked.state, Secret(code))
 
@@ -193,7 +199,9 @@ class Verdicts:
                 handed_at=tx.now,
             )
         )
-        fact = VerdictHandedOver(row["id"], row["account_id"], application.id)
+        fact = VerdictHandedOver(
+            verdict=row["id"], account=row["account_id"], application=application.id
+        )
         await record(self._context.database, tx, fact)
         told = id_token.claims(
             issuer=issuer,
@@ -234,7 +242,9 @@ class Verdicts:
             .where(_v.c.id == verdict)
             .values(state=VerdictState.SECURED.value, secured_at=tx.now)
         )
-        fact = VerdictSecured(verdict, row["account_id"], row["application"])
+        fact = VerdictSecured(
+            verdict=verdict, account=row["account_id"], application=row["application"]
+        )
         await record(self._context.database, tx, fact)
         return await self.get(tx, row["application"], verdict)
 
@@ -267,7 +277,13 @@ class Verdicts:
         await tx.run(
             update(_v).where(_v.c.id == row["id"]).values(state=VerdictState.REVOKED.value, why=why)
         )
-        fact = VerdictRevoked(row["id"], row["account_id"], row["application"], row["state"], why)
+        fact = VerdictRevoked(
+            verdict=row["id"],
+            account=row["account_id"],
+            application=row["application"],
+            state=row["state"],
+            why=why,
+        )
         await record(self._context.database, tx, fact)
 
     async def _held(self, tx: Tx, which: ColumnElement[bool]) -> RowMapping | None:

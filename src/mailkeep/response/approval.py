@@ -123,7 +123,9 @@ class Approvals:
         )
         await audit.write(tx, by, "ask_action", _said(made))
         await self._enter(tx, made, f"{title}: {_VERB[step]}, and waits for a second person")
-        fact = ActionAsked(incident.id, name, step.value, made.id, by)
+        fact = ActionAsked(
+            incident=incident.id, action=name, step=step.value, request=made.id, by=by
+        )
         await record(self._means.database, tx, fact)
         await self._desk.call(tx, incident, Why.SECOND)
         return made
@@ -175,7 +177,14 @@ class Approvals:
         act = "approve_action" if approved else "refuse_action"
         await audit.write(tx, by, act, _said(found) | {"asked_by": found.asked_by})
         step = found.step.value
-        fact = ActionDecided(found.incident, found.action, step, found.id, by, approved)
+        fact = ActionDecided(
+            incident=found.incident,
+            action=found.action,
+            step=step,
+            request=found.id,
+            by=by,
+            approved=approved,
+        )
         await record(self._means.database, tx, fact)
 
     async def _enter(self, tx: Tx, found: Approval, words: str, by: str = "") -> None:

@@ -21,6 +21,7 @@ from .hands import HandCut
 from .paging.types import Pager
 from .paging.whom import whom
 from .tables import hand_cuts
+from .types import HandCutState
 
 AGAIN = MINUTE  #: after nobody took it
 MOST = 30  #: tries
@@ -67,7 +68,7 @@ class Crier:
     async def _claim(self, tx: Tx) -> list[HandCut]:
         found = await hands.current(tx)
         for one in found.values():
-            if one.state == "waiting" and one.due_at <= tx.now:
+            if one.state is HandCutState.WAITING and one.due_at <= tx.now:
                 flagged = {"flagged_at": tx.now, "ring_at": tx.now, "rings": 0}
                 still = (_h.c.id == one.id, _h.c.flagged_at.is_(None))
                 if await tx.run(update(_h).where(*still).values(**flagged)):
@@ -92,12 +93,13 @@ async def _heard(tx: Tx, one: HandCut) -> None:
 def words(one: HandCut, url: str) -> tuple[str, str]:
     """Title and body (pure). A reason is what somebody wrote: it stays inside."""
     says = {
-        "asked": f"One person wants to cut {one.provider} off, and mail would stop.",
-        "waiting": f"One person cut {one.provider} off by hand.",
-        "flagged": f"Nobody confirmed that {one.provider} was cut off by hand.",
-        "restoring": f"One person wants {one.provider} to carry mail again.",
+        HandCutState.ASKED: f"One person wants to cut {one.provider} off, and mail would stop.",
+        HandCutState.WAITING: f"One person cut {one.provider} off by hand.",
+        HandCutState.FLAGGED: f"Nobody confirmed that {one.provider} was cut off by hand.",
+        HandCutState.RESTORING: f"One person wants {one.provider} to carry mail again.",
     }.get(one.state, f"{one.provider} was cut off by hand.")
     minutes = max(0, one.due_at - one.at) // MINUTE
-    within = f" within {minutes} minutes" if one.state in {"asked", "waiting"} else ""
+    in_time = one.state in {HandCutState.ASKED, HandCutState.WAITING}
+    within = f" within {minutes} minutes" if in_time else ""
     body = f"{says}\nA second person has to look{within}:\n\n{url}/console/providers/{one.provider}"
     return "Mailkeep: a provider, by one person's hand", body

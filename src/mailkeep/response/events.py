@@ -4,7 +4,7 @@ from mailkeep.events.types import Fact, fact
 
 
 @fact("response.proposed")
-class ActionProposed(Fact, frozen=True):
+class ActionProposed(Fact, frozen=True, kw_only=True):
     """A playbook suggests an action."""
 
     incident: str
@@ -12,7 +12,7 @@ class ActionProposed(Fact, frozen=True):
 
 
 @fact("response.limited")
-class ActionLimited(Fact, frozen=True):
+class ActionLimited(Fact, frozen=True, kw_only=True):
     """A playbook has reached a limit: it leaves an action, or the rest of it, to people."""
 
     incident: str
@@ -20,7 +20,7 @@ class ActionLimited(Fact, frozen=True):
 
 
 @fact("response.asked")
-class ActionAsked(Fact, frozen=True):
+class ActionAsked(Fact, frozen=True, kw_only=True):
     """Somebody asks for what a second person must approve. ``step``: ``apply`` or ``undo``."""
 
     incident: str
@@ -31,7 +31,7 @@ class ActionAsked(Fact, frozen=True):
 
 
 @fact("response.decided")
-class ActionDecided(Fact, frozen=True):
+class ActionDecided(Fact, frozen=True, kw_only=True):
     """Somebody said yes or no to what was asked for."""
 
     incident: str
@@ -43,7 +43,7 @@ class ActionDecided(Fact, frozen=True):
 
 
 @fact("response.started")
-class ActionStarted(Fact, frozen=True):
+class ActionStarted(Fact, frozen=True, kw_only=True):
     """An action began. ``by``: a person's id, or ``playbook``."""
 
     incident: str
@@ -52,7 +52,7 @@ class ActionStarted(Fact, frozen=True):
 
 
 @fact("response.applied")
-class ActionApplied(Fact, frozen=True):
+class ActionApplied(Fact, frozen=True, kw_only=True):
     """An action is done."""
 
     incident: str
@@ -61,7 +61,7 @@ class ActionApplied(Fact, frozen=True):
 
 
 @fact("response.failed")
-class ActionFailed(Fact, frozen=True):
+class ActionFailed(Fact, frozen=True, kw_only=True):
     """An action could not be done."""
 
     incident: str
@@ -70,7 +70,7 @@ class ActionFailed(Fact, frozen=True):
 
 
 @fact("response.paged")
-class Paged(Fact, frozen=True):
+class Paged(Fact, frozen=True, kw_only=True):
     """A pager took a page about an incident: which of its pages, after how many tries."""
 
     incident: str
@@ -80,7 +80,7 @@ class Paged(Fact, frozen=True):
 
 
 @fact("response.page_failed")
-class PageFailed(Fact, frozen=True):
+class PageFailed(Fact, frozen=True, kw_only=True):
     """A pager took no page for as long as one is tried."""
 
     incident: str
@@ -90,7 +90,7 @@ class PageFailed(Fact, frozen=True):
 
 
 @fact("response.undone")
-class ActionUndone(Fact, frozen=True):
+class ActionUndone(Fact, frozen=True, kw_only=True):
     """An action was taken back."""
 
     incident: str
@@ -99,7 +99,7 @@ class ActionUndone(Fact, frozen=True):
 
 
 @fact("response.stopped")
-class ActionStopped(Fact, frozen=True):
+class ActionStopped(Fact, frozen=True, kw_only=True):
     """A person held an action up on its way; what was done of it stays done."""
 
     incident: str

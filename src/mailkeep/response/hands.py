@@ -43,11 +43,11 @@ from .keeping import take_turn
 from .refusing import once
 from .standing import say, thin
 from .tables import hand_cuts
-from .types import ResponseSettings
+from .types import HandCutState, ResponseSettings
 
 BACK = 60 * MINUTE  #: what it took since then and nobody else saw arrive is sent again
 
-CONFIRMED = ("asked", "waiting", "flagged")  #: states of a cut that a second person confirms
+CONFIRMABLE = (HandCutState.ASKED, HandCutState.WAITING, HandCutState.FLAGGED)
 CHANGED = "this has changed since it was shown: look again, and repeat it for what is there now"
 
 _h = hand_cuts
@@ -93,15 +93,14 @@ class HandCut(msgspec.Struct, frozen=True):
     back_reason: str
 
     @property
-    def state(self) -> str:
-        """``asked``, ``waiting``, ``flagged``, ``confirmed`` or ``restoring``."""
+    def state(self) -> HandCutState:
         if self.cut_at is None:
-            return "asked"
+            return HandCutState.ASKED
         if self.back_by is not None:
-            return "restoring"
+            return HandCutState.RESTORING
         if self.confirmed_by is not None:
-            return "confirmed"
-        return "waiting" if self.flagged_at is None else "flagged"
+            return HandCutState.CONFIRMED
+        return HandCutState.WAITING if self.flagged_at is None else HandCutState.FLAGGED
 
 
 async def about(tx: Tx, provider: str) -> Incident | None:
@@ -193,7 +192,7 @@ async def confirm(tx: Tx, means: Means, provider: str, *, by: str, cut: str, sta
 
     Args:
         cut: its id, as it was shown.
-        state: what was shown of it: ``asked``, or ``waiting`` (``flagged`` is the same, later).
+        state: what was shown of it, of ``CONFIRMABLE``; ``flagged`` is ``waiting``, later.
 
     Raises:
         Conflict: it is another cut by now, or something else waits, or an incident is open
@@ -202,13 +201,13 @@ async def confirm(tx: Tx, means: Means, provider: str, *, by: str, cut: str, sta
         NotAllowed: it is one's own, or it is not known whose key it is.
         NotFound: no such provider.
     """
-    if state not in CONFIRMED:
+    if state not in CONFIRMABLE:
         raise Invalid(
-            f"only a cut in the state {' or '.join(CONFIRMED)} can be confirmed", field="state"
+            f"only a cut in the state {' or '.join(CONFIRMABLE)} can be confirmed", field="state"
         )
-    done = state != "asked"
+    done = state != HandCutState.ASKED
     found = await _shown(tx, means, provider, by=by, cut=cut, asked_by=None, beside=done)
-    if (state == "asked") != (found.cut_at is None):
+    if done == (found.cut_at is None):
         raise Conflict(CHANGED)
     values: dict[str, object] = {"confirmed_by": by, "confirmed_at": tx.now, "ring_at": None}
     if found.cut_at is None:
@@ -290,14 +289,14 @@ async def _shown(
     Otherwise a thief could swap it meanwhile, and be given the approval that was meant for it."""
     await may(tx, means, provider, by, "a second person's word", beside=beside)
     found = (await current(tx)).get(provider)
-    if found is None or found.state == "confirmed":
+    if found is None or found.state is HandCutState.CONFIRMED:
         raise Conflict(f"nothing about {provider} waits for a second person")
     if (found.id, found.back_by) != (cut, asked_by):
         raise Conflict(CHANGED)
     asked = found.back_by or found.by
     if await people.named(tx, by) == await people.person(tx, asked):
         raise NotAllowed("who asked for it cannot confirm it: a second person must")
-    said = {"provider": provider, "cut": found.id, "asked_by": asked, "what": found.state}
+    said = {"provider": provider, "cut": found.id, "asked_by": asked, "what": found.state.value}
     await audit.write(tx, by, "confirm_by_hand", said)
     return found
 

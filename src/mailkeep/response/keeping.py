@@ -106,7 +106,7 @@ class Keeper:
         if by == PLAYBOOK and not more:
             await self._count(tx, case.incident.id, action.name)
         await audit.write(tx, by, "apply_action", entry(case, action.name, preview))
-        started = ActionStarted(case.incident.id, action.name, by)
+        started = ActionStarted(incident=case.incident.id, action=action.name, by=by)
         await record(self.means.database, tx, started)
         tx.after_commit.append(self.awake.set)
 
@@ -135,7 +135,7 @@ class Keeper:
         await self.means.incidents.enter(
             tx, incident, "action", f"{action.title}: taken back; {words}", by=by
         )
-        await record(self.means.database, tx, ActionUndone(incident, name, by))
+        await record(self.means.database, tx, ActionUndone(incident=incident, action=name, by=by))
 
     async def stop(self, tx: Tx, case: Case, action: Action, row: ActionView, by: str) -> None:
         """Pause it where it is. Raises ``Conflict`` when it is not running."""
@@ -146,7 +146,7 @@ class Keeper:
         await audit.write(tx, by, "stop_action", entry(case, name, None))
         words = f"{action.title}: stopped on its way; what was done stays done"
         await self.means.incidents.enter(tx, incident, "action", words, by=by)
-        await record(self.means.database, tx, ActionStopped(incident, name, by))
+        await record(self.means.database, tx, ActionStopped(incident=incident, action=name, by=by))
 
     async def _lapse(self, tx: Tx, incident: str, name: str) -> None:
         """What still waits for a second person was asked about how it stood before. Else a word
@@ -181,7 +181,9 @@ class Keeper:
             await self.means.incidents.enter(
                 tx, incident, "action", f"{title}: failed; {words}", by=by
             )
-            await record(self.means.database, tx, ActionFailed(incident, name, by))
+            await record(
+                self.means.database, tx, ActionFailed(incident=incident, action=name, by=by)
+            )
 
 
 async def take_turn(tx: Tx) -> None:

@@ -120,7 +120,7 @@ async def _tell(
     words = f"{action.title}: waits for a person; {why}{did}"
     await means.incidents.enter(tx, incident.id, "waits", words, by=PLAYBOOK)
     if limit:
-        await record(means.database, tx, ActionLimited(incident.id, action.name))
+        await record(means.database, tx, ActionLimited(incident=incident.id, action=action.name))
         if means.desk is not None:
             await means.desk.call(tx, incident, Why.LIMIT)
 

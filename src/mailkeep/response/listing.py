@@ -217,7 +217,7 @@ async def read(
                     yield msgspec.json.encode({"rows": count, "ended": "no longer allowed"}) + b"\n"
                     return
             yield part.text
-            count += part.count
+            count += part.lines
     yield msgspec.json.encode({"rows": count, "until": iso(listed.until)}) + b"\n"
 
 

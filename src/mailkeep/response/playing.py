@@ -191,7 +191,9 @@ class Player:
         if row is None:
             kept = await self._keeper.write(tx, case, action, PLAYBOOK, preview)
             await audit.write(tx, PLAYBOOK, "propose_action", entry(case, action.name, preview))
-            await record(self._means.database, tx, ActionProposed(incident.id, action.name))
+            await record(
+                self._means.database, tx, ActionProposed(incident=incident.id, action=action.name)
+            )
         else:
             kept = row
             over = {"held": None} if planned.automatic and not spent else {}

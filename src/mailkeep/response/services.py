@@ -356,7 +356,8 @@ class Response:
         figures = {name: value for name, value in after.result.items() if isinstance(value, int)}
         data = {"incident": incident, "action": action.name, **figures}
         await audit.write(tx, by, "action_applied", data)
-        await record(self.means.database, tx, ActionApplied(incident, action.name, by))
+        applied = ActionApplied(incident=incident, action=action.name, by=by)
+        await record(self.means.database, tx, applied)
         if alone and not any(figures.values()):
             return  # nobody is woken to read that nothing was to do
         words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in figures.items())

@@ -73,6 +73,16 @@ class Asked(enum.StrEnum):
     LAPSED = "lapsed"  #: its time was over, or what it would do had changed: asked anew
 
 
+class HandCutState(enum.StrEnum):
+    """Where a cut by hand stands."""
+
+    ASKED = "asked"  #: it is not done: a second person does it
+    WAITING = "waiting"  #: it is done, and waits for a second person
+    FLAGGED = "flagged"  #: nobody confirmed it in time
+    CONFIRMED = "confirmed"  #: a second person agreed
+    RESTORING = "restoring"  #: somebody asked to restore the provider
+
+
 class Approval(msgspec.Struct, frozen=True):
     """What one person asked for and another one has to agree to.
 

@@ -4,7 +4,7 @@ from mailkeep.events.types import Fact, fact
 
 
 @fact("signals.acknowledged")
-class SetAcknowledged(Fact, frozen=True):
+class SetAcknowledged(Fact, frozen=True, kw_only=True):
     """A receiver said that it has an event. ``account`` is None for one about its stream."""
 
     receiver: str
@@ -14,7 +14,7 @@ class SetAcknowledged(Fact, frozen=True):
 
 
 @fact("signals.refused")
-class SetRefused(Fact, frozen=True):
+class SetRefused(Fact, frozen=True, kw_only=True):
     """A receiver said that it will not take an event; ``error`` is its word (RFC 8935 2.4)."""
 
     receiver: str
@@ -25,7 +25,7 @@ class SetRefused(Fact, frozen=True):
 
 
 @fact("signals.stream_changed")
-class StreamChanged(Fact, frozen=True):
+class StreamChanged(Fact, frozen=True, kw_only=True):
     """A stream was made, changed its status, or was removed. ``by``: receiver, operator, us.
 
     ``status``: see ``types.Status``, or ``removed``. ``dropped``: events that were given up.

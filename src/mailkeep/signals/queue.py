@@ -17,6 +17,7 @@ from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.log import record
+from mailkeep.events.types import Fact
 from mailkeep.store.database import Database, Tx
 
 from . import queries, receivers, tables
@@ -143,7 +144,14 @@ class Queue:
             dropped = await tx.run(
                 update(_e).where(*of).values(state=State.DROPPED.value, ended_at=tx.now)
             )
-        fact = StreamChanged(stream.receiver.id, stream.id, status.value, by, why or "", dropped)
+        fact = StreamChanged(
+            receiver=stream.receiver.id,
+            stream=stream.id,
+            status=status.value,
+            by=by,
+            why=why or "",
+            dropped=dropped,
+        )
         await record(self._database, tx, fact)
         self._database.tell(tx, TOPIC)
 
@@ -171,8 +179,14 @@ class Queue:
                 .where(_e.c.id == row["id"])
                 .values(state=state.value, ended_at=tx.now, error=said)
             )
-            who = receiver, row["account_id"], row["kind"], row["id"]
-            fact = SetAcknowledged(*who) if said is None else SetRefused(*who, said)
+            account, event, jti = row["account_id"], row["kind"], row["id"]
+            fact: Fact = (
+                SetAcknowledged(receiver=receiver, account=account, event=event, jti=jti)
+                if said is None
+                else SetRefused(
+                    receiver=receiver, account=account, event=event, jti=jti, error=said
+                )
+            )
             await record(self._database, tx, fact)
         return len(rows)
 

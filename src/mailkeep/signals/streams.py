@@ -118,7 +118,14 @@ class Streams:
             made = await tx.run(tx.upsert(_s).values(row).on_conflict_do_nothing())
             if not made:
                 raise Conflict("this receiver has a stream")
-            fact = StreamChanged(receiver.id, stream, Status.ENABLED.value, "receiver", "", 0)
+            fact = StreamChanged(
+                receiver=receiver.id,
+                stream=stream,
+                status=Status.ENABLED.value,
+                by="receiver",
+                why="",
+                dropped=0,
+            )
             await record(self._database, tx, fact)
             return self.shown(await self._get(tx, receiver, stream))
 
@@ -169,7 +176,14 @@ class Streams:
                 update(_e).where(*of).values(state=State.DROPPED.value, ended_at=tx.now)
             )
             await tx.run(delete(_s).where(_s.c.id == found.id))
-            fact = StreamChanged(receiver.id, found.id, "removed", "receiver", "", dropped)
+            fact = StreamChanged(
+                receiver=receiver.id,
+                stream=found.id,
+                status="removed",
+                by="receiver",
+                why="",
+                dropped=dropped,
+            )
             await record(self._database, tx, fact)
 
         await self._database.retrying(work)

@@ -12,6 +12,7 @@ import structlog
 from aiosmtpd.smtp import SMTP
 
 from mailkeep.base.networks import network
+from mailkeep.base.traces import frames
 
 from . import replies
 from .body import Body
@@ -393,7 +394,7 @@ class Connection(SMTP):
         try:
             return str(await self._call_handler_hook("DATA"))
         except Exception as error:
-            log.error("smtp.failed", error=type(error).__name__)
+            log.error("smtp.failed", error=type(error).__name__, exception=frames(error))
             return "451 4.3.0 local error, try again"
         finally:
             self._storing = False

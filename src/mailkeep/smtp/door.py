@@ -12,6 +12,8 @@ from typing import Any
 import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from mailkeep.base.traces import frames
+
 from .connection import Connection
 from .guests import Guests
 from .tls import Certificate
@@ -54,7 +56,7 @@ class Door:
 
     async def handle_exception(self, error: Exception) -> str:
         """The library would repeat the error's words, which may hold what nobody should see."""
-        log.error("smtp.failed", error=type(error).__name__)
+        log.error("smtp.failed", error=type(error).__name__, exception=frames(error))
         return "451 4.3.0 local error, try again"
 
 

@@ -130,7 +130,7 @@ class Abuse:
             failed=0 if ours else 1,
         )
         if new:
-            fact = AbuseReported(name, domain, alike, told.kind, ours)
+            fact = AbuseReported(report=name, domain=domain, name=alike, said=told.kind, ours=ours)
             await record(self._database, tx, fact)
         return Noted(name, domain, alike, told.kind, ours, new)
 

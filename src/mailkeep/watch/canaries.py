@@ -25,9 +25,9 @@ from sqlalchemy import delete, func, insert, select, update
 
 from mailkeep.base import addresses
 from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
-from mailkeep.base.errors import MailkeepError
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.loops import Keeper
 from mailkeep.base.tokens import link_secret
 from mailkeep.base.workers import STRANGERS
 from mailkeep.events import turns
@@ -107,22 +107,22 @@ class Canaries:
         self._marks = Marks(settings, self._url, providers, hosts)
         self._signatures = signatures
 
-    async def run(self) -> None:
+    async def run(self, keep: Keeper) -> None:
         """Send for ever, each provider at its own pace."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._seed_loop())
+            group.create_task(keep(self._tend, SEED_CHECK_SECONDS, of="seeds"))
             for provider in sorted(self._providers):
                 for mailbox in (None, *self._settings.mailbox):
                     interval = self._settings.interval if mailbox is None else mailbox.interval
                     send = partial(self.send, provider, mailbox, every=interval)
-                    group.create_task(self._loop(provider, interval, send))
+                    group.create_task(self._loop(keep, provider, interval, send))
             for provider in () if self._decoys is None else self._decoys.providers:
                 if provider not in self._providers:
                     continue  # what it adds to a mail is not known here
                 every = self._settings.decoys
                 send = partial(self.plant, provider, every=every)
                 # Not at each start: a process that restarts often would send as often.
-                group.create_task(self._loop(provider, every, send, soonest=every / 2))
+                group.create_task(self._loop(keep, provider, every, send, soonest=every / 2))
 
     async def send(
         self, provider: str, mailbox: CanaryMailbox | None = None, *, every: float = 0.0
@@ -197,7 +197,7 @@ class Canaries:
         """
         trust = "" if mailbox.imap is None else mailbox.imap.trust
         failed = authentication.failed(raw, trust) if trust else ()
-        return await self._take({self._hash(_comes_in(mailbox))}, raw, at, failed, read=True)
+        return await self._take({self._hash(mailbox.comes_in)}, raw, at, failed, read=True)
 
     async def _take(
         self,
@@ -263,8 +263,8 @@ class Canaries:
         elif fact.outcome in REFUSED and await tx.value(
             select(_c.c.id).where(_c.c.message_id == fact.message, ~_c.c.honey)
         ):
-            refused = CanaryRefused(fact.provider, fact.message, fact.outcome)
-            await record(self._database, tx, refused)
+            said = CanaryRefused(provider=fact.provider, message=fact.message, outcome=fact.outcome)
+            await record(self._database, tx, said)
 
     async def sweep(self) -> None:
         """Delete canaries that can no longer arrive, and the mail room's rows about them."""
@@ -274,45 +274,31 @@ class Canaries:
 
     async def _loop(
         self,
+        keep: Keeper,
         provider: str,
         interval: float,
         send: Callable[[], Awaitable[object]],
         *,
         soonest: float = 0.0,
     ) -> None:
-        await asyncio.sleep(self._chance.uniform(soonest, interval))
-        while True:
-            try:
-                await send()
-            except MailkeepError as error:
-                log.warning("canary.not_sent", provider=provider, error=str(error))
-            await asyncio.sleep(interval * self._chance.uniform(0.8, 1.2))
+        async def step() -> None:
+            await send()
 
-    async def _seed_loop(self) -> None:
-        while True:
-            try:
-                await self.seed()
-                await self.sweep()
-            except MailkeepError as error:
-                log.warning("canary.not_seeded", error=str(error))
-            await asyncio.sleep(SEED_CHECK_SECONDS)
+        await asyncio.sleep(self._chance.uniform(soonest, interval))
+        await keep(step, lambda: interval * self._chance.uniform(0.8, 1.2), of=provider)
+
+    async def _tend(self) -> None:
+        await self.seed()
+        await self.sweep()
 
     async def _hand_in(
-        self,
-        tx: Tx,
-        provider: str,
-        to: str,
-        *,
-        honey: bool,
-        mailbox: CanaryMailbox | None = None,
+        self, tx: Tx, provider: str, to: str, *, honey: bool, mailbox: CanaryMailbox | None = None
     ) -> str:
         settings, secret = self._settings, link_secret()
         content = letters.compose(
             settings.sender, to, self._url, secret, self._chance, settings.letter
         )
-        # By the address that it arrives at: a mailbox elsewhere may forward its mail to one of
-        # ours.
-        arrives = to if mailbox is None else _comes_in(mailbox)
+        arrives = to if mailbox is None else mailbox.comes_in
         name = OWN_MAILBOX if mailbox is None else mailbox.name
         return await self._accept(
             tx, provider, settings.stream, content, secret, arrives, mailbox=name, honey=honey
@@ -363,7 +349,7 @@ class Canaries:
             return
         row = await tx.one(select(_c.c.provider, _c.c.mailbox).where(_c.c.message_id == message))
         if row is not None:
-            sent = CanarySent(row["provider"], message, row["mailbox"])
+            sent = CanarySent(provider=row["provider"], message=message, mailbox=row["mailbox"])
             await record(self._database, tx, sent)
 
     async def _arrived(self, tx: Tx, canary: str, arrival: Arrival) -> bool:
@@ -390,14 +376,18 @@ class Canaries:
             for one in arrival.signed.get(canary, ())
             if covered(strangers, planted, *self._marks.judged(one.part, provider, mailbox))
         )
-        told = (strangers[:MOST_STRANGERS], mailbox, arrival.failed, planted[:MOST_STRANGERS])
-        await record(self._database, tx, CanaryArrived(provider, message, taken, *told, signed))
+        fact = CanaryArrived(
+            provider=provider,
+            message=message,
+            seconds=taken,
+            strangers=strangers[:MOST_STRANGERS],
+            mailbox=mailbox,
+            failed=arrival.failed,
+            planted=planted[:MOST_STRANGERS],
+            signed=signed,
+        )
+        await record(self._database, tx, fact)
         return first
 
     def _hash(self, address: str) -> str:
         return self._keys.lookup_hash("canary address", addresses.key(address))
-
-
-def _comes_in(mailbox: CanaryMailbox) -> str:
-    """The address by which its canaries are known again."""
-    return mailbox.arrives_as or mailbox.address

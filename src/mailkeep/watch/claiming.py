@@ -97,4 +97,4 @@ async def _note(database: Database, tx: Tx, account: str, about: str, what: What
         ends=now,
     )
     if new and account:
-        await record(database, tx, SupportClaimed(account, what.value, by))
+        await record(database, tx, SupportClaimed(account=account, what=what.value, by=by))

@@ -77,7 +77,7 @@ async def accept(
     said = {"accepted_at": tx.now, "accepted_by": by[:80], "reason": reason}
     await tx.run(update(_t).where(_t.c.id.in_(found)).values(**said))
     await audit.write(tx, by, "accept_console", {"lines": found, "reason": reason})
-    await record(database, tx, ConsoleAccepted(tuple(found), by))
+    await record(database, tx, ConsoleAccepted(told=tuple(found), by=by))
     return tuple(found)
 
 

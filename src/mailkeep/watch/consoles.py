@@ -220,18 +220,18 @@ class Consoles:
             if log.networks:
                 inside = any(address in one for one in log.networks)
         return ConsoleUsed(
-            _id(name, told),
-            name,
-            party,
-            party in self._providers,
-            told.act.value,
-            self._keys.pseudonym("staff", f"{name}\0{told.actor}"),
-            network,
-            inside,
-            told.factor,
-            told.root,
-            _ours(told.zones, self._domains) if told.act is Act.DNS else "",
-            await _announced(tx, party, told),
+            told=_id(name, told),
+            log=name,
+            party=party,
+            provider=party in self._providers,
+            act=told.act.value,
+            actor=self._keys.pseudonym("staff", f"{name}\0{told.actor}"),
+            network=network,
+            inside=inside,
+            factor=told.factor,
+            root=told.root,
+            domain=_ours(told.zones, self._domains) if told.act is Act.DNS else "",
+            expected=await _announced(tx, party, told),
         )
 
 

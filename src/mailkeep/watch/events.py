@@ -9,14 +9,14 @@ from .types import OWN_MAILBOX, Signal
 
 
 @fact("watch.signal")
-class SignalRaised(Fact, frozen=True):
+class SignalRaised(Fact, frozen=True, kw_only=True):
     """A detector raised a signal."""
 
     signal: Signal
 
 
 @fact("watch.canary_sent")
-class CanarySent(Fact, frozen=True):
+class CanarySent(Fact, frozen=True, kw_only=True):
     """A mail to a mailbox of our own was accepted by ``provider``. ``mailbox``: who keeps it."""
 
     provider: str
@@ -25,7 +25,7 @@ class CanarySent(Fact, frozen=True):
 
 
 @fact("watch.canary_refused")
-class CanaryRefused(Fact, frozen=True):
+class CanaryRefused(Fact, frozen=True, kw_only=True):
     """``provider`` refused a canary as a message; ``outcome``: as in ``AttemptFinished``."""
 
     provider: str
@@ -34,7 +34,7 @@ class CanaryRefused(Fact, frozen=True):
 
 
 @fact("watch.canary_arrived")
-class CanaryArrived(Fact, frozen=True):
+class CanaryArrived(Fact, frozen=True, kw_only=True):
     """A canary came into our own mailbox, and was known by a secret that only it carries.
 
     Attributes:
@@ -75,7 +75,7 @@ class FieldDigest(msgspec.Struct, frozen=True):
 
 
 @fact("watch.posture_read")
-class PostureRead(Fact, frozen=True):
+class PostureRead(Fact, frozen=True, kw_only=True):
     """Our account at ``provider`` was read.
 
     Recorded when lists were read for the first time, or again after a while without; and at most
@@ -97,7 +97,7 @@ class PostureRead(Fact, frozen=True):
 
 
 @fact("watch.posture_changed")
-class PostureChanged(Fact, frozen=True):
+class PostureChanged(Fact, frozen=True, kw_only=True):
     """Something in our account at ``provider`` is not as it was at the last reading.
 
     Attributes:
@@ -123,7 +123,7 @@ class PostureChanged(Fact, frozen=True):
 
 
 @fact("watch.posture_blind")
-class PostureBlind(Fact, frozen=True):
+class PostureBlind(Fact, frozen=True, kw_only=True):
     """Lists of our account at ``provider`` could not be read, several times in a row.
 
     Attributes:
@@ -140,7 +140,7 @@ class PostureBlind(Fact, frozen=True):
 
 
 @fact("watch.posture_accepted")
-class PostureAccepted(Fact, frozen=True):
+class PostureAccepted(Fact, frozen=True, kw_only=True):
     """An operator says that changes were ours; ``changes``: their ids."""
 
     provider: str
@@ -149,7 +149,7 @@ class PostureAccepted(Fact, frozen=True):
 
 
 @fact("watch.dmarc_reported")
-class DmarcReported(Fact, frozen=True):
+class DmarcReported(Fact, frozen=True, kw_only=True):
     """A receiver says how mail fared that was sent as one of our domains. It is a claim.
 
     Attributes:
@@ -173,7 +173,7 @@ class DmarcReported(Fact, frozen=True):
 
 
 @fact("watch.tls_reported")
-class TlsReported(Fact, frozen=True):
+class TlsReported(Fact, frozen=True, kw_only=True):
     """Somebody says how they fared who brought mail to us over TLS. It is a claim.
 
     ``results``: failed sessions by kind. The rest as in ``DmarcReported``.
@@ -191,7 +191,7 @@ class TlsReported(Fact, frozen=True):
 
 
 @fact("watch.report_refused")
-class ReportRefused(Fact, frozen=True):
+class ReportRefused(Fact, frozen=True, kw_only=True):
     """Reports were not read: the first of a day for this reason, the second, the fourth, ...
 
     ``via``: ``mail``, ``api`` or ``command``.
@@ -203,7 +203,7 @@ class ReportRefused(Fact, frozen=True):
 
 
 @fact("watch.lookalike_seen")
-class LookalikeSeen(Fact, frozen=True):
+class LookalikeSeen(Fact, frozen=True, kw_only=True):
     """A name that looks like one of our domains takes mail (``mx``) or shows a page (``address``).
 
     ``way``: how it is like ours. ``fresh``: at an earlier look it was empty.
@@ -218,7 +218,7 @@ class LookalikeSeen(Fact, frozen=True):
 
 
 @fact("watch.provider_noticed")
-class ProviderNoticed(Fact, frozen=True):
+class ProviderNoticed(Fact, frozen=True, kw_only=True):
     """A provider tells its customers something, or somebody does in its name.
 
     ``via``: ``mail`` or ``status`` (its page). ``notice``: a word of ``notices.Notice``.
@@ -235,7 +235,7 @@ class ProviderNoticed(Fact, frozen=True):
 
 
 @fact("watch.support_claimed")
-class SupportClaimed(Fact, frozen=True):
+class SupportClaimed(Fact, frozen=True, kw_only=True):
     """A support desk was told that something was not the owner of ``account``. It is a claim.
 
     ``what``: a word of ``claiming.What``. ``by``: the key that brought it, or who was at the
@@ -248,7 +248,7 @@ class SupportClaimed(Fact, frozen=True):
 
 
 @fact("watch.abuse_reported")
-class AbuseReported(Fact, frozen=True):
+class AbuseReported(Fact, frozen=True, kw_only=True):
     """Somebody reported a mail in our name to the abuse mailbox. It is a claim: anyone can.
 
     Attributes:
@@ -267,7 +267,7 @@ class AbuseReported(Fact, frozen=True):
 
 
 @fact("watch.volume_told")
-class VolumeTold(Fact, frozen=True):
+class VolumeTold(Fact, frozen=True, kw_only=True):
     """A provider said how much it did for our account. It is a claim, not an observation.
 
     Attributes:
@@ -283,7 +283,7 @@ class VolumeTold(Fact, frozen=True):
 
 
 @fact("watch.honey_mail")
-class HoneyMailArrived(Fact, frozen=True):
+class HoneyMailArrived(Fact, frozen=True, kw_only=True):
     """Mail that is not ours came to an address that ``provider`` alone was ever given.
 
     Nothing of its content is kept but our own words about it.
@@ -302,7 +302,7 @@ class HoneyMailArrived(Fact, frozen=True):
 
 
 @fact("watch.console_used")
-class ConsoleUsed(Fact, frozen=True):
+class ConsoleUsed(Fact, frozen=True, kw_only=True):
     """Somebody did something at a third party with an account of ours, as an audit log has it: what
     that log's house says, not an observation.
 
@@ -334,7 +334,7 @@ class ConsoleUsed(Fact, frozen=True):
 
 
 @fact("watch.console_accepted")
-class ConsoleAccepted(Fact, frozen=True):
+class ConsoleAccepted(Fact, frozen=True, kw_only=True):
     """An operator says that it was our own people; ``told``: ids of the lines."""
 
     told: tuple[str, ...]

@@ -96,10 +96,10 @@ class HoneyMail:
                 if await self._ours(tx, one, parts, markers):
                     continue
                 fact = HoneyMailArrived(
-                    self._honey[one],
-                    self._keys.pseudonym("address", one),
-                    words,
-                    self._strays_beside(one, now),
+                    provider=self._honey[one],
+                    honey=self._keys.pseudonym("address", one),
+                    words=words,
+                    strays=self._strays_beside(one, now),
                 )
                 await record(self._database, tx, fact)
                 told.append(one)

@@ -141,7 +141,12 @@ class Lookalikes:
         if newly:
             changed |= {"seen_at": tx.now, "fresh": not first}
             fact = LookalikeSeen(
-                row["domain"], name, row["way"], mx=now_mx, address=now_address, fresh=not first
+                domain=row["domain"],
+                name=name,
+                way=row["way"],
+                mx=now_mx,
+                address=now_address,
+                fresh=not first,
             )
             await record(self._database, tx, fact)
             log.warning("lookalike.seen", domain=row["domain"], name=name, mx=now_mx)

@@ -60,6 +60,11 @@ class CanaryMailbox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allow: tuple[str, ...] = ()
     imap: ImapSettings | None = None
 
+    @property
+    def comes_in(self) -> str:
+        """The address by which its canaries are known again."""
+        return self.arrives_as or self.address
+
 
 class MailboxState(msgspec.Struct, frozen=True):
     """How the reading of a mailbox fares.

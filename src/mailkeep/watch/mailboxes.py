@@ -13,13 +13,15 @@ says is logged.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from functools import partial
+from typing import Any
 
 import structlog
 from sqlalchemy import select
 
-from mailkeep.base.errors import MailkeepError
+from mailkeep.base.errors import MailkeepError, Unavailable
+from mailkeep.base.loops import Keeper, StepFailed
 from mailkeep.base.secret import Secret
 from mailkeep.events import turns
 from mailkeep.store.database import Database, Tx
@@ -64,36 +66,44 @@ class Mailboxes:
         self._mailboxes = tuple(one for one in mailboxes if one.imap is not None)
         self._secrets = secrets
 
-    async def run(self) -> None:
+    async def run(self, keep: Keeper) -> None:
         """Read for ever, each mailbox for itself."""
         async with asyncio.TaskGroup() as group:
             for one in self._mailboxes:
-                group.create_task(self._keep(one))
+                wait = partial(self._wait, keep, one)
+                group.create_task(keep(wait, LOOK_SECONDS, of=one.name))
 
-    async def _keep(self, mailbox: CanaryMailbox) -> None:
-        """Read the mailbox while it is this process's turn, and wait for the turn otherwise."""
-        work = partial(self._read, mailbox)
-        while True:
-            try:
-                await turns.holding(self._database, f"mailbox {mailbox.name}", TURN_SECONDS, work)
-            except MailkeepError as away:
-                log.warning("mailbox.no_turn", mailbox=mailbox.name, error=str(away))
-            await asyncio.sleep(LOOK_SECONDS)
+    async def _wait(self, keep: Keeper, mailbox: CanaryMailbox) -> None:
+        """Read the mailbox for as long as it is this process's turn."""
 
-    async def _read(self, mailbox: CanaryMailbox, turn: turns.Turn) -> None:
-        """Read it for ever."""
-        wait = AGAIN[0]
-        while True:
+        async def work(turn: turns.Turn) -> None:
+            looks = self._looks(mailbox, turn)
+            await keep(looks, LOOK_SECONDS, of=mailbox.name, again=AGAIN)
+
+        await turns.holding(self._database, f"mailbox {mailbox.name}", TURN_SECONDS, work)
+
+    def _looks(
+        self, mailbox: CanaryMailbox, turn: turns.Turn
+    ) -> Callable[[], Coroutine[Any, Any, bool]]:
+        """The step that looks once more, in a new session when the last one failed."""
+        session: AsyncIterator[int] | None = None
+
+        async def look() -> bool:
+            nonlocal session
+            current = self.session(mailbox, turn) if session is None else session
+            session = None
             try:
-                async for _ in self.session(mailbox, turn):
-                    wait = AGAIN[0]
+                await anext(current)
             except MailkeepError as error:
                 log.warning("mailbox.not_read", mailbox=mailbox.name, error=str(error))
                 await self._failed(mailbox, str(error))
-            except Exception as error:
-                log.exception("mailbox.failed", mailbox=mailbox.name, error=type(error).__name__)
-            await asyncio.sleep(wait)
-            wait = min(wait * 2, AGAIN[1])
+                if isinstance(error, Unavailable):
+                    raise
+                raise StepFailed from error
+            session = current
+            return True  # the session itself waits for mail
+
+        return look
 
     async def session(
         self, mailbox: CanaryMailbox, turn: turns.Turn | None = None

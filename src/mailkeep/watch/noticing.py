@@ -79,7 +79,9 @@ class Notices:
             async with self._database.write() as tx:
                 # Reported once, whichever process does it and however often one is restarted.
                 if await turns.take(tx, f"status said {provider} {notice}", SAY_AGAIN):
-                    fact = ProviderNoticed(provider, "status", notice.value, authentic=True)
+                    fact = ProviderNoticed(
+                        provider=provider, via="status", notice=notice.value, authentic=True
+                    )
                     await record(self._database, tx, fact)
 
     async def _ask(self, where: str, components: Collection[str]) -> Notice | None:
@@ -112,7 +114,9 @@ class Notices:
                 await received.refused("mail", "too-many")
                 return
             notice, about = await STRANGERS.run(notices.of_mail, raw)
-            fact = ProviderNoticed(provider, "mail", notice.value, authentic, about)
+            fact = ProviderNoticed(
+                provider=provider, via="mail", notice=notice.value, authentic=authentic, about=about
+            )
             # Identified by the signature that holds: a copy to which somebody on the way added
             # something, another signature too, is the same.
             same = dkim.octets(found) if found is not None and authentic else mail.body

@@ -206,7 +206,7 @@ async def accept(
     await tx.run(update(_c).where(_c.c.id.in_(found)).values(**said))
     data = {"provider": account, "changes": list(found), "reason": reason}
     await audit.write(tx, by, "accept_posture", data)
-    await record(database, tx, PostureAccepted(account, found, by))
+    await record(database, tx, PostureAccepted(provider=account, changes=found, by=by))
     return found
 
 

@@ -101,7 +101,7 @@ class Received:
                 select(_n.c.count).where(_n.c.day == tx.now // DAY, _n.c.why == why)
             )
             if number is not None and not number & (number - 1):
-                await record(self._database, tx, ReportRefused(via, why, number))
+                await record(self._database, tx, ReportRefused(via=via, why=why, count=number))
 
         await self._database.retrying(count)
         log.info("report.refused", via=via, why=why)

@@ -73,7 +73,7 @@ class Watch:
                 await take_place(tx, self._name)
                 if await self._read(tx) != (position, saved):
                     return 0  # another runner has weighed them
-                await record(self._database, tx, *(SignalRaised(one) for one in signals))
+                await record(self._database, tx, *(SignalRaised(signal=one) for one in signals))
                 await save_place(tx, self._name, reached, after_all)
             saved = after_all
         self._kept = saved, engine

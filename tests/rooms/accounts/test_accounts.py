@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import func, select
 
 from mailkeep.accounts import queries, tables
+from mailkeep.accounts.confirming import TO_ADDRESS
+from mailkeep.accounts.events import SignInFailed
 from mailkeep.accounts.factors import totp
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
@@ -16,6 +18,7 @@ from mailkeep.accounts.types import SignedIn, SignUp, Stage
 from mailkeep.base.clock import HOUR, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
+from mailkeep.events.queries import recent
 from mailkeep.events.tables import events
 from mailkeep.store.database import Database
 
@@ -87,7 +90,7 @@ async def test_a_flood_of_sign_ups_leaves_no_more_rows_than_mails(
 ) -> None:
     """Anybody can sign up with any address, taken or not, as often as they like."""
     await owner()
-    most = accounts.settings.sign_ups
+    most = TO_ADDRESS
     for address in (ADDRESS, "new@example.net"):
         made = [await accounts.sign_up(address, PASSWORD, f"n {address}") for _ in range(most + 3)]
         assert [one.mail for one in made] == [True] * most + [False] * 3
@@ -309,6 +312,35 @@ async def test_proofs_end_no_freeze_that_was_not_of_a_denial_alone(
         view = await queries.account(tx, account)
         assert (view.frozen_until, view.frozen_why) == (tx.now + hours * HOUR, "incident")
         assert await accounts.thaw(tx, account, "incident")
+
+
+async def test_why_a_right_password_opens_nothing_is_told_to_the_log_alone(
+    database: Database, accounts: Accounts, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was replaced while it was being checked was told as a frozen account."""
+    account = await owner()
+    right = accounts.passwords.right
+
+    async def slowly(kept: str | None, typed: str, *, of: str = "") -> bool:
+        was = await right(kept, typed, of=of)
+        async with database.write() as tx:
+            await accounts.void_password(tx, account)
+        return was
+
+    with monkeypatch.context() as patched:
+        patched.setattr(accounts.passwords, "right", slowly)
+        with pytest.raises(NotSignedIn) as replaced:
+            await sign_in(accounts)
+    async with database.write() as tx:
+        made = await accounts.passwords.make(PASSWORD, has_factor=False, about=[])
+        await accounts.passwords.write(tx, account, made, by="change")
+        await accounts.freeze(tx, account, tx.now + HOUR, "incident")
+    with pytest.raises(NotSignedIn) as frozen:
+        await sign_in(accounts)
+    assert str(replaced.value) == str(frozen.value)
+    async with database.read() as tx:
+        failed = await recent(tx, [SignInFailed], 0, 9)
+    assert sorted(one.fact.why for one in failed) == ["frozen", "replaced"]
 
 
 @pytest.mark.check("ASVS 7.4.3", "ASVS 7.5.3")

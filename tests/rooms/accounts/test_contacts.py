@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from mailkeep.accounts import queries
+from mailkeep.accounts.changes import DENIALS
+from mailkeep.accounts.contacts import ADDITIONS
 from mailkeep.accounts.services import Accounts
-from mailkeep.accounts.types import Change, ChangeKind, ContactKind, ContactPoint
+from mailkeep.accounts.types import MOST_ADDRESSES, Change, ChangeKind, ContactKind, ContactPoint
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotFound, NotSignedIn, TooMany
 from mailkeep.store.database import Database
@@ -124,7 +126,7 @@ async def test_the_one_who_is_removed_stops_it_thrice_a_month_and_no_more(
     account = await owner()
     await hands.add(account)
     await hands.later()
-    for _ in range(hands.accounts.settings.denials):
+    for _ in range(DENIALS):
         await hands.remove(account, NEW)
         await hands.accounts.changes.deny(await hands.notice(account, NEW))
         assert (await hands.points(account))[NEW].removed_by is None
@@ -276,7 +278,7 @@ async def test_one_that_never_counted_is_gone_at_once(hands: Hands, owner: Owner
 
 async def test_how_many_and_how_often(hands: Hands, owner: Owner) -> None:
     account, contacts = await owner(), hands.accounts.contacts
-    for number in range(hands.accounts.settings.addresses - 1):
+    for number in range(MOST_ADDRESSES - 1):
         await hands.add(account, f"ada{number}@example.org")
     with pytest.raises(Conflict, match="at most"):
         await contacts.add(account, THIRD, "n", factor=False)
@@ -285,7 +287,7 @@ async def test_how_many_and_how_often(hands: Hands, owner: Owner) -> None:
 @pytest.mark.check("ASVS 2.4.1")
 async def test_no_account_has_us_mail_to_ever_more_addresses(hands: Hands, owner: Owner) -> None:
     account, contacts = await owner(), hands.accounts.contacts
-    for number in range(hands.accounts.settings.additions):
+    for number in range(ADDITIONS):
         await contacts.add(account, f"ada{number}@example.org", "n", factor=False)
     with pytest.raises(TooMany):
         await contacts.add(account, THIRD, "n", factor=False)

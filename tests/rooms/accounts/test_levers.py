@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from mailkeep.accounts.factors import passkeys
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.services import Accounts
@@ -33,7 +34,7 @@ async def test_who_knows_the_password_uses_up_no_question_of_the_owners_passkey(
         await accounts.factors.bind_passkey(tx, account, device.create(asked), HOME)
         await settled(accounts, database, tx, account)
     thief = await accounts.sign_in(ADDRESS, PASSWORD, browser="thief", network="far")
-    for _ in range(accounts.settings.network_passkeys):
+    for _ in range(passkeys.NETWORK_ASKS):
         await accounts.entering.ask(thief.secret.reveal(), FAR)
     with pytest.raises(TooMany):
         await accounts.entering.ask(thief.secret.reveal(), FAR)

@@ -41,8 +41,8 @@ async def test_a_claim_is_on_record_once_a_day(
     for what in (What.RESET, What.RESET, What.SIGN_IN):
         await _claim(database, keys, what=what)
     assert await _facts(database) == [
-        SupportClaimed(account, "reset", "key_1"),
-        SupportClaimed(account, "sign_in", "key_1"),
+        SupportClaimed(account=account, what="reset", by="key_1"),
+        SupportClaimed(account=account, what="sign_in", by="key_1"),
     ]
     clock.advance(86_400)
     await _claim(database, keys, "ADA@example.net")

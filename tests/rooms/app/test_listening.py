@@ -3,6 +3,7 @@
 import asyncio
 import smtplib
 import socket
+import threading
 from pathlib import Path
 
 import msgspec
@@ -215,6 +216,47 @@ async def test_a_port_that_is_taken_stops_the_start_and_leaves_nothing_open(
                 pass
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", ports[1])) != 0
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "mailkeep.app.application.upgrade",
+        "mailkeep.app.application.Application.sign_on",
+        "mailkeep.app.application.turns.release",
+        "mailkeep.app.application.Application._listen",
+        "mailkeep.app.application.startup_warnings.warn",
+        "mailkeep.accounts.passwords.Passwords.look_for_imported",
+        "mailkeep.app.application.Application._loops",
+    ],
+)
+async def test_after_a_start_that_failed_anywhere_the_same_process_can_start_again(
+    step: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = [_free_port() for _ in range(2)]
+    settings = _settings(ports[0], submission={"listen": [f"127.0.0.1:{ports[1]}"]})
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError(step)
+
+    before = _threads()
+    with monkeypatch.context() as patched:
+        patched.setattr(step, fail)
+        failed = Application(settings, tmp_path, environ={"A": "key"})
+        await failed.accounts.passwords.make("a long enough one", has_factor=True, about=[])
+        with pytest.raises(RuntimeError, match=step):
+            await failed.__aenter__()
+    assert _threads() <= before, "those of hashes and of the database have ended"
+    async with Application(settings, tmp_path, environ={"A": "key"}):
+        for port in ports:
+            with socket.create_connection(("127.0.0.1", port), 5):
+                pass
+
+
+def _threads() -> set[str]:
+    """Threads that go on, but for those that asyncio keeps."""
+    names = {f"{one.name} {one.ident}" for one in threading.enumerate()}
+    return {one for one in names if not one.startswith("asyncio")}
 
 
 async def test_bounces_may_have_a_listener_of_their_own(tmp_path: Path) -> None:

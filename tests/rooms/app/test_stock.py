@@ -27,12 +27,12 @@ from mailkeep.store.database import Database, Tx
 async def test_the_stock_is_what_the_database_holds(database: Database) -> None:
     relay = log.Relay(database, "one")
     async with database.write() as tx:
-        await log.record(database, tx, *(ClaimRefused("a", str(n)) for n in range(3)))
+        await log.record(database, tx, *(ClaimRefused(provider="a", why=str(n)) for n in range(3)))
     await relay.place()
     subscriber = Subscriber("reader", {})
     await subscriber.step(database)
     async with database.write() as tx:
-        await log.record(database, tx, *(ClaimRefused("a", str(n)) for n in range(4)))
+        await log.record(database, tx, *(ClaimRefused(provider="a", why=str(n)) for n in range(4)))
     await relay.place()
     async with database.write() as tx:
         await services.cut_off(database, tx, "a", by="x", reason="y", since=tx.now)
@@ -161,7 +161,7 @@ async def test_a_database_that_hangs_or_is_away_holds_nobody_up(
 async def test_facts_are_counted_once_they_are_committed(database: Database) -> None:
     seen: list[tuple[list[object], int]] = []
     database.on_facts = lambda facts, at: seen.append((list(facts), at))
-    fact = ClaimRefused("a", "x")
+    fact = ClaimRefused(provider="a", why="x")
 
     async def undone() -> None:
         async with database.write() as tx:

@@ -54,8 +54,16 @@ async def _home(home: Path, *, begun: bool = True) -> None:
         times = dict.fromkeys(("created_at", "expires_at", "next_at"), tx.now)
         more = {"status": "bounced", "secret": False, "only": "", "avoid": "", "tries": 1}
         await tx.run(insert(mail.messages).values(**row, **times, **more, provider="a"))
-        told = ("a", "c", "bounced", "msg_1", "alert", "address_1", None)
-        await record(database, tx, DeliveryReported(*told))
+        told = DeliveryReported(
+            provider="a",
+            claim="c",
+            event="bounced",
+            message="msg_1",
+            stream="alert",
+            address="address_1",
+            at_provider=None,
+        )
+        await record(database, tx, told)
         if begun:
             counts = dict.fromkeys(("leased_until", "next_at", "failures", "told", "refused"), 0)
             first = {"name": "shop", "position": 0, "waiting_since": tx.now}

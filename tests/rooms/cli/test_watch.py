@@ -34,7 +34,16 @@ async def _home(home: Path) -> None:
     relay = log.Relay(database, "one")
     for number in range(5):
         name = f"m{number}"
-        refused = AttemptFinished(name, name, "a", "bulk", f"adr_{number}", "suspended", "", 0.1)
+        refused = AttemptFinished(
+            message=name,
+            attempt=name,
+            provider="a",
+            stream="bulk",
+            address=f"adr_{number}",
+            outcome="suspended",
+            detail="",
+            seconds=0.1,
+        )
         async with database.write() as tx:
             await log.record(database, tx, refused)
         clock.advance(1)

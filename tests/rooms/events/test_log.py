@@ -12,9 +12,22 @@ from mailkeep.events import audit, log, subscribe, tables
 from mailkeep.events.events import FactSetAside
 from mailkeep.events.retention import forget_facts
 from mailkeep.events.subscribe import TRIES, Audience, Subscriber
-from mailkeep.events.types import Fact, Recorded
+from mailkeep.events.types import Fact, Recorded, fact
 from mailkeep.mail.events import ClaimRefused, MessageAccepted
 from mailkeep.store.database import Database, Tx
+
+
+def test_the_fields_of_a_fact_are_named_where_it_is_made() -> None:
+    """Two words in the wrong order pass every check of types, and stay on the log."""
+    with pytest.raises(TypeError, match="Swapped is not kw_only"):
+
+        @fact("mail.swapped")
+        class Swapped(Fact, frozen=True):
+            left: str
+            taken: str
+
+    with pytest.raises(TypeError):
+        ClaimRefused("a", "why")
 
 
 async def _placed(database: Database) -> list[Recorded]:
@@ -24,18 +37,20 @@ async def _placed(database: Database) -> list[Recorded]:
 
 async def test_facts_get_dense_places_in_order(database: Database) -> None:
     async with database.write() as tx:
-        await log.record(database, tx, *(ClaimRefused("a", str(n)) for n in range(5)))
+        await log.record(database, tx, *(ClaimRefused(provider="a", why=str(n)) for n in range(5)))
     relay = log.Relay(database, "one")
     assert await relay.place() == 5
     placed = await _placed(database)
     assert [one.position for one in placed] == [1, 2, 3, 4, 5]
-    assert [one.fact for one in placed] == [ClaimRefused("a", str(n)) for n in range(5)]
+    assert [one.fact for one in placed] == [
+        ClaimRefused(provider="a", why=str(n)) for n in range(5)
+    ]
 
 
 async def test_a_rolled_back_fact_never_was(database: Database) -> None:
     async def fail() -> None:
         async with database.write() as tx:
-            await log.record(database, tx, ClaimRefused("a", "undone"))
+            await log.record(database, tx, ClaimRefused(provider="a", why="undone"))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -58,10 +73,10 @@ async def test_writers_that_commit_out_of_order_lose_nothing(
 
     reader = Subscriber("reader", {ClaimRefused: [see]})
     async with database.write() as slow:
-        await log.record(database, slow, ClaimRefused("a", "first"))
+        await log.record(database, slow, ClaimRefused(provider="a", why="first"))
         clock.advance(0.01)
         async with database.write() as quick:
-            await log.record(database, quick, ClaimRefused("a", "second"))
+            await log.record(database, quick, ClaimRefused(provider="a", why="second"))
         await relay.place()
         await reader.step(database)
         assert seen == ["second"]
@@ -75,10 +90,10 @@ async def test_one_relay_leads_and_another_takes_over(
 ) -> None:
     first, second = log.Relay(database, "first"), log.Relay(database, "second")
     async with database.write() as tx:
-        await log.record(database, tx, ClaimRefused("a", "x"))
+        await log.record(database, tx, ClaimRefused(provider="a", why="x"))
     assert await first.place() == 1
     async with database.write() as tx:
-        await log.record(database, tx, ClaimRefused("a", "y"))
+        await log.record(database, tx, ClaimRefused(provider="a", why="y"))
     if not database.is_sqlite:  # there, facts come with their places
         assert await second.place() == 0
         clock.advance(11)
@@ -89,7 +104,7 @@ async def test_one_relay_leads_and_another_takes_over(
 async def test_many_writers_and_two_relays(database: Database) -> None:
     async def write(number: int) -> None:
         async with database.write() as tx:
-            await log.record(database, tx, ClaimRefused("a", str(number)))
+            await log.record(database, tx, ClaimRefused(provider="a", why=str(number)))
 
     relays = [log.Relay(database, "first"), log.Relay(database, "second")]
     await asyncio.gather(*(write(n) for n in range(20)), *(one.place() for one in relays))
@@ -104,7 +119,7 @@ async def test_many_writers_and_two_relays(database: Database) -> None:
 
 async def test_a_handler_that_fails_leaves_the_place_where_it_was(database: Database) -> None:
     async with database.write() as tx:
-        await log.record(database, tx, MessageAccepted("m", "s", "a"))
+        await log.record(database, tx, MessageAccepted(message="m", stream="s", address="a"))
     await log.Relay(database, "one").place()
     calls = 0
 
@@ -147,13 +162,16 @@ async def test_a_fact_that_no_handler_can_bear_is_set_aside(database: Database) 
     async def handler(tx: Tx, recorded: Recorded) -> None:
         fact = recorded.fact
         assert isinstance(fact, MessageAccepted)
-        await log.record(database, tx, ClaimRefused("effect", fact.message))
+        await log.record(database, tx, ClaimRefused(provider="effect", why=fact.message))
         tx.after_commit.append(lambda: effects.append(fact.message))
         if fact.message == "bad":
             await tx.run(text("SELECT 1 FROM nowhere"))  # ends a transaction on PostgreSQL
 
     reader = Subscriber("reader", {MessageAccepted: [handler]})
-    await _tell(database, *(MessageAccepted(one, "s", "a") for one in ("a", "bad", "b")))
+    await _tell(
+        database,
+        *(MessageAccepted(message=one, stream="s", address="a") for one in ("a", "bad", "b")),
+    )
     assert set(await _steps(reader, database, TRIES - 1)) <= {
         "OperationalError",
         "ProgrammingError",
@@ -180,7 +198,7 @@ async def test_a_database_that_is_away_sets_no_fact_aside(database: Database) ->
         seen.append(recorded.id)
 
     reader = Subscriber("reader", {MessageAccepted: [handler]})
-    await _tell(database, MessageAccepted("m", "s", "a"))
+    await _tell(database, MessageAccepted(message="m", stream="s", address="a"))
     assert await _steps(reader, database, TRIES + 2) == ["Unavailable"] * (TRIES + 2)
     away = False
     assert await _steps(reader, database, 2) == ["", ""]
@@ -197,7 +215,9 @@ async def test_two_processes_that_run_one_subscriber_have_each_effect_once(
         await asyncio.sleep(0.02)
         seen.append(recorded.id)
 
-    await _tell(database, *(MessageAccepted(str(n), "s", "a") for n in range(5)))
+    await _tell(
+        database, *(MessageAccepted(message=str(n), stream="s", address="a") for n in range(5))
+    )
     readers = [Subscriber("reader", {MessageAccepted: [handler]}) for _ in range(2)]
     await asyncio.gather(*(one.step(database) for one in readers))
     assert len(seen) == len(set(seen)) == 5
@@ -210,7 +230,7 @@ async def test_a_fact_that_cannot_be_read_stops_no_reader(database: Database) ->
         assert isinstance(recorded.fact, ClaimRefused)
         seen.append(recorded.fact.why)
 
-    await _tell(database, ClaimRefused("a", "x"), ClaimRefused("a", "y"))
+    await _tell(database, ClaimRefused(provider="a", why="x"), ClaimRefused(provider="a", why="y"))
     async with database.write() as tx:
         await tx.run(update(tables.events).where(tables.events.c.position == 1).values(data="{}"))
     await Subscriber("reader", {ClaimRefused: [handler]}).step(database)
@@ -219,7 +239,7 @@ async def test_a_fact_that_cannot_be_read_stops_no_reader(database: Database) ->
 
 async def test_an_unknown_kind_is_passed_over(database: Database) -> None:
     async with database.write() as tx:
-        await log.record(database, tx, ClaimRefused("a", "x"))
+        await log.record(database, tx, ClaimRefused(provider="a", why="x"))
         await tx.run(update(tables.events).values(kind="room.of_a_later_version"))
     await log.Relay(database, "one").place()
     assert await Subscriber("reader", {}).step(database) == 1
@@ -256,18 +276,22 @@ async def test_what_is_not_for_a_reader_is_passed_over_without_a_write(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, heard = _listener()
-    await _tell(database, *(ClaimRefused("a", str(n)) for n in range(7)))
+    await _tell(database, *(ClaimRefused(provider="a", why=str(n)) for n in range(7)))
     assert await reader.step(database) == 7
     assert await reader.step(database) == 0
     assert await _place(database) is None  # after a kill they are passed over again
-    await _tell(database, MessageAccepted("m", "s", "a"), ClaimRefused("a", "x"))
+    await _tell(
+        database,
+        MessageAccepted(message="m", stream="s", address="a"),
+        ClaimRefused(provider="a", why="x"),
+    )
     assert await reader.step(database) == 2
     assert await _place(database) == 9
     assert heard == ["m"]
     again, heard = _listener()
     assert await again.step(database) == 0
     monkeypatch.setattr(subscribe, "KEEP", 3)
-    await _tell(database, *(ClaimRefused("a", str(n)) for n in range(5)))
+    await _tell(database, *(ClaimRefused(provider="a", why=str(n)) for n in range(5)))
     assert await again.step(database) == 5
     assert await _place(database) == 14
 
@@ -288,14 +312,16 @@ async def test_of_a_common_kind_only_what_is_wanted_costs_a_write(
         return Subscriber("reader", {MessageAccepted: [handler]}, {MessageAccepted: wanted})
 
     def bulk(count: int) -> list[Fact]:
-        return [MessageAccepted(f"b{n}", "bulk", "a") for n in range(count)]
+        return [MessageAccepted(message=f"b{n}", stream="bulk", address="a") for n in range(count)]
 
     first = reader()
-    await _tell(database, *bulk(5), ClaimRefused("a", "x"))
+    await _tell(database, *bulk(5), ClaimRefused(provider="a", why="x"))
     # As many as it looks at at once, and the rest; none of it is written down.
     assert [await first.step(database, 3) for _ in range(3)] == [3, 3, 0]
     assert await _place(database) is None
-    await _tell(database, *bulk(4), MessageAccepted("r", "recovery", "a"), *bulk(4))
+    await _tell(
+        database, *bulk(4), MessageAccepted(message="r", stream="recovery", address="a"), *bulk(4)
+    )
     while await first.step(database, 3):
         pass
     assert heard == ["r"]
@@ -332,40 +358,44 @@ async def test_one_look_wakes_whom_it_concerns_and_passes_the_others(
                 pass
         return [one.name for one in ones]
 
-    await _tell(database, MessageAccepted("before", "s", "a"))
+    await _tell(database, MessageAccepted(message="before", stream="s", address="a"))
     assert not await audience.look(database)
     assert await awake() == ["reader", "claims"]  # whatever there was before
     assert not await audience.look(database)
     assert await awake() == []
-    await _tell(database, ClaimRefused("a", "x"))
+    await _tell(database, ClaimRefused(provider="a", why="x"))
     assert not await audience.look(database)
     assert (mail.passed, claims.passed) == (2, 1)
     assert await awake() == ["claims"]
     # Who is behind looks for itself, whatever came since.
-    await _tell(database, MessageAccepted("m", "s", "a"))
+    await _tell(database, MessageAccepted(message="m", stream="s", address="a"))
     await audience.look(database)
-    await _tell(database, ClaimRefused("a", "y"))
+    await _tell(database, ClaimRefused(provider="a", why="y"))
     await audience.look(database)
     assert mail.passed == 2
     assert await awake() == ["reader", "claims"]
     assert heard == ["before", ClaimRefused.kind, "m", ClaimRefused.kind]
     # A place that is far behind is written down now and then.
     monkeypatch.setattr(subscribe, "KEEP", 3)
-    await _tell(database, *(ClaimRefused("a", str(n)) for n in range(5)))
+    await _tell(database, *(ClaimRefused(provider="a", why=str(n)) for n in range(5)))
     await audience.look(database)
     assert await awake() == ["reader", "claims"]
     assert await _place(database) == 9
     monkeypatch.setattr(subscribe, "SPAN", 2)
-    await _tell(database, *(ClaimRefused("b", str(n)) for n in range(5)))
+    await _tell(database, *(ClaimRefused(provider="b", why=str(n)) for n in range(5)))
     assert [await audience.look(database) for _ in range(4)] == [True, True, False, False]
 
 
 async def test_the_log_forgets_what_is_old_and_read(database: Database, clock: ManualClock) -> None:
     reader, _ = _listener()
-    await _tell(database, MessageAccepted("old", "s", "a"), ClaimRefused("a", "old"))
+    await _tell(
+        database,
+        MessageAccepted(message="old", stream="s", address="a"),
+        ClaimRefused(provider="a", why="old"),
+    )
     await reader.step(database)
     clock.advance(100)
-    await _tell(database, MessageAccepted("new", "s", "a"))
+    await _tell(database, MessageAccepted(message="new", stream="s", address="a"))
     before = clock.now() - 50_000_000
 
     async def forget(name: str, kinds: set[str] | None, *readers: str) -> int:
@@ -376,12 +406,14 @@ async def test_the_log_forgets_what_is_old_and_read(database: Database, clock: M
     assert await forget("mail", mail, "reader", "one that never read") == 0
     assert await forget("mail", mail, "reader") == 2
     assert [one.fact for one in await _placed(database)] == [
-        ClaimRefused("a", "old"),
-        MessageAccepted("new", "s", "a"),
+        ClaimRefused(provider="a", why="old"),
+        MessageAccepted(message="new", stream="s", address="a"),
     ]
     assert await forget("mail", mail, "reader") == 0
     assert await forget("all", None, "reader") == 1
-    assert [one.fact for one in await _placed(database)] == [MessageAccepted("new", "s", "a")]
+    assert [one.fact for one in await _placed(database)] == [
+        MessageAccepted(message="new", stream="s", address="a")
+    ]
     await reader.step(database)
     assert await _place(database) == 3
 

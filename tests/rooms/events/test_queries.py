@@ -17,16 +17,20 @@ async def test_the_newest_of_some_kinds_come_first_placed_or_not(
             await log.record(
                 database,
                 tx,
-                ClaimRefused("a", str(number)),
-                MessageAccepted(f"msg_{number}", "alert", "address_1"),
+                ClaimRefused(provider="a", why=str(number)),
+                MessageAccepted(message=f"msg_{number}", stream="alert", address="address_1"),
             )
     async with database.read() as tx:
         found = await queries.recent(tx, [ClaimRefused], start, 3)
-        assert [one.fact for one in found] == [ClaimRefused("a", str(n)) for n in (4, 3, 2)]
+        assert [one.fact for one in found] == [
+            ClaimRefused(provider="a", why=str(n)) for n in (4, 3, 2)
+        ]
         later = await queries.recent(tx, [ClaimRefused], start + 4_000_000, 9)
         assert [one.fact.why for one in later] == ["4", "3"]
         mine = await queries.recent(tx, life.STEPS, start, 9, "msg_3")
-        assert [one.fact for one in mine] == [MessageAccepted("msg_3", "alert", "address_1")]
+        assert [one.fact for one in mine] == [
+            MessageAccepted(message="msg_3", stream="alert", address="address_1")
+        ]
         assert await queries.recent(tx, life.STEPS, start, 9, "msg_") == []
 
 
@@ -35,8 +39,11 @@ async def test_what_is_said_over_and_over_is_told_once(
 ) -> None:
     start = clock.now()
     async with database.write() as tx:
-        moves = [FailedOver(f"msg_{n}", "alert", "a", "b", "suspended") for n in range(9)]
-        await log.record(database, tx, *moves, ClaimRefused("a", "stale"))
+        moves = [
+            FailedOver(message=f"msg_{n}", stream="alert", left="a", taken="b", because="suspended")
+            for n in range(9)
+        ]
+        await log.record(database, tx, *moves, ClaimRefused(provider="a", why="stale"))
     async with database.read() as tx:
         told = life.tell(await queries.recent(tx, life.NEWS, start, 100), 5)
     assert [(one.word, one.times) for one in told] == [("refused", 1), ("failover", 9)]
@@ -46,7 +53,10 @@ async def test_what_is_said_over_and_over_is_told_once(
 async def test_nobody_waits_for_a_canary(database: Database, clock: ManualClock) -> None:
     start = clock.now()
     async with database.write() as tx:
-        lost = [MessageGivenUp(f"msg_{n}", "alert", "address_1", "expired") for n in (1, 2)]
+        lost = [
+            MessageGivenUp(message=f"msg_{n}", stream="alert", address="address_1", why="expired")
+            for n in (1, 2)
+        ]
         await log.record(database, tx, *lost)
     async with database.read() as tx:
         told = life.tell(await queries.recent(tx, life.NEWS, start, 9), 9, {"msg_2"})

@@ -12,9 +12,12 @@ from typing import Any
 import jsonschema_rs
 import msgspec
 import pytest
+import supervised
 from aiohttp import web
 from sqlalchemy import delete, insert, update
+from supervised import NAME, keeper
 
+from mailkeep.app.loops import Pulse
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import NotFound
 from mailkeep.base.secret import Secret
@@ -211,7 +214,7 @@ def of(found: list[dict[str, Any]]) -> list[str]:
 async def test_what_becomes_of_messages_is_told_in_order_and_once(house: House, shop: Shop) -> None:
     await house.message("m1", status=Status.BOUNCED.value)
     await house.happens(
-        MessageAccepted("m1", "alert", "address_m1"),
+        MessageAccepted(message="m1", stream="alert", address="address_m1"),
         tried("m1", "unavailable", provider="b"),
         tried("m1", "ambiguous", provider="b"),
         tried("m1", "deferred"),
@@ -219,9 +222,16 @@ async def test_what_becomes_of_messages_is_told_in_order_and_once(house: House, 
         told("m1", "bounced", late=3.0, weight=0.5),
         told("m1", "opened"),
         told("m1", "sent"),
-        CopySplit("m1", "m2", "alert", "address_c", "a", "suppressed_there"),
-        MessageGivenUp("m1", "alert", "address_m1", "expired"),
-        MessageRequeued("m1", "alert", "address_m1", "uid:0"),
+        CopySplit(
+            message="m1",
+            copy="m2",
+            stream="alert",
+            address="address_c",
+            left="a",
+            because="suppressed_there",
+        ),
+        MessageGivenUp(message="m1", stream="alert", address="address_m1", why="expired"),
+        MessageRequeued(message="m1", stream="alert", address="address_m1", by="uid:0"),
     )
     await house.tell()
     await house.tell()
@@ -436,7 +446,7 @@ async def test_one_that_hangs_holds_up_no_other(
     made = {one.name: outlets.event_webhook(one, (NEW,), clock) for one in both}
     feeds = Feeds(database, both, made, alone=True)
     house = House(database, clock, both[1])
-    task = asyncio.create_task(feeds.run())
+    task = asyncio.create_task(feeds.run(keeper()))
     async with asyncio.timeout(20):
         while True:
             async with database.read() as tx:
@@ -451,6 +461,25 @@ async def test_one_that_hangs_holds_up_no_other(
     never.set()
     await runner.cleanup()
     await house.close()
+
+
+async def test_a_feed_that_fails_is_counted_and_ends_no_other(
+    database: Database, clock: ManualClock, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = (hook(shop, name="broken"), hook(shop))
+    made = {one.name: outlets.event_webhook(one, (NEW,), clock) for one in both}
+    feeds, pulse = Feeds(database, both, made, alone=True), Pulse()
+    step = feeds.step
+
+    async def stumble(one: services.Settings) -> bool:
+        if one.name == "broken":
+            raise KeyError
+        return await step(one)
+
+    monkeypatch.setattr(feeds, "step", stumble)
+    seen = [feeds.run(keeper(pulse))]
+    await supervised.until(seen, lambda: bool(pulse.failures) and bool(pulse.well))
+    assert (set(pulse.failures), pulse.well.keys()) == ({(NAME, "fault")}, {NAME})
 
 
 async def until(so: Callable[[], bool]) -> None:

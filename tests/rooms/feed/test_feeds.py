@@ -88,7 +88,12 @@ class House:
         """Signals are raised, among what is not told."""
         async with self.database.write() as tx:
             for reason in reasons:
-                await record(self.database, tx, CanarySent("a", "msg_1"), raised(reason, tx.now))
+                await record(
+                    self.database,
+                    tx,
+                    CanarySent(provider="a", message="msg_1"),
+                    raised(reason, tx.now),
+                )
         await Relay(self.database, "relay").place()
 
     async def tell(self) -> None:
@@ -103,7 +108,7 @@ class House:
 
 def raised(reason: str, at: int) -> SignalRaised:
     return SignalRaised(
-        Signal(
+        signal=Signal(
             "canary_missing",
             Family.FLOW,
             provider_subject("a"),
@@ -255,9 +260,11 @@ async def test_an_incident_is_told_as_it_stands(house: House, inbox: Inbox) -> N
         await record(
             house.database,
             tx,
-            IncidentOpened("inc_1", "provider", "a", ()),
-            IncidentTaken("inc_1", "acc_1"),
-            IncidentTaken("inc_gone", "acc_1"),
+            IncidentOpened(
+                incident="inc_1", subject_kind="provider", subject_id="a", hypotheses=()
+            ),
+            IncidentTaken(incident="inc_1", by="acc_1"),
+            IncidentTaken(incident="inc_gone", by="acc_1"),
         )
     await Relay(house.database, "relay").place()
     await house.tell()

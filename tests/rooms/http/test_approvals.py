@@ -62,10 +62,12 @@ class House:
                 *({Hypothesis.PROVIDER_COMPROMISED: 9.0}, tx.now, "honey says so", ()),
                 *(True, Forger.NOBODY, 1800.0, tx.now + 86_400_000_000),
             )
-            await log.record(database, tx, SignalRaised(signal))
+            await log.record(database, tx, SignalRaised(signal=signal))
         await log.Relay(database, "one").place()
         async with database.write() as tx:
-            await running.incidents.on_signal(tx, Recorded("evt_x", 1, 0, 0, SignalRaised(signal)))
+            await running.incidents.on_signal(
+                tx, Recorded("evt_x", 1, 0, 0, SignalRaised(signal=signal))
+            )
         async with database.read() as tx:
             (found,) = await incidents.live(tx)
         return found.id

@@ -30,7 +30,12 @@ def bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("bounded")
 async def test_the_reason_stands_where_people_look(house: House) -> None:
     incident = await house.incident()
-    opened = IncidentOpened(incident, "provider", "one", ("provider_compromised",))
+    opened = IncidentOpened(
+        incident=incident,
+        subject_kind="provider",
+        subject_id="one",
+        hypotheses=("provider_compromised",),
+    )
     async with house.running.database.write() as tx:
         await house.running.response.player.on_incident(tx, Recorded("evt_y", 2, 0, 0, opened))
     found = (await house.ask("ada", "GET", f"/v1/incidents/{incident}")).json()

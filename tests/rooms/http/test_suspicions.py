@@ -62,7 +62,7 @@ async def _sign(house: House, provider: str = "two", weight: float = 6.5) -> Non
             ),
             *((new_id("evt", tx.now - HOUR),), True, Forger.NOBODY, 86_400.0, tx.now + 24 * HOUR),
         )
-        await log.record(database, tx, SignalRaised(signal))
+        await log.record(database, tx, SignalRaised(signal=signal))
     await log.Relay(database, "one").place()
     await house.running.incidents.tick()
 

@@ -24,7 +24,7 @@ def large(number: int, size: int = LARGE) -> NewMessage:
 async def claim(database: Database, room: int | None, *, idle: bool = False) -> list[Job]:
     async with database.write() as tx:
         busy = Busy({}, frozenset(), room, idle=idle)
-        return await outbox.claim(database, tx, STREAMS["bulk"], {}, 50, busy)
+        return await outbox.claim(database, tx, STREAMS["bulk"], {}, 50, busy=busy)
 
 
 @pytest.fixture

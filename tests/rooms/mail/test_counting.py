@@ -140,7 +140,7 @@ async def test_to_be_erased_makes_no_incident_smaller(
             assert names.isdisjoint(gone)
         each = await counting.exposed_to_each(tx)
     listed = {
-        one: sum([part.count async for part in exposed_lines.read(database, one, now, 999)])
+        one: sum([part.lines async for part in exposed_lines.read(database, one, now, 999)])
         for one in "abc"
     }
     assert listed == each
@@ -179,7 +179,7 @@ async def test_a_list_has_every_line_once_in_order(database: Database, clock: Ma
         lines = [json.loads(line) for part in parts for line in part.text.splitlines()]
         assert [(one["address"], one["first_at"]) for one in lines] == true
         assert all(len(one) == 3 and one["provider"] == "a" for one in lines)
-        assert [part.count for part in parts[:-1]] == [at_most] * (len(parts) - 1)
+        assert [part.lines for part in parts[:-1]] == [at_most] * (len(parts) - 1)
     before = [one async for one in exposed_lines.read(database, "a", some - 1, 7)]
     assert before == []
 

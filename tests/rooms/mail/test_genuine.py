@@ -14,7 +14,7 @@ from mailkeep.base.keys import KeyRing
 from mailkeep.mail import erasing, genuine, lives, services, tables
 from mailkeep.mail.intake import Intake
 from mailkeep.mail.taking_back import take_back
-from mailkeep.mail.types import Content, NewMessage, StreamSettings
+from mailkeep.mail.types import Content, GiveUpReason, NewMessage, StreamSettings
 from mailkeep.providers.message import Address
 from mailkeep.store.database import Database
 
@@ -121,7 +121,9 @@ async def test_who_got_a_copy_may_ask_with_their_own_address(
 
 async def test_what_never_left_is_not_ours(database: Database, keys: KeyRing, send: Send) -> None:
     message, _ = await send()
-    await database.retrying(lambda tx: services.cancel(database, tx, message, "cancelled"))
+    await database.retrying(
+        lambda tx: services.cancel(database, tx, message, GiveUpReason.CANCELLED)
+    )
     assert await _ask(database, keys, genuine.code_of(keys, message), VICTIM) is None
 
 

@@ -9,8 +9,10 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
+from structlog.testing import capture_logs
 
 from mailkeep.base.clock import SECOND, SystemClock
+from mailkeep.base.errors import Unavailable
 from mailkeep.base.keys import KeyRing
 from mailkeep.events import tables as event_tables
 from mailkeep.events.types import decode
@@ -127,6 +129,28 @@ async def test_everything_is_sent_once(
     assert len(wire.carried) == 40
 
 
+async def test_a_database_that_was_away_before_a_secret_left_leaves_it_to_nobody(
+    database: Database, keys: KeyRing, wire: Wire, accept: Accept
+) -> None:
+    """It left nobody's hands, so it is bound to nobody either, and another one may have it."""
+    await accept(new("recovery"))
+    streams = {"recovery": _stream("recovery", "one", "two", priority=0)}
+    async with _running(database, keys, wire, streams, "one", "two") as dispatcher:
+        ask, away = dispatcher.standing.cut, [Unavailable("the database is away")]
+
+        async def cut() -> Any:
+            if away:
+                raise away.pop()
+            return await ask()
+
+        dispatcher.standing.cut = cut  # type: ignore[method-assign]
+        await _until(_having(database, "accepted", 1))
+    async with database.read() as tx:
+        rows = await tx.all(select(tables.attempts.c.outcome).order_by(tables.attempts.c.id))
+    assert [row["outcome"] for row in rows] == ["withheld", "accepted"]
+    assert len(wire.carried) == 1
+
+
 async def test_a_provider_that_hangs_holds_back_neither_the_other_nor_recovery(
     database: Database, keys: KeyRing, wire: Wire, accept: Accept
 ) -> None:
@@ -180,13 +204,13 @@ async def test_a_stream_that_leaves_a_provider_says_so_though_nothing_failed_ove
         await _until(_having(database, "accepted", 5))
         facts = await _facts(database)
         assert [one for one in facts if isinstance(one, BreakerOpened)] == [
-            BreakerOpened("one", "bulk", "unauthorised")
+            BreakerOpened(provider="one", stream="bulk", because="unauthorised")
         ]
         assert not any(isinstance(one, FailedOver) for one in facts)
         wire.refuse.clear()
         await _until(_told_of(database, BreakerClosed))
         assert [one for one in await _facts(database) if isinstance(one, BreakerClosed)] == [
-            BreakerClosed("one", "bulk")
+            BreakerClosed(provider="one", stream="bulk")
         ]
 
 
@@ -404,3 +428,26 @@ async def test_an_outcome_is_written_down_however_often_that_fails(
         await accept(new())
         await _until(_having(database, "accepted", 1))
     assert len(wire.carried) == 1
+
+
+async def test_a_worker_that_fails_is_logged_with_where_and_without_what_it_read(
+    database: Database, keys: KeyRing, wire: Wire, accept: Accept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = "481516 to ada@example.net"
+
+    async def carry(_request: Request, _may: Callable[[], bool]) -> Reply:
+        raise ValueError(read)
+
+    monkeypatch.setattr(wire, "carry", carry)
+    await accept(new())
+
+    async def failed() -> bool:
+        return any(one["event"] == "attempt.failed" for one in said)
+
+    with capture_logs() as said:
+        async with _running(database, keys, wire, {"bulk": _stream("bulk", "one")}, "one"):
+            await _until(failed)
+    line = next(one for one in said if one["event"] == "attempt.failed")
+    assert line["error"] == "ValueError"
+    assert "in carry" in line["exception"]
+    assert "481516" not in line["exception"]

@@ -56,7 +56,10 @@ async def test_ordinary_mail_leaves_a_resting_provider_and_canaries_do_not(
         assert not await services.unrest_provider(database, tx, "one", by="op", reason="back")
         assert await queries.standing(tx, ("one", "two")) == {"one", "two"}
     facts = await _facts(database, ProviderRested, ProviderUnrested)
-    assert facts == [ProviderRested("one", "op", "silent"), ProviderUnrested("one", "op", "back")]
+    assert facts == [
+        ProviderRested(provider="one", by="op", reason="silent"),
+        ProviderUnrested(provider="one", by="op", reason="back"),
+    ]
 
 
 async def test_when_all_rest_the_mail_goes_on(database: Database, accept: Accept) -> None:

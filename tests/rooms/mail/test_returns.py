@@ -13,6 +13,7 @@ from mailkeep.mail.returns import Returns
 from mailkeep.mail.types import Job, NewMessage
 from mailkeep.providers import registry
 from mailkeep.providers.errors import MisconfiguredProvider
+from mailkeep.providers.message import Address
 from mailkeep.providers.types import (
     Claim,
     ClaimKind,
@@ -60,9 +61,9 @@ class Room:
         self.claims = Claims(database, SharedCommit(database), RELAYS)
         self.returns = Returns(database, keys, self.claims, RELAYS)
 
-    async def sent(self, accept: Accept) -> tuple[Job, str]:
+    async def sent(self, accept: Accept, message: NewMessage | None = None) -> tuple[Job, str]:
         """(what a relay took, the return path that it was given)."""
-        await accept(new())
+        await accept(message or new())
         async with self._database.write() as tx:
             [job] = await outbox.claim(self._database, tx, STREAMS["bulk"], {}, 5)
         config = RELAYS[job.provider]
@@ -96,6 +97,15 @@ async def test_a_bounce_is_believed_once(room: Room, accept: Accept) -> None:
     assert await room.returns.receive([path], REPORT) == 0
     assert await room.told(job.message) == ("bounced", ["bounced"])
     assert room.claims.duplicates[job.provider] == 1
+
+
+async def test_who_has_a_copy_is_not_believed_about_another_one(room: Room, accept: Accept) -> None:
+    """The path stands in every copy, and what is said of whom is anybody's word."""
+    message = new()
+    content = msgspec.structs.replace(message.content, bcc=(Address("eve@example.net"),))
+    job, path = await room.sent(accept, msgspec.structs.replace(message, content=content))
+    assert await room.returns.receive([path], REPORT) == 1
+    assert await room.told(job.message) == ("accepted", ["bounced"])
 
 
 async def test_what_may_pass_moves_nothing(room: Room, accept: Accept) -> None:

@@ -140,10 +140,14 @@ async def test_who_has_the_mail_does_not_get_it_again_with_who_was_refused(
 async def test_a_recipient_who_does_not_exist_takes_no_copy_with_them(
     room: Room, accept: Accept
 ) -> None:
-    """The message is over; whoever was refused for the provider's own reasons is served."""
+    """The message is over once every provider refused it; whoever was refused for the last one's
+    own reasons is served."""
     message = await accept(copied())
     (job,) = await room.claim()
     await room.finish(job, NEVER, OUT, OK, NEVER)
+    (other,) = await room.claim()
+    assert (other.provider != job.provider, goes_to(read(other))) == (True, [ADA, BOB, DORA])
+    await room.finish(other, NEVER, OUT, NEVER)
     (copy,) = await room.claim()
     assert goes_to(read(copy)) == [BOB]
     async with room.database.read() as tx:

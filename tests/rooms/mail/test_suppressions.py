@@ -176,8 +176,8 @@ async def test_what_is_done_by_hand_is_audited_and_a_fact_says_for_whom(house: H
     async with house.database.read() as tx:
         facts = [decode(row["kind"], row["data"]) for row in await tx.all(select(events))]
     assert [one for one in facts if isinstance(one, SuppressionChanged)] == [
-        SuppressionChanged(key, True, "manual", "", "me"),
-        SuppressionChanged(key, False, "manual", "", "me"),
+        SuppressionChanged(address=key, listed=True, reason="manual", stream="", by="me"),
+        SuppressionChanged(address=key, listed=False, reason="manual", stream="", by="me"),
     ]
 
 

@@ -274,7 +274,7 @@ async def test_a_removed_address_finishes_no_recovery(room: Room, owner: Owner) 
     async with room.database.write() as tx:
         await room.accounts.changes.settle(tx, 100)
     with pytest.raises(Conflict):
-        await room.recovery.finish(NEW, None, origin=Origin("b1"))
+        await room.recovery.finishing.finish(NEW, None, origin=Origin("b1"))
 
 
 @pytest.mark.check("ASVS 6.3.7", "63B 4.6")

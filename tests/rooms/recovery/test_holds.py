@@ -57,8 +57,8 @@ async def prove(room: Room, origin: Origin, *, skip: int = 0) -> Progress:
     await room.ask(origin.browser)
     link, code = await room.proofs(skip)
     await give(room, origin.browser, link=link["link"], code=code["code"])
-    await room.recovery.advance(origin)
-    return await room.recovery.progress(origin)
+    await room.recovery.finishing.advance(origin)
+    return await room.recovery.finishing.progress(origin)
 
 
 async def accept(room: Room, *providers: str) -> None:
@@ -69,7 +69,14 @@ async def accept(room: Room, *providers: str) -> None:
             continue
         await room.attempt(mail, provider, "accepted")
         fact = AttemptFinished(
-            str(mail["id"]), "att", provider, "security", "ad", "accepted", "", 0.1
+            message=str(mail["id"]),
+            attempt="att",
+            provider=provider,
+            stream="security",
+            address="ad",
+            outcome="accepted",
+            detail="",
+            seconds=0.1,
         )
         async with room.database.write() as tx:
             await room.recovery.on_attempt(tx, Recorded(1, tx.now, tx.now, "evt", fact))
@@ -77,7 +84,7 @@ async def accept(room: Room, *providers: str) -> None:
 
 async def finish(room: Room, origin: Origin, factor: str | None = None) -> None:
     typed = None if factor is None else Typed(code=factor, browser=origin.browser)
-    await room.recovery.finish(NEW, typed, origin=origin)
+    await room.recovery.finishing.finish(NEW, typed, origin=origin)
 
 
 async def kinds(room: Room) -> list[str]:
@@ -110,16 +117,16 @@ async def test_a_strange_visit_waits_until_an_hour_after_the_notices_left(
     assert all(one["denial"] and "is about to be" in str(one["subject"]) for one in notices)
     clock.advance(2 * HOUR)  # one route holds its notice back: no time has passed
     await accept(room, "a")
-    assert (await room.recovery.progress(THIEF)).hold == progress.hold
+    assert (await room.recovery.finishing.progress(THIEF)).hold == progress.hold
     await accept(room, "b")
-    running = (await room.recovery.progress(THIEF)).hold
+    running = (await room.recovery.finishing.progress(THIEF)).hold
     assert running is not None
     assert running.until == clock.now() + HOUR * SECOND
     clock.advance(HOUR - 1)
     with pytest.raises(Conflict):
         await finish(room, THIEF)
     clock.advance(1)
-    assert (await room.recovery.progress(THIEF)).word == "both"
+    assert (await room.recovery.finishing.progress(THIEF)).word == "both"
     await finish(room, THIEF)
     assert await signs_in(room, NEW)
     assert [one for one in await kinds(room) if "hold" in one or one == "held"] == [
@@ -139,11 +146,11 @@ async def test_the_owner_stops_it_from_any_notice(
     notices = await room.mails("security")
     await accept(room, "a", "b")
     clock.advance(HOUR - 2)
-    await room.recovery.deny(str(notices[-1]["denial"]))
+    await room.recovery.denying.deny(str(notices[-1]["denial"]))
     clock.advance(10)
     with pytest.raises(Conflict):
         await finish(room, THIEF)
-    progress = await room.recovery.progress(THIEF)
+    progress = await room.recovery.finishing.progress(THIEF)
     assert (progress.word, progress.ended) == ("none", "denied")
     assert await signs_in(room, PASSWORD)
     # The next one in that browser waits as well, also when the history would bear it.
@@ -159,8 +166,8 @@ async def test_a_hold_belongs_to_its_browser(room: Room, lived: Owner, clock: Ma
     await accept(room, "a", "b")
     link, code = await room.proofs()
     await give(room, "laptop", link=link["link"], code=code["code"])
-    await room.recovery.advance(LAPTOP)
-    assert (await room.recovery.progress(LAPTOP)).word == "both"
+    await room.recovery.finishing.advance(LAPTOP)
+    assert (await room.recovery.finishing.progress(LAPTOP)).word == "both"
     await finish(room, LAPTOP)
     clock.advance(HOUR)
     with pytest.raises(Conflict):
@@ -178,19 +185,19 @@ async def test_a_thief_behind_an_owner_who_waits_is_told_of_too(
     await accept(room, "a", "b")
     link, code = await room.proofs()
     await give(room, "thief", link=link["link"], code=code["code"])
-    await room.recovery.advance(THIEF)
+    await room.recovery.finishing.advance(THIEF)
     told = await room.mails("security")
     assert {one["provider"] for one in told} == {"a", "b"}
     async with room.database.write() as tx:
         await room.recovery.sweep(tx)
     assert len(await room.mails("security")) == len(told)
-    held = (await room.recovery.progress(THIEF)).hold
+    held = (await room.recovery.finishing.progress(THIEF)).hold
     assert held is not None
     assert held.until is None, "its clock waits for its own notices"
     await accept(room, "a", "b")
     clock.advance(HOUR)
-    assert (await room.recovery.progress(THIEF)).word == "both"
-    await room.recovery.deny(str(told[0]["denial"]))
+    assert (await room.recovery.finishing.progress(THIEF)).word == "both"
+    await room.recovery.denying.deny(str(told[0]["denial"]))
     with pytest.raises(Conflict):
         await finish(room, THIEF)
     # Nor is the owner's mailbox flooded by browsers that all show the same proofs.
@@ -199,7 +206,7 @@ async def test_a_thief_behind_an_owner_who_waits_is_told_of_too(
     link, code = await room.proofs()
     for n in range(6):
         await give(room, f"t{n}", link=link["link"], code=code["code"])
-        await room.recovery.advance(Origin(f"t{n}", "far", "agent_chrome"))
+        await room.recovery.finishing.advance(Origin(f"t{n}", "far", "agent_chrome"))
     assert len(await room.denials()) - before == 4
 
 
@@ -228,13 +235,15 @@ async def test_a_class_that_asks_for_it_holds_an_unknown_device_for_a_day_whatev
         await finish(room, THIEF, "000000")
     assert "held" not in await kinds(room)
     with pytest.raises(Conflict):
-        await room.recovery.finish("", Typed(app.at(clock.now() // SECOND)), origin=THIEF)
-    held = await room.recovery.progress(THIEF)
+        await room.recovery.finishing.finish("", Typed(app.at(clock.now() // SECOND)), origin=THIEF)
+    held = await room.recovery.finishing.progress(THIEF)
     assert held.hold is not None
     assert (held.word, held.hold.reasons, held.hold.length) == ("held", ("device",), DAY * SECOND)
     await accept(room, "a", "b")
     clock.advance(DAY)
-    assert not (await room.recovery.progress(THIEF)).factor  # it was proved, and counts once
+    assert not (
+        await room.recovery.finishing.progress(THIEF)
+    ).factor  # it was proved, and counts once
     await finish(room, THIEF)
     assert (await room.facts())[-1][1]["factor"]
 
@@ -251,11 +260,11 @@ async def test_what_is_held_against_a_route_brings_a_hold_until_it_is_taken_back
     await suspect(("c", "provider_compromised"), ("", "campaign"))
     assert (await prove(room, LAPTOP)).word == "both"  # neither route carried a proof
     await suspect(("a", "provider_compromised"))
-    held = (await room.recovery.progress(LAPTOP)).hold
+    held = (await room.recovery.finishing.progress(LAPTOP)).hold
     assert held is None
     with pytest.raises(Conflict):  # judged when it counts
         await finish(room, LAPTOP)
-    held = (await room.recovery.progress(LAPTOP)).hold
+    held = (await room.recovery.finishing.progress(LAPTOP)).hold
     assert held is not None
     assert held.reasons == ("route",)
     await suspect()
@@ -282,9 +291,9 @@ async def test_a_route_that_is_cut_during_a_hold_costs_its_proof_and_not_the_wai
     fresh, _ = await room.proofs()
     assert fresh["provider"] == "c"
     await give(room, "thief", link=fresh["link"])
-    assert (await room.recovery.progress(THIEF)).word == "held"
+    assert (await room.recovery.finishing.progress(THIEF)).word == "held"
     clock.advance(HOUR)
-    assert (await room.recovery.progress(THIEF)).word == "both"
+    assert (await room.recovery.finishing.progress(THIEF)).word == "both"
     await finish(room, THIEF)
     assert await signs_in(room, NEW)
 
@@ -303,7 +312,7 @@ async def test_notices_that_cannot_leave_go_over_a_route_that_stands(
     told = [one["provider"] for one in await room.mails("security")]
     assert sorted(str(one) for one in told) == ["b", "c"]  # once, and b's waits for b
     await accept(room, "c")
-    held = (await room.recovery.progress(THIEF)).hold
+    held = (await room.recovery.finishing.progress(THIEF)).hold
     assert held is not None
     assert held.until == clock.now() + HOUR * SECOND
 
@@ -319,7 +328,7 @@ async def test_without_notices_it_ends_and_support_must_help(
     clock.advance(DAY)
     async with room.database.write() as tx:
         await room.recovery.sweep(tx)
-    assert (await room.recovery.progress(THIEF)).ended == "notices_unproven"
+    assert (await room.recovery.finishing.progress(THIEF)).ended == "notices_unproven"
     with pytest.raises(Conflict):
         await finish(room, THIEF)
     assert await signs_in(room, PASSWORD)
@@ -334,7 +343,7 @@ async def test_a_hold_that_nobody_finishes_ends(
     clock.advance(HOUR + DAY)
     async with room.database.write() as tx:
         await room.recovery.sweep(tx)
-    assert (await room.recovery.progress(THIEF)).ended == "expired"
+    assert (await room.recovery.finishing.progress(THIEF)).ended == "expired"
 
 
 async def test_denials_beyond_the_days_share_lengthen_a_hold_once_and_a_known_device_stops_it(
@@ -347,16 +356,16 @@ async def test_denials_beyond_the_days_share_lengthen_a_hold_once_and_a_known_de
     await accept(room, "a", "b")
     room.context.settings = msgspec.structs.replace(room.settings, denials=0)
     first, second = (await room.denials())[-2:]
-    await room.recovery.deny(first)
-    held = (await room.recovery.progress(origin)).hold
+    await room.recovery.denying.deny(first)
+    held = (await room.recovery.finishing.progress(origin)).hold
     assert held is not None
     assert held.length == DAY * SECOND
     clock.advance(HOUR)
     with pytest.raises(Conflict):
         await finish(room, origin)
     assert (await kinds(room)).count("hold_lengthened") == 1
-    await room.recovery.deny(second, "laptop")  # from the owner's own laptop
-    assert (await room.recovery.progress(origin)).ended == "denied"
+    await room.recovery.denying.deny(second, "laptop")  # from the owner's own laptop
+    assert (await room.recovery.finishing.progress(origin)).ended == "denied"
 
 
 async def test_notices_lie_sealed_and_are_kept_until_they_arrive(room: Room, lived: Owner) -> None:
@@ -401,8 +410,8 @@ async def test_while_one_route_stands_both_proofs_go_over_it_only_by_permission(
     link, code = await room.proofs()
     assert link["provider"] == code["provider"] == "a"
     await give(room, "thief", link=link["link"], code=code["code"])
-    await room.recovery.advance(THIEF)
-    held_now = (await room.recovery.progress(THIEF)).hold
+    await room.recovery.finishing.advance(THIEF)
+    held_now = (await room.recovery.finishing.progress(THIEF)).hold
     assert held_now is not None
     assert held_now.reasons == ("risk", "alone")
     assert held_now.length == DAY * SECOND
@@ -462,7 +471,7 @@ async def test_a_lost_factor_is_answered_by_a_saved_code(
     assert (progress.factor, progress.may_lose) == (True, False)
     assert progress.kinds == ("saved_codes", "totp")
     with pytest.raises(Conflict):  # the house does not allow contact points alone
-        await room.recovery.lose(THIEF)
+        await room.recovery.finishing.lose(THIEF)
     await finish(room, THIEF, codes[3].reveal())
     assert (await kinds(room))[-1] == "completed"
 
@@ -476,8 +485,8 @@ async def test_contact_points_alone_take_three_days_by_permission_and_remove_eve
     room.context.settings = msgspec.structs.replace(room.settings, contact_points_alone=True)
     assert (await prove(room, THIEF)).may_lose
     with pytest.raises(Conflict):
-        await room.recovery.lose(THIEF)
-    held = (await room.recovery.progress(THIEF)).hold
+        await room.recovery.finishing.lose(THIEF)
+    held = (await room.recovery.finishing.progress(THIEF)).hold
     assert held is not None
     assert (held.lost, held.length) == (True, 3 * DAY * SECOND)
     assert "lost" in held.reasons
@@ -489,7 +498,7 @@ async def test_contact_points_alone_take_three_days_by_permission_and_remove_eve
     with pytest.raises(Conflict):
         await finish(room, THIEF)
     clock.advance(1)
-    progress = await room.recovery.progress(THIEF)
+    progress = await room.recovery.finishing.progress(THIEF)
     assert (progress.word, progress.factor, progress.bound) == ("both", False, False)
     await finish(room, THIEF)
     async with room.database.read() as tx:
@@ -506,8 +515,8 @@ async def test_the_owner_stops_who_says_that_the_factor_is_lost(
     room.context.settings = msgspec.structs.replace(room.settings, contact_points_alone=True)
     await prove(room, THIEF)
     with pytest.raises(Conflict):
-        await room.recovery.lose(THIEF)
-    await room.recovery.deny(str((await room.mails("security"))[0]["denial"]))
+        await room.recovery.finishing.lose(THIEF)
+    await room.recovery.denying.deny(str((await room.mails("security"))[0]["denial"]))
     clock.advance(3 * DAY)
     with pytest.raises(Conflict):
         await finish(room, THIEF)

@@ -7,11 +7,13 @@ import pyotp
 import pytest
 
 from mailkeep.accounts import queries as accounts
+from mailkeep.accounts.events import SignInFailed
 from mailkeep.accounts.factors import totp
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.types import Origin, SessionView, Stage
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, NotAllowed, NotFound, NotSignedIn
+from mailkeep.events.queries import recent
 from mailkeep.recovery import id_token
 
 from .conftest import ADDRESS, Room
@@ -217,3 +219,7 @@ async def test_a_passkey_that_is_kept_here_signs_nobody_in(
         )
     async with room.database.read() as tx:
         assert not await accounts.knows_browser(tx, session.account, session.browser)
+        (failed,) = await recent(tx, [SignInFailed], 0, 9)
+    assert failed.fact == SignInFailed(
+        account=session.account, address=None, network="n", why="application"
+    )

@@ -55,7 +55,9 @@ async def test_an_application_says_what_its_users_read(room: Room) -> None:
 
 
 async def test_of_an_account_that_is_gone_nobody_is_told(room: Room) -> None:
-    fact = FactorBound("acc_gone", "fac_1", Kind.PASSKEY, "b", "n")
+    fact = FactorBound(
+        account="acc_gone", factor="fac_1", factor_kind=Kind.PASSKEY, browser="b", network="n"
+    )
     async with room.database.write() as tx:
         await room.recovery.notices.on_credential(tx, Recorded(1, tx.now, tx.now, "evt_1", fact))
     assert await room.mails("security") == []
@@ -67,7 +69,7 @@ async def test_who_has_a_stolen_session_cannot_hide_behind_a_language(room: Room
     async with room.database.write() as tx:
         await language.choose(room.database, tx, account, "de", languages)  # nothing new
         await language.choose(room.database, tx, account, "fr", languages)
-        fact = LanguageChosen(account, "de", "Français")
+        fact = LanguageChosen(account=account, before="de", chosen="Français")
         await room.recovery.notices.on_credential(tx, Recorded(1, tx.now, tx.now, "evt_1", fact))
     assert [one for kind, one in await room.facts("accounts.") if kind == "language_chosen"] == [
         {"account": account, "before": "de", "chosen": "Français"}

@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mailkeep.accounts import devices, queries
+from mailkeep.accounts import changes, devices, queries
 from mailkeep.accounts.factors.types import Typed
 from mailkeep.accounts.types import SECURED, Origin
 from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import Conflict, TooMany
+from mailkeep.mail.types import GiveUpReason
 from mailkeep.recovery.proving import MOST_BROWSERS
 from mailkeep.recovery.types import RecoverySettings
 
@@ -73,8 +74,8 @@ async def test_an_address_that_does_not_count_yet_denies_no_recovery(
     await room.ask("own")
     link, code = await room.proofs()
     await give(room, "own", link=link["link"], code=code["code"])
-    await room.recovery.advance(Origin("own", "n"))
-    assert (await room.recovery.progress(Origin("own", "n"))).word == "held"
+    await room.recovery.finishing.advance(Origin("own", "n"))
+    assert (await room.recovery.finishing.progress(Origin("own", "n"))).word == "held"
     told = (await room.mails("security"))[before:]
     assert {(one["to"], one["provider"]) for one in told} == {(ADDRESS, "a"), (ADDRESS, "b")}
 
@@ -123,7 +124,7 @@ async def test_whoever_is_signed_in_buries_no_owner_in_notices(room: Room, owner
     """Each factor that is bound, and each that begins to leave, is told over two routes. So is each
     password, which would also void every reset that is under way."""
     account = await owner()
-    for _ in range(room.accounts.settings.changes - 2):
+    for _ in range(changes.IN_A_DAY - 2):
         await bind(room, account, "thief", settled=False)
     async with room.database.write() as tx:
         (app,) = await room.accounts.factors.bound(tx, account)
@@ -156,7 +157,7 @@ async def test_an_account_that_was_secured_opens_by_two_fresh_proofs(
     link, code = await room.proofs()
     await give(room, "thief", link=link["link"], code=code["code"])
     async with room.database.write() as tx:
-        assert await room.recovery.end_of(tx, account, SECURED) == 1
+        assert await room.recovery.end_of(tx, account, GiveUpReason.SECURED) == 1
         await room.accounts.freeze(tx, account, tx.now + DAY, SECURED)
     with pytest.raises(Conflict):
         await finish(room, "thief")

@@ -215,14 +215,14 @@ class Machine(RuleBasedStateMachine):
     def race_a_denial(self, actor: str, other: str, n: int) -> None:
         denial = self.denial(other, n)
         if denial is not None:
-            work = self.room.recovery.deny(denial, WHO[other].browser)
+            work = self.room.recovery.denying.deny(denial, WHO[other].browser)
             self.judge([actor], self.run(self.together(self.finishing(actor), work))[:1])
 
     @rule(actor=who, n=at)
     def deny(self, actor: str, n: int) -> None:
         denial = self.denial(actor, n)
         if denial is not None:
-            self.run(self.room.recovery.deny(denial, WHO[actor].browser))
+            self.run(self.room.recovery.denying.deny(denial, WHO[actor].browser))
 
     @rule(provider=st.sampled_from(PROVIDERS), back=st.booleans())
     def cut(self, provider: str, back: bool) -> None:
@@ -280,7 +280,7 @@ class Machine(RuleBasedStateMachine):
                     await proving.code(origin.browser, origin.network, str(one.code))
             except MailkeepError:
                 pass
-            await self.room.recovery.advance(origin)
+            await self.room.recovery.finishing.advance(origin)
 
         self.run(work())
         self.collect()
@@ -288,7 +288,7 @@ class Machine(RuleBasedStateMachine):
     async def finishing(self, actor: str) -> bool:
         self.words += 1
         try:
-            await self.room.recovery.finish(
+            await self.room.recovery.finishing.finish(
                 f"a lantern for the quiet moor {self.words}", None, origin=WHO[actor]
             )
         except MailkeepError:
@@ -324,7 +324,16 @@ class Machine(RuleBasedStateMachine):
                 )
                 if outcome == "accepted":
                     await tx.run(update(m).where(m.c.id == one.id).values(status="accepted"))
-                fact = AttemptFinished(one.id, "a", provider, one.stream, "ad", outcome, "", 0.1)
+                fact = AttemptFinished(
+                    message=one.id,
+                    attempt="a",
+                    provider=provider,
+                    stream=one.stream,
+                    address="ad",
+                    outcome=outcome,
+                    detail="",
+                    seconds=0.1,
+                )
                 recorded = Recorded(1, tx.now, tx.now, "evt", fact)
                 await self.room.recovery.on_attempt(tx, recorded)
 
@@ -431,7 +440,7 @@ class Machine(RuleBasedStateMachine):
             self.send_all()
             self.show_newest("owner")
             self.send_all()
-            progress = self.run(self.room.recovery.progress(WHO["owner"]))
+            progress = self.run(self.room.recovery.finishing.progress(WHO["owner"]))
             assert progress.both, f"the owner's proofs were not taken: {progress}"
             if progress.word == "both":
                 break

@@ -30,7 +30,7 @@ OWN = "three-herons-under-the-weir"
 
 async def finish(room: Room, browser: str, factor: str | None = None) -> None:
     typed = None if factor is None else Typed(code=factor, browser=browser)
-    await room.recovery.finish(NEW, typed, origin=Origin(browser, "n"))
+    await room.recovery.finishing.finish(NEW, typed, origin=Origin(browser, "n"))
 
 
 async def give(room: Room, browser: str, *, link: object = None, code: object = None) -> None:
@@ -261,7 +261,7 @@ async def test_who_is_stopped_by_the_factor_is_told_of_when_it_ends(
         async with room.database.write() as tx:
             await room.recovery.sweep(tx)
     elif end == "denied":
-        await room.recovery.deny(str(link["denial"]))
+        await room.recovery.denying.deny(str(link["denial"]))
     else:
         with pytest.raises(NotSignedIn):
             await finish(room, "thief", "123456")
@@ -298,9 +298,9 @@ async def test_a_denial_voids_and_says_nothing(room: Room, owner: Owner) -> None
     await room.ask("thief")
     link, code = await room.proofs()
     await give(room, "thief", link=link["link"], code=code["code"])
-    await room.recovery.deny("nothing that was ever mailed")
-    await room.recovery.deny(str(link["denial"]))
-    await room.recovery.deny(str(code["denial"]))
+    await room.recovery.denying.deny("nothing that was ever mailed")
+    await room.recovery.denying.deny(str(link["denial"]))
+    await room.recovery.denying.deny(str(code["denial"]))
     with pytest.raises(Conflict):
         await finish(room, "thief")
     kinds = [kind for kind, _ in await room.facts()]
@@ -320,7 +320,7 @@ async def test_a_denial_after_completion_takes_back_what_it_gave(
     await finish(room, "thief")
     made = await room.accounts.sign_in(ADDRESS, NEW, browser="thief", network="n")
     first, second = await room.mails("security")
-    await room.recovery.deny(str(first["denial"]))
+    await room.recovery.denying.deny(str(first["denial"]))
     with pytest.raises(NotSignedIn):
         await room.accounts.sessions.lookup(made.secret.reveal())
     async with room.database.read() as tx:
@@ -332,11 +332,11 @@ async def test_a_denial_after_completion_takes_back_what_it_gave(
     await room.ask("owner")
     link, code = await room.proofs()
     await give(room, "owner", link=link["link"], code=code["code"])
-    await room.recovery.finish(OWN, None, origin=Origin("owner"))
+    await room.recovery.finishing.finish(OWN, None, origin=Origin("owner"))
     assert await signs_in(room, OWN)
     assert ("accounts.thawed", {"account": account, "why": "denied"}) in await room.facts("")
-    await room.recovery.deny(str(second["denial"]))
-    await room.recovery.deny(str(first["denial"]))
+    await room.recovery.denying.deny(str(second["denial"]))
+    await room.recovery.denying.deny(str(first["denial"]))
     assert await signs_in(room, OWN)
     assert not await signs_in(room, NEW)  # the thief's password is gone for good
 
@@ -364,7 +364,7 @@ async def test_who_reads_one_route_cannot_deny_every_recovery(room: Room, owner:
         await room.ask(f"owner{n}")
         link, code = await room.proofs()
         read = next(one for one in (link, code) if one["provider"] == "a")
-        await room.recovery.deny(str(read["denial"]))
+        await room.recovery.denying.deny(str(read["denial"]))
         if n < 2:
             assert not await room.mails()
     await give(room, "owner2", link=link["link"], code=code["code"])
@@ -500,7 +500,9 @@ async def test_a_denial_and_a_finish_at_once_end_in_one_of_two_ways(
     link, code = await room.proofs()
     await give(room, "thief", link=link["link"], code=code["code"])
     finished, denied = await asyncio.gather(
-        finish(room, "thief"), room.recovery.deny(str(link["denial"])), return_exceptions=True
+        finish(room, "thief"),
+        room.recovery.denying.deny(str(link["denial"])),
+        return_exceptions=True,
     )
     assert denied is None
     assert finished is None or isinstance(finished, Conflict)
@@ -638,7 +640,14 @@ async def test_a_refused_route_is_replaced_and_its_proof_void(
     link, code = await room.proofs()
     await room.attempt(link, str(link["provider"]), outcome)
     fact = AttemptFinished(
-        str(link["id"]), "att", str(link["provider"]), "recovery", "ad", outcome, "", 0.1
+        message=str(link["id"]),
+        attempt="att",
+        provider=str(link["provider"]),
+        stream="recovery",
+        address="ad",
+        outcome=outcome,
+        detail="",
+        seconds=0.1,
     )
     async with room.database.write() as tx:
         await room.recovery.on_attempt(tx, Recorded(1, tx.now, tx.now, "evt", fact))
@@ -730,7 +739,7 @@ async def test_what_a_silent_route_took_is_minted_anew_and_what_arrived_stands(
     before = len(await room.mails())
     async with room.database.write() as tx:
         await mail_services.rest_provider(room.database, tx, silent, by="p", reason="r", since=0)
-        fact = ProviderRested(silent, "p", "r")
+        fact = ProviderRested(provider=silent, by="p", reason="r")
         await room.recovery.on_rested(tx, Recorded(1, tx.now, tx.now, "evt", fact))
     await room.recovery.planner.step()
     mails = await room.mails()

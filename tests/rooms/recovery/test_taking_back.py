@@ -41,7 +41,7 @@ async def test_a_denial_takes_back_all_that_came_of_it(
     account = await owner()
     await rob(room, account)
     first = (await room.mails("security"))[0]
-    await room.recovery.deny(str(first["denial"]))
+    await room.recovery.denying.deny(str(first["denial"]))
     clock.advance(2 * 3600)  # the freeze is over
     assert not await signs_in(room, "a-thief-was-here-for-an-hour")
     async with room.database.read() as tx:
@@ -70,7 +70,7 @@ async def test_a_thief_who_leaves_passkeys_alone_does_not_keep_the_account(
             await settle_factors(room, tx, account)  # nobody said a word for a day
     async with room.database.write() as tx:
         await room.accounts.passwords.remove(tx, account)
-    await room.recovery.deny(str((await room.mails("security"))[0]["denial"]))
+    await room.recovery.denying.deny(str((await room.mails("security"))[0]["denial"]))
     room.database.clock.advance(1)
     await recover(room, "owner")
     assert await signs_in(room, NEW)
@@ -87,7 +87,7 @@ async def test_an_old_mail_strips_no_owner_of_a_factor_from_where_they_are_known
     clock.advance(60)
     await bind(room, account, "home")
     clock.advance(60)
-    await room.recovery.deny(str(old["denial"]))
+    await room.recovery.denying.deny(str(old["denial"]))
     async with room.database.read() as tx:
         assert await accounts.has_factor(tx, account)
 
@@ -105,7 +105,7 @@ async def test_what_came_after_a_fresh_proof_stands(
     await bind(room, account, "owner")
     await room.accounts.change_password(account, NEW, OWN)
     clock.advance(60)
-    await room.recovery.deny(str(old["denial"]))
+    await room.recovery.denying.deny(str(old["denial"]))
     async with room.database.read() as tx:
         assert await accounts.has_factor(tx, account)
         assert await accounts.password_hash(tx, account) != NO_HASH
@@ -125,7 +125,7 @@ async def test_a_factor_between_two_thefts_does_not_outlive_the_first(
     link, code = await room.proofs()
     await give(room, "thief", link=link["link"], code=code["code"])
     await finish(room, "thief", app.generate_otp(clock.now() // totp.STEP))
-    await room.recovery.deny(str(first["denial"]))
+    await room.recovery.denying.deny(str(first["denial"]))
     async with room.database.read() as tx:
         assert not await accounts.has_factor(tx, account)
 

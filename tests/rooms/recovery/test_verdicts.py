@@ -76,7 +76,9 @@ class Shop:
 
     async def finish(self, browser: str, factor: str | None = None) -> Handed:
         typed = None if factor is None else Typed(code=factor)
-        handed = await self.room.recovery.finish("", typed, origin=Origin(browser, self.network))
+        handed = await self.room.recovery.finishing.finish(
+            "", typed, origin=Origin(browser, self.network)
+        )
         assert isinstance(handed, Handed)
         return handed
 
@@ -252,7 +254,7 @@ async def test_the_owner_takes_a_verdict_back_up_to_the_moment_of_writing(
     handed = await shop.recover("thief")
     got = await shop.take(handed) if taken else None
     (notice, *_) = await shop.room.mails("security")
-    await shop.room.recovery.deny(str(notice["denial"]))
+    await shop.room.recovery.denying.deny(str(notice["denial"]))
     if got is None:
         with pytest.raises(Conflict):
             await shop.take(handed)
@@ -275,7 +277,7 @@ async def test_a_recovery_that_is_held_comes_to_its_verdict_after_the_wait(
     await shop.register("41", ADDRESS)
     await shop.recover("thief")
     (notice, *_) = await held.mails("security")
-    await held.recovery.deny(str(notice["denial"]))
+    await held.recovery.denying.deny(str(notice["denial"]))
     await shop.send("own")
     await shop.ask("own")
     await shop.prove("own", skip=2)
@@ -394,7 +396,13 @@ async def tell(shop: Shop, made: SubjectView, agreed: str = "") -> list[dict[str
     async with shop.room.database.write() as tx:
         view = await shop.room.recovery.subjects.get(tx, shop.view.id, made.subject)
         fact = SubjectChangeHeld(
-            *(made.account, shop.view.id, "replace", "the words", "k", view.due or 0), agreed
+            account=made.account,
+            application=shop.view.id,
+            change="replace",
+            what="the words",
+            key="k",
+            due=view.due or 0,
+            agreed=agreed,
         )
         recorded = Recorded(1, tx.now, tx.now, "evt", fact)
         await shop.room.recovery.notices.on_change_held(tx, recorded)
@@ -404,7 +412,9 @@ async def tell(shop: Shop, made: SubjectView, agreed: str = "") -> list[dict[str
 async def test_who_has_stolen_a_key_cannot_hide_behind_a_language(shop: Shop) -> None:
     """The user is told in the language from before, over two routes."""
     made = await shop.register("41", ADDRESS)
-    fact = SubjectLanguageChanged(made.account, shop.view.id, "k", "de", "Français")
+    fact = SubjectLanguageChanged(
+        account=made.account, application=shop.view.id, key="k", before="de", chosen="Français"
+    )
     async with shop.room.database.write() as tx:
         recorded = Recorded(1, tx.now, tx.now, "evt", fact)
         await shop.room.recovery.notices.on_language(tx, recorded)

@@ -120,7 +120,7 @@ class Stage:
                 1800.0,
                 tx.now + 1,
             )
-            await log.record(self.database, tx, SignalRaised(basis))
+            await log.record(self.database, tx, SignalRaised(signal=basis))
             await tx.settle()
             newest = select(events.c.id).order_by(events.c.id.desc()).limit(1)
             event = await tx.value(newest)
@@ -133,7 +133,7 @@ class Stage:
                 (event,),
                 *(own, forger, 1800.0, tx.now + 86_400 * SECOND),
             )
-            await log.record(self.database, tx, SignalRaised(signal))
+            await log.record(self.database, tx, SignalRaised(signal=signal))
         await self.hear()
 
     async def hear(self) -> None:

@@ -239,7 +239,11 @@ async def test_what_failed_rings_also_who_took_it_and_wears_nobody_out(
     incident = (await house.stage.only()).id
     async with house.stage.database.write() as tx:
         await house.stage.incidents.take(tx, incident, by="key_night")
-        await log.record(house.stage.database, tx, ActionFailed(incident, "notify_owners", "key_x"))
+        await log.record(
+            house.stage.database,
+            tx,
+            ActionFailed(incident=incident, action="notify_owners", by="key_x"),
+        )
     before = len(house.bells["apart"].rung)
     await house.stage.hear()
     await house.step()
@@ -250,7 +254,9 @@ async def test_what_failed_rings_also_who_took_it_and_wears_nobody_out(
         clock.advance(60)
         async with house.stage.database.write() as tx:
             await log.record(
-                house.stage.database, tx, ActionFailed(incident, "cut_provider", "playbook")
+                house.stage.database,
+                tx,
+                ActionFailed(incident=incident, action="cut_provider", by="playbook"),
             )
         await house.stage.hear()
         await house.step()
@@ -261,7 +267,9 @@ async def test_what_failed_rings_also_who_took_it_and_wears_nobody_out(
             if closed:
                 await house.stage.incidents.close(tx, incident, "known", by="key_night")
             await log.record(
-                house.stage.database, tx, ActionFailed(incident, "cut_provider", "playbook")
+                house.stage.database,
+                tx,
+                ActionFailed(incident=incident, action="cut_provider", by="playbook"),
             )
         clock.advance(300)
         await house.stage.hear()

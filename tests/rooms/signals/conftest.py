@@ -184,15 +184,15 @@ class House:
 
 
 def frozen(clock: ManualClock, why: str = "incident", hours: float = 1.0) -> AccountFrozen:
-    return AccountFrozen(ACCOUNT, clock.now() + round(hours * HOUR), why)
+    return AccountFrozen(account=ACCOUNT, until=clock.now() + round(hours * HOUR), why=why)
 
 
 def ended(account: str = ACCOUNT, why: str = "recovery") -> SessionsEnded:
-    return SessionsEnded(account, 1, why)
+    return SessionsEnded(account=account, count=1, why=why)
 
 
 def changed(account: str = ACCOUNT, by: str = "recovery") -> PasswordSet:
-    return PasswordSet(account, by)
+    return PasswordSet(account=account, by=by)
 
 
 @pytest.fixture(scope="session")

@@ -189,7 +189,13 @@ async def test_a_full_queue_disables_the_stream_and_strangers_cannot_fill_it(
     await house.pushed(inbox)
     inbox.answer = answers(503)
     asked = [
-        RecoveryRequested("rec", f"acc_{number:026}", "address", "network", "browser")
+        RecoveryRequested(
+            recovery="rec",
+            account=f"acc_{number:026}",
+            address="address",
+            network="network",
+            browser="browser",
+        )
         for number in range(60)
     ]
     await house.happens(*asked)
@@ -384,7 +390,7 @@ async def test_a_freeze_that_is_over_early_is_told_once(house: House, inbox: Inb
     await house.happens(frozen(house.clock, "denied", hours=1))
     await house.push()
     house.clock.advance(600)
-    await house.happens(AccountThawed(ACCOUNT, "denied"))
+    await house.happens(AccountThawed(account=ACCOUNT, why="denied"))
     for _ in range(3):
         await house.push()
         house.clock.advance(3600)

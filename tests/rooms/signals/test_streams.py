@@ -307,7 +307,15 @@ async def test_a_poll_waits_for_what_happens_and_few_of_them_wait(house: House) 
 async def test_requests_for_resets_are_told_only_so_often(house: House) -> None:
     shop, stream = await house.polled()
     for _ in range(50):
-        await house.happens(RecoveryRequested("rec", ACCOUNT, "address", "network", "browser"))
+        await house.happens(
+            RecoveryRequested(
+                recovery="rec",
+                account=ACCOUNT,
+                address="address",
+                network="network",
+                browser="browser",
+            )
+        )
     assert len(await house.poll(shop, stream)) == 5
     house.clock.advance(3600)
     assert len(await house.poll(shop, stream)) == 6
@@ -316,7 +324,13 @@ async def test_requests_for_resets_are_told_only_so_often(house: House) -> None:
 async def test_what_must_be_acted_on_overtakes_what_strangers_bring_about(house: House) -> None:
     shop, stream = await house.polled()
     asked = [
-        RecoveryRequested("rec", f"acc_{number:026}", "address", "network", "browser")
+        RecoveryRequested(
+            recovery="rec",
+            account=f"acc_{number:026}",
+            address="address",
+            network="network",
+            browser="browser",
+        )
         for number in range(20)
     ]
     await house.happens(*asked, ended(OTHER))

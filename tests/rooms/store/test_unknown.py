@@ -36,7 +36,9 @@ class House:
     async def write(self, tx: Tx, items: Sequence[int]) -> list[int]:
         self.calls.append(list(items))
         await tx.run(insert(notes), [{"n": one} for one in items])
-        await record(self.database, tx, *(ClaimRefused("postmark", str(one)) for one in items))
+        await record(
+            self.database, tx, *(ClaimRefused(provider="postmark", why=str(one)) for one in items)
+        )
         tx.after_commit.append(lambda: self.settled.extend(items))
         return list(items)
 

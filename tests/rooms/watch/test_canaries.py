@@ -8,7 +8,9 @@ from email.message import EmailMessage
 import msgspec
 import pytest
 from sqlalchemy import select, update
+from supervised import NAME, keeper, until
 
+from mailkeep.app.loops import Pulse
 from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
@@ -268,7 +270,9 @@ async def test_a_canary_that_a_provider_would_not_have_is_on_the_record(house: H
         rows = await tx.all(select(event_tables.events))
     facts = [decode(row["kind"], row["data"]) for row in rows]
     refusals = [one for one in facts if isinstance(one, CanaryRefused)]
-    assert refusals == [CanaryRefused("one", str(message), "suppressed_there")]
+    assert refusals == [
+        CanaryRefused(provider="one", message=str(message), outcome="suppressed_there")
+    ]
 
 
 async def test_a_cut_provider_gets_none_and_a_resting_one_does(house: House) -> None:
@@ -409,3 +413,27 @@ async def test_a_decoy_goes_in_the_recovery_stream_and_comes_in_as_one(
 
 async def test_no_decoy_is_sent_where_the_settings_want_none(house: House) -> None:
     assert await house.canaries.plant("one") is None
+
+
+async def test_a_canary_that_cannot_be_sent_is_counted_and_ends_no_other(
+    database: Database, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = msgspec.structs.replace(SETTINGS, interval=0.05)
+    canaries, pulse = House(database, keys, settings).canaries, Pulse()
+    sent: list[str] = []
+
+    async def send(provider: str, _mailbox: object, *, every: float) -> str:
+        assert every == 0.05
+        if provider == "one":
+            raise KeyError
+        sent.append(provider)
+        return "msg_1"
+
+    monkeypatch.setattr(canaries, "send", send)
+    started = asyncio.get_running_loop().time()
+    await until([canaries.run(keeper(pulse))], lambda: len(sent) > 4 and bool(pulse.failures))
+    assert asyncio.get_running_loop().time() - started >= 4 * 0.04, "at their own pace"
+    assert (set(pulse.failures), pulse.well.keys()) == ({(NAME, "fault")}, {NAME})
+    async with database.read() as tx:
+        seeds = await tx.all(select(table).where(table.c.honey))
+    assert len(seeds) == len(HONEY), "the honey is seeded beside them"

@@ -34,8 +34,8 @@ async def test_who_tells_is_asked_and_who_is_cut_off_is_not(database: Database) 
 
     volume = Volume(database, PROVIDERS, carry)
     assert await volume.collect() == [
-        VolumeTold("one", "all_time", 7, "sent"),
-        VolumeTold("two", "all_time", 9, "sent"),
+        VolumeTold(provider="one", window="all_time", count=7, what="sent"),
+        VolumeTold(provider="two", window="all_time", count=9, what="sent"),
     ]
     assert asked == ["one.example", "two.example", "four.example"]
     async with database.write() as tx:

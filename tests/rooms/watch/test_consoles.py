@@ -197,7 +197,7 @@ async def test_an_operator_says_that_it_was_us_and_it_is_audited(house: House) -
             await lines.accept(house.database, tx, [""], by="op", reason="ours")
         done = await lines.accept(house.database, tx, [first.told[:12]], by="op", reason="ours")
     assert done == (first.told,)
-    assert (await house.facts())[-1] == ConsoleAccepted((first.told,), "op")
+    assert (await house.facts())[-1] == ConsoleAccepted(told=(first.told,), by="op")
     async with house.database.write() as tx:
         with pytest.raises(NotFound):
             await lines.accept(house.database, tx, [first.told], by="op", reason="again")

@@ -66,7 +66,7 @@ async def test_mail_of_others_is_noted_in_our_own_words(house: House) -> None:
     assert await house.honey.receive([TO.upper(), "else@nowhere.example"], raw) == 1
     (fact,) = await house.facts()
     assert fact == HoneyMailArrived(
-        "one", house.keys.pseudonym("address", TO), ("as_us", "link"), 0
+        provider="one", honey=house.keys.pseudonym("address", TO), words=("as_us", "link"), strays=0
     )
     seen = str(msgspec.to_builtins(fact))
     assert not [word for word in ("evil", "secret", "private", TO, "iris") if word in seen]

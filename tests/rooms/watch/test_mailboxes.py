@@ -9,8 +9,10 @@ from tempfile import TemporaryDirectory
 import msgspec
 import pytest
 from dovecot import PASSWORD, PROGRAM, Dovecot
+from supervised import NAME, keeper, until
 from test_canaries import SETTINGS, House, _raw
 
+from mailkeep.app.loops import Pulse
 from mailkeep.base.clock import SECOND, SystemClock
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
@@ -212,20 +214,20 @@ async def test_who_fails_is_noted_and_tried_again(
 ) -> None:
     monkeypatch.setattr(mailboxes, "AGAIN", (0.01, 0.02))
     reader.secret = Secret("wrong")
-    task = asyncio.create_task(reader.start().run())
-    while True:
-        async with reader.database.read() as tx:
-            states = await mailboxes.states(tx)
-        if states:
-            break
-        await asyncio.sleep(0.01)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+    pulse = Pulse()
+    failed = (NAME, "fault")
+    await until([reader.start().run(keeper(pulse))], lambda: pulse.failures[failed] > 1)
+    assert not pulse.well, "no look went well"
+    async with reader.database.read() as tx:
+        states = await mailboxes.states(tx)
     assert states["host"].error == "it does not let us in"
     assert states["host"].failing_since is not None
     reader.secret = Secret(PASSWORD)
     await reader.look()
     assert (await reader.state()).error is None
+    pulse = Pulse()
+    await until([reader.start().run(keeper(pulse))], lambda: NAME in pulse.well)
+    assert not pulse.failures
 
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -27,8 +27,8 @@ MAIL = (
     b"Subject: Your account has been suspended\r\n\r\nx\r\n"
 )
 FIELDS = ("from", "to", "date", "subject")
-SUSPENDED = ProviderNoticed("one", "mail", "suspended", authentic=True)
-CLAIMED = ProviderNoticed("one", "mail", "suspended", authentic=False)
+SUSPENDED = ProviderNoticed(provider="one", via="mail", notice="suspended", authentic=True)
+CLAIMED = ProviderNoticed(provider="one", via="mail", notice="suspended", authentic=False)
 
 
 class House:
@@ -84,10 +84,15 @@ async def test_one_providers_notices_keep_no_other_out(house: House) -> None:
         mail = MAIL.replace(b"\r\nx\r\n", b"\r\nx%d\r\n" % number)
         await house.take(sign(mail, "them.example", fields=FIELDS))
     facts = await house.facts()
-    assert (facts.count(SUSPENDED), facts[-1]) == (5, ReportRefused("mail", "too-many", 4))
+    assert (facts.count(SUSPENDED), facts[-1]) == (
+        5,
+        ReportRefused(via="mail", why="too-many", count=4),
+    )
     mail = MAIL.replace(b"them.example", b"also.example")
     await house.take(sign(mail, "also.example", fields=FIELDS))
-    assert (await house.facts())[-1] == ProviderNoticed("two", "mail", "suspended", authentic=True)
+    assert (await house.facts())[-1] == ProviderNoticed(
+        provider="two", via="mail", notice="suspended", authentic=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +114,7 @@ async def test_anything_else_in_its_name_is_anyones_word(house: House, raw: byte
 
 async def test_a_stranger_is_refused_and_a_flood_keeps_no_notice_out(house: House) -> None:
     (fact,) = await house.take(MAIL.replace(b"them.example", b"evil.example"))
-    assert fact == ReportRefused("mail", "no-provider", 1)
+    assert fact == ReportRefused(via="mail", why="no-provider", count=1)
     for number in range(9):
         await house.take(MAIL + str(number).encode())
     assert (await house.facts()).count(CLAIMED) == 4
@@ -127,7 +132,10 @@ async def test_a_status_page_is_said_now_and_then(house: House) -> None:
     for _ in range(7):
         await house.notices.poll()
         house.clock.advance(300)
-    assert await house.facts() == [ProviderNoticed("one", "status", "outage", authentic=True)] * 2
+    assert (
+        await house.facts()
+        == [ProviderNoticed(provider="one", via="status", notice="outage", authentic=True)] * 2
+    )
 
 
 async def test_incidents_of_a_page_are_read_before_its_indicator(house: House) -> None:
@@ -141,8 +149,8 @@ async def test_incidents_of_a_page_are_read_before_its_indicator(house: House) -
     )
     await house.notices.poll()
     assert await house.facts() == [
-        ProviderNoticed("one", "status", "outage", authentic=True),
-        ProviderNoticed("one", "status", "security", authentic=True),
+        ProviderNoticed(provider="one", via="status", notice="outage", authentic=True),
+        ProviderNoticed(provider="one", via="status", notice="security", authentic=True),
     ]
     house.incidents = house.incidents.replace(b"monitoring", b"resolved")
     house.clock.advance(3600)

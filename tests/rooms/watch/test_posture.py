@@ -3,10 +3,13 @@ further than they go."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
+from supervised import NAME, keeper, until
 
+from mailkeep.app.loops import Pulse
 from mailkeep.base.clock import DAY, HOUR, SECOND, ManualClock, SystemClock
 from mailkeep.base.errors import Invalid, NotFound
 from mailkeep.base.keys import KeyRing
@@ -26,11 +29,12 @@ from mailkeep.providers.posture.types import (
 from mailkeep.providers.types import HttpReply, HttpRequest, TransportFailure
 from mailkeep.store.database import Database
 from mailkeep.watch import posture
-from mailkeep.watch.collectors.posture import collect
+from mailkeep.watch.collectors.posture import Posture, collect
 from mailkeep.watch.collectors.snapshots import MOST_TOLD, Found, Snapshots, take_turn
 from mailkeep.watch.events import PostureAccepted, PostureBlind, PostureChanged, PostureRead
 from mailkeep.watch.posture import View
 from mailkeep.watch.tables import posture_changes, posture_items
+from mailkeep.watch.types import PostureSettings
 
 OURS = frozenset({"ours.example"})
 ADDRESS = "carla.private@example.org"
@@ -159,7 +163,9 @@ async def test_what_is_accepted_is_told_audited_and_no_more_open(account: Accoun
     with pytest.raises(NotFound):
         await account.accept("chg_of_another")
     assert await account.accept(change.id) == (change.id,)
-    assert (await account.facts())[-1] == PostureAccepted("a", (change.id,), "uid:7")
+    assert (await account.facts())[-1] == PostureAccepted(
+        provider="a", changes=(change.id,), by="uid:7"
+    )
     (change,) = (await account.view()).changes
     assert not change.is_open
     assert await account.accept() == ()
@@ -172,7 +178,9 @@ async def test_a_list_that_cannot_be_read_keeps_what_is_known_of_it(account: Acc
     broken: Found = {"keys": Trouble.UNREADABLE, "hooks": (hook(),)}
     assert await account.read(broken) == []
     (blind,) = await account.read(broken)
-    assert blind == PostureBlind("a", ("keys",), "unreadable", before=True, whole=False)
+    assert blind == PostureBlind(
+        provider="a", lists=("keys",), reason="unreadable", before=True, whole=False
+    )
     assert await account.read(broken) == []
     assert len((await account.view()).items["key"]) == 2
     changed, read = await account.read({"keys": (key("1"),), "hooks": (hook(),)})
@@ -186,10 +194,12 @@ async def test_an_outage_is_told_once_and_as_what_it_is(account: Account) -> Non
     await account.read({"keys": (key("1"),)})
     out: Found = {"keys": Trouble.UNREACHABLE}
     assert [await account.read(out) for _ in range(2)] == [[], []]
-    assert await account.read(out) == [PostureBlind("a", ("keys",), "unreachable", True, True)]
+    assert await account.read(out) == [
+        PostureBlind(provider="a", lists=("keys",), reason="unreachable", before=True, whole=True)
+    ]
     assert await account.read({"keys": Trouble.THROTTLED}) == []
     assert await account.read({"keys": Trouble.REFUSED}) == [
-        PostureBlind("a", ("keys",), "refused", True, True)
+        PostureBlind(provider="a", lists=("keys",), reason="refused", before=True, whole=True)
     ]
 
 
@@ -221,6 +231,31 @@ async def test_with_other_keys_nothing_is_compared(account: Account) -> None:
     (changed,) = await account.read({"keys": (key("9"), key("8"))})
     assert isinstance(changed, PostureChanged)
     assert [one.id for one in (await account.view()).items["key"]] == ["8", "9"]
+
+
+async def test_an_account_that_fails_is_counted_and_ends_no_other_reading(
+    account: Account, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Any = {"a": None, "b": None}
+    settings = PostureSettings()
+    reader = Posture(account.database, account.keys, clock, settings, accounts=asked, ours=OURS)
+
+    async def read(name: str) -> bool:
+        reads.append(name)
+        if name == "a":
+            raise KeyError
+        return True
+
+    reads: list[str] = []
+    monkeypatch.setattr(reader, "read", read)
+    monkeypatch.setattr("mailkeep.watch.collectors.posture.LOOK_SECONDS", 0.05)
+    pulse = Pulse()
+    started = asyncio.get_running_loop().time()
+    await until([reader.run(keeper(pulse))], lambda: reads.count("b") > 4 and bool(pulse.failures))
+    assert asyncio.get_running_loop().time() - started >= 0.2, (
+        "one that was read is not due at once"
+    )
+    assert (set(pulse.failures), pulse.well.keys()) == ({(NAME, "fault")}, {NAME})
 
 
 async def test_old_changes_are_forgotten(account: Account) -> None:

@@ -138,8 +138,8 @@ async def test_what_is_refused_is_counted(house: House, text: bytes, later: int,
             await house.reports.take(text, via="api")
         assert caught.value.why == why
     assert await house.facts() == [
-        ReportRefused("api", why, 1),
-        ReportRefused("api", why, 2),
+        ReportRefused(via="api", why=why, count=1),
+        ReportRefused(via="api", why=why, count=2),
     ]
     async with house.database.read() as tx:
         assert await queries.reports(tx) == ([], [(why, 3)])

@@ -53,11 +53,33 @@ async def _live(database: Database, clock: ManualClock) -> None:
             await log.record(
                 database,
                 tx,
-                AttemptFinished(f"m{n}", f"t{n}", "a", "bulk", "address_1", "unavailable", "", 1.0),
-                ProofRedeemed(
-                    f"r{n}", f"account_{n}", "link", ("b",), False, False, "network_1", "b1"
+                AttemptFinished(
+                    message=f"m{n}",
+                    attempt=f"t{n}",
+                    provider="a",
+                    stream="bulk",
+                    address="address_1",
+                    outcome="unavailable",
+                    detail="",
+                    seconds=1.0,
                 ),
-                RecoveryDenied(f"q{n}", f"account_{n}", False, "b", True),
+                ProofRedeemed(
+                    recovery=f"r{n}",
+                    account=f"account_{n}",
+                    proof="link",
+                    providers=("b",),
+                    same_browser=False,
+                    known_browser=False,
+                    network="network_1",
+                    browser="b1",
+                ),
+                RecoveryDenied(
+                    recovery=f"q{n}",
+                    account=f"account_{n}",
+                    after_completion=False,
+                    provider="b",
+                    acted=True,
+                ),
             )
         clock.advance(0.7)
         await relay.place()
@@ -83,7 +105,12 @@ async def test_two_runners_weigh_each_fact_once(database: Database, clock: Manua
     relay = log.Relay(database, "one")
     async with database.write() as tx:
         await log.record(
-            database, tx, *(CanaryArrived(f"p{n}", "m", 1.0, ("h",)) for n in range(9))
+            database,
+            tx,
+            *(
+                CanaryArrived(provider=f"p{n}", message="m", seconds=1.0, strangers=("h",))
+                for n in range(9)
+            ),
         )
     await relay.place()
     watches = [Watch(database), Watch(database)]
@@ -107,7 +134,11 @@ async def test_staged_signals_push_no_firm_one_out_of_the_opinions(
 ) -> None:
     relay = log.Relay(database, "one")
     async with database.write() as tx:
-        await log.record(database, tx, CanaryArrived("a", "m", 1.0, ("evil.example",)))
+        await log.record(
+            database,
+            tx,
+            CanaryArrived(provider="a", message="m", seconds=1.0, strangers=("evil.example",)),
+        )
     await relay.place()
     await Watch(database).step()
     (firm,) = _raised(await _log_with_unplaced(database, relay))
@@ -116,7 +147,7 @@ async def test_staged_signals_push_no_firm_one_out_of_the_opinions(
     for _ in range(3):
         clock.advance(1)
         async with database.write() as tx:
-            await log.record(database, tx, *[SignalRaised(staged)] * 200)
+            await log.record(database, tx, *[SignalRaised(signal=staged)] * 200)
     async with database.read() as tx:
         found = await queries.opinions(tx, WatchSettings())
     terms = {term.detector for one in found for term in one.terms if term.counted}
@@ -130,7 +161,11 @@ async def test_who_has_accounts_of_his_own_pushes_nothing_out_of_the_opinions(
     monkeypatch.setattr(queries, "MOST_READ", 40)
     relay = log.Relay(database, "one")
     async with database.write() as tx:
-        await log.record(database, tx, CanaryArrived("a", "m", 1.0, ("evil.example",)))
+        await log.record(
+            database,
+            tx,
+            CanaryArrived(provider="a", message="m", seconds=1.0, strangers=("evil.example",)),
+        )
     await relay.place()
     await Watch(database).step()
     (firm,) = _raised(await _log_with_unplaced(database, relay))
@@ -146,7 +181,7 @@ async def test_who_has_accounts_of_his_own_pushes_nothing_out_of_the_opinions(
         for n in range(60)
     ]
     async with database.write() as tx:
-        await log.record(database, tx, *map(SignalRaised, own))
+        await log.record(database, tx, *[SignalRaised(signal=one) for one in own])
     async with database.read() as tx:
         found = await queries.opinions(tx, WatchSettings())
     terms = {term.detector for one in found for term in one.terms if term.counted}
@@ -167,7 +202,7 @@ async def test_what_was_withdrawn_stays_so_when_a_clock_is_put_back(
     for signal, behind in ((silent, 0), (back, 600), (silent, 900), (back, 1200)):
         clock._now = silent.at - behind * SECOND
         async with database.write() as tx:
-            await log.record(database, tx, SignalRaised(signal))
+            await log.record(database, tx, SignalRaised(signal=signal))
         await relay.place()
         async with database.read() as tx:
             found = await queries.opinions(tx, WatchSettings())
@@ -180,7 +215,9 @@ async def test_a_lone_honey_touch_opens_however_late_it_is_weighed(
     honey = HoneySettings((HoneyAccount("address_7", "b"),))
     settings = WatchSettings(honey_account=honey)
     relay = log.Relay(database, "one")
-    touch = RecoveryRequested(None, None, "address_7", "network_1", "browser_1")
+    touch = RecoveryRequested(
+        recovery=None, account=None, address="address_7", network="network_1", browser="browser_1"
+    )
     async with database.write() as tx:
         await log.record(database, tx, touch)
     await relay.place()
@@ -249,9 +286,18 @@ async def test_after_a_restart_only_what_is_new_is_read_and_no_window_is_lost(
 ) -> None:
     """A half proof that waits when the process dies is said by its successor, in its time."""
     relay = log.Relay(database, "one")
-    half = ProofRedeemed("r1", "account_1", "link", ("b",), False, False, "network_1", "b1")
+    half = ProofRedeemed(
+        recovery="r1",
+        account="account_1",
+        proof="link",
+        providers=("b",),
+        same_browser=False,
+        known_browser=False,
+        network="network_1",
+        browser="b1",
+    )
     async with database.write() as tx:
-        await log.record(database, tx, half, *[AttemptFinished(*_ATTEMPT)] * 300)
+        await log.record(database, tx, half, *[_ATTEMPT] * 300)
     await relay.place()
     assert await Watch(database).step() == 301
     clock.advance(44)
@@ -266,4 +312,13 @@ async def test_after_a_restart_only_what_is_new_is_read_and_no_window_is_lost(
     assert said.detector == "half_proof"
 
 
-_ATTEMPT = ("m", "t", "a", "bulk", "address_1", "accepted", "", 1.0)
+_ATTEMPT = AttemptFinished(
+    message="m",
+    attempt="t",
+    provider="a",
+    stream="bulk",
+    address="address_1",
+    outcome="accepted",
+    detail="",
+    seconds=1.0,
+)

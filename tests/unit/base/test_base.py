@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkeep.base import addresses, tokens
-from mailkeep.base.clock import HOUR, ManualClock, SystemClock, iso
+from mailkeep.base.clock import HOUR, SECOND, ManualClock, SystemClock, iso
 from mailkeep.base.errors import Invalid, Unavailable
 from mailkeep.base.ids import earliest, new_id
 from mailkeep.base.keys import KeyRing, Unsealable
@@ -127,6 +127,49 @@ def test_a_destroyed_hour_is_gone_for_every_process(tmp_path: Path) -> None:
     for ring in (KeyRing(tmp_path), other):  # the other one had it in memory
         with pytest.raises(Unsealable):
             ring.unseal_hour(hour, "body", sealed)
+
+
+class Machine:
+    """A machine's two clocks."""
+
+    def __init__(self) -> None:
+        self.wall, self.steady = 1_000_000 * SECOND, 77 * SECOND
+        self.clock = SystemClock(lambda: self.wall * 1000, lambda: self.steady * 1000)
+
+    def at(self, seconds: float, *, off: float = 0.0) -> float:
+        """What it says, in seconds, after some, while the wall's is off."""
+        passed = round(seconds * SECOND)
+        self.wall, self.steady = self.wall + passed, self.steady + passed
+        self.wall += round(off * SECOND)
+        said = self.clock.now()
+        self.wall -= round(off * SECOND)
+        return said / SECOND - 1_000_000
+
+
+def test_a_clock_that_was_set_back_goes_on_slowly_until_it_is_right() -> None:
+    machine = Machine()
+    assert machine.at(10) == 10
+    assert machine.at(4, off=-8) == 12
+    assert [machine.at(2, off=-8) for _ in range(6)] == [13, 14, 15, 16, 16, 18]
+
+
+def test_one_wrong_reading_moves_nothing() -> None:
+    """Else what waited would have expired, and a day would pass before anything is tried again."""
+    machine = Machine()
+    assert machine.at(1) == 1
+    assert machine.at(1, off=86_400) == 2
+    assert machine.at(3, off=86_400) == 5
+    assert [machine.at(1), machine.at(1)] == [6, 7]
+
+
+def test_a_clock_that_was_set_right_is_believed_after_a_while() -> None:
+    machine = Machine()
+    assert machine.at(1, off=7200) == 1
+    assert machine.at(4, off=7200) == 5
+    assert machine.at(1, off=7200) == 7206
+    assert machine.at(59, off=7259) == 7324  # a little is no jump
+    machine.at(0)
+    assert machine.clock.ahead() == 7259
 
 
 def test_time_and_ids_go_forward() -> None:

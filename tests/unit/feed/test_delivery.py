@@ -27,7 +27,16 @@ AT = 1_700_000_000 * SECOND
 
 
 def _event(outcome: str) -> EventOut:
-    fact = AttemptFinished("m", "att", "a", "alert", "address_1", outcome, "words", 0.1)
+    fact = AttemptFinished(
+        message="m",
+        attempt="att",
+        provider="a",
+        stream="alert",
+        address="address_1",
+        outcome=outcome,
+        detail="words",
+        seconds=0.1,
+    )
     stands = Stands("accepted", "a")
     return delivery.event(Recorded(1, AT, AT, "evt_1", fact), stands, frozenset(), addresses=False)
 
@@ -47,16 +56,49 @@ def test_every_outcome_is_told(outcome: OutcomeKind) -> None:
 
 def test_of_what_a_provider_says_all_is_told_that_is_about_a_message() -> None:
     told = {
-        one: delivery.kind(DeliveryReported("a", "c", one.value, "m", "alert", "address_1", None))
+        one: delivery.kind(
+            DeliveryReported(
+                provider="a",
+                claim="c",
+                event=one.value,
+                message="m",
+                stream="alert",
+                address="address_1",
+                at_provider=None,
+            )
+        )
         for one in ClaimKind
     }
     silent = {one for one, kind in told.items() if kind is None}
     assert silent == {ClaimKind.SENT, ClaimKind.ACCOUNT_NOTICE, ClaimKind.UNKNOWN}
-    assert delivery.kind(DeliveryReported("a", "c", "bounced", None, None, None, None)) is None
+    assert (
+        delivery.kind(
+            DeliveryReported(
+                provider="a",
+                claim="c",
+                event="bounced",
+                message=None,
+                stream=None,
+                address=None,
+                at_provider=None,
+            )
+        )
+        is None
+    )
 
 
 def test_what_an_application_said_itself_is_not_told_to_it() -> None:
-    fact = AttemptFinished("m", "att", "a", "alert", "x", "accepted", "journal", 0.0, told=True)
+    fact = AttemptFinished(
+        message="m",
+        attempt="att",
+        provider="a",
+        stream="alert",
+        address="x",
+        outcome="accepted",
+        detail="journal",
+        seconds=0.0,
+        told=True,
+    )
     assert delivery.kind(fact) is None
 
 
@@ -71,7 +113,7 @@ def test_the_body_is_what_its_type_says() -> None:
 
 
 def test_nobodys_word_is_not_a_providers() -> None:
-    fact = MessageGivenUp("m", "alert", "address_1", "expired")
+    fact = MessageGivenUp(message="m", stream="alert", address="address_1", why="expired")
     recorded = Recorded(1, AT, AT, "evt_1", fact)
     found = delivery.event(recorded, Stands("given_up", None), frozenset({"a"}), addresses=False)
     assert (found.provider, found.believed, found.reason) == (None, True, "expired")

@@ -54,8 +54,13 @@ INCIDENT = Incident(
 )
 LINES = (
     lines.signal("evt_2", AT, SIGNAL),
-    lines.incident("evt_3", AT, IncidentOpened("inc_1", "provider", "a", ()), INCIDENT),
-    lines.incident("evt_4", AT, IncidentClosed("inc_1", "acc_1"), INCIDENT),
+    lines.incident(
+        "evt_3",
+        AT,
+        IncidentOpened(incident="inc_1", subject_kind="provider", subject_id="a", hypotheses=()),
+        INCIDENT,
+    ),
+    lines.incident("evt_4", AT, IncidentClosed(incident="inc_1", by="acc_1"), INCIDENT),
 )
 
 

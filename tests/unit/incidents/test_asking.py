@@ -6,7 +6,7 @@ import pytest
 
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.events.types import Fact, Recorded
-from mailkeep.incidents.asking import BY_HAND, asks
+from mailkeep.incidents.asking import asks
 from mailkeep.incidents.decide import Change, Opening, decide
 from mailkeep.incidents.regulator import deadline
 from mailkeep.incidents.severity import Level, judge
@@ -16,6 +16,7 @@ from mailkeep.incidents.words import headline
 from mailkeep.mail.events import ForeignMailReported
 from mailkeep.providers.posture.types import Kind
 from mailkeep.recovery.events import DecoyShown
+from mailkeep.watch.asking import BY_HAND
 from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, PostureAccepted, PostureChanged, ProviderNoticed
@@ -27,13 +28,21 @@ EVIL = ("arxxwalls.example",)
 
 
 def _change(kind: Kind, name: str, *, strange: bool = False) -> Fact:
-    return PostureChanged("a", name, kind.value, f"item_{name}", "added", (), strange)
+    return PostureChanged(
+        provider="a",
+        change=name,
+        item_kind=kind.value,
+        item=f"item_{name}",
+        what="added",
+        fields=(),
+        strange=strange,
+    )
 
 
 #: One sitting of somebody at the console: a key, the notice of it, an export.
 SITTING: tuple[Fact, ...] = (
     _change(Kind.KEY, "c1"),
-    ProviderNoticed("a", "mail", "change", True, "key"),
+    ProviderNoticed(provider="a", via="mail", notice="change", authentic=True, about="key"),
     _change(Kind.EXPORT, "c2"),
 )
 
@@ -80,8 +89,8 @@ def test_what_one_sitting_at_the_console_brings_asks_whose_it_was() -> None:
     assert incident is not None
     assert asks(incident)
     assert headline(incident) == (
-        "Ask first whether it was one of you: somebody changed our account at a, or took something "
-        "out of it, and nobody announced that; nothing contains it yet."
+        "Ask first whether it was one of you: somebody changed our account at a, took something "
+        "out of it or tried a mail there, and nobody announced that; nothing contains it yet."
     )
     # Recoveries are counted through everybody, and most are honest.
     quiet = msgspec.structs.replace(BUSY, half_proven=0, stopped_by_factor=0)
@@ -97,7 +106,8 @@ def test_what_is_asked_of_us_is_told_to_a_regulator() -> None:
     assert found is not None
     said = next(one.detail for one in found.items if one.text == "What happened")
     assert said == (
-        "Somebody changed our account at a, or took something out of it, and nobody announced that;"
+        "Somebody changed our account at a, took something out of it or tried a mail there, and"
+        " nobody announced that;"
         " whether it was one of us is being asked; nothing contains it yet."
     )
 
@@ -128,15 +138,17 @@ def test_what_copies_mail_away_is_asked_about_and_grave() -> None:
 
 
 def test_an_answer_ends_it() -> None:
-    assert _incident(*SITTING, PostureAccepted("a", ("c1", "c2"), "uid:0")) is None
+    assert (
+        _incident(*SITTING, PostureAccepted(provider="a", changes=("c1", "c2"), by="uid:0")) is None
+    )
 
 
 @pytest.mark.parametrize(
     "beside",
     [
-        (CanaryArrived("a", "m", 1.0, EVIL),),
-        (ProviderNoticed("a", "mail", "security", True),),
-        (DecoyShown("a", "net_1", "browser_1"),),
+        (CanaryArrived(provider="a", message="m", seconds=1.0, strangers=EVIL),),
+        (ProviderNoticed(provider="a", via="mail", notice="security", authentic=True),),
+        (DecoyShown(provider="a", network="net_1", browser="browser_1"),),
     ],
     ids=("altered", "break-in", "decoy"),
 )
@@ -148,11 +160,22 @@ def test_what_no_colleague_does_accuses_the_provider(beside: tuple[Fact, ...]) -
     assert judge(incident, BUSY, STANDS).level is Level.CRITICAL
 
 
-def test_an_everyday_sign_beside_it_ends_no_question() -> None:
-    """One mail that another of our systems sent by hand."""
-    incident = _incident(*SITTING, ForeignMailReported("a", "mail_1", "unmarked"))
+@pytest.mark.parametrize(("mails", "question"), [(1, True), (2, True), (20, False)])
+def test_a_mail_that_is_tried_by_hand_ends_no_question_and_many_do(
+    mails: int, question: bool
+) -> None:
+    sent = [
+        ForeignMailReported(provider="a", mail=f"mail_{n}", why="unmarked") for n in range(mails)
+    ]
+    incident = _incident(*SITTING, *sent)
     assert incident is not None
-    assert asks(incident)
+    assert asks(incident) is question
+
+
+def test_a_mail_under_an_id_of_our_own_form_is_nobodys_of_ours() -> None:
+    incident = _incident(*SITTING, ForeignMailReported(provider="a", mail="mail_1", why="unknown"))
+    assert incident is not None
+    assert not asks(incident)
 
 
 @pytest.mark.parametrize("detector", ["denial", "support_claim"])
@@ -182,7 +205,7 @@ def test_what_anyone_stages_and_counts_nothing_ends_no_question() -> None:
 
 def test_a_break_in_that_a_provider_announced_is_none_a_week_later_either() -> None:
     """By then it weighs as little as the notice of a change, which stands in its place."""
-    told = (0.0, ProviderNoticed("a", "mail", "security", True))
+    told = (0.0, ProviderNoticed(provider="a", via="mail", notice="security", authentic=True))
     week = 8 * 86_400.0
     incident = _of(told, *((week + n, one) for n, one in enumerate(SITTING)))
     assert incident is not None
@@ -194,7 +217,12 @@ def test_a_break_in_that_a_provider_announced_is_none_a_week_later_either() -> N
 
 def test_an_accusation_does_not_become_a_question_again() -> None:
     now, signals = _signals(
-        *((float(n), one) for n, one in enumerate((*SITTING, CanaryArrived("a", "m", 1.0, EVIL))))
+        *(
+            (float(n), one)
+            for n, one in enumerate(
+                (*SITTING, CanaryArrived(provider="a", message="m", seconds=1.0, strangers=EVIL))
+            )
+        )
     )
     accused = _decided(signals, now)
     assert accused is not None

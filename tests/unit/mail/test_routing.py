@@ -1,5 +1,6 @@
 """Routing and breakers, as pure functions."""
 
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailkeep.base.clock import SECOND
 from mailkeep.mail.health import FIRST_REST, LONGEST_REST, Breaker, Turns, after, probing
-from mailkeep.mail.routing import Busy, Go, Trickle, Wait, Wanted, backoff, choose, shifted
+from mailkeep.mail.routing import Busy, Go, Trickle, Wait, Wanted, backoff, choose, others, shifted
 from mailkeep.mail.types import RouteSettings, Shift
 from mailkeep.providers.types import OutcomeKind
 
@@ -22,7 +23,7 @@ HALF_OPEN = Breaker(3, 1, NOW - SECOND)
 def _choose(
     wanted: Wanted = ANY, cut: frozenset[str] = frozenset(), draw: float = 0.0, **breakers: Breaker
 ) -> Go | Wait:
-    return choose((A, B, C), breakers, cut, wanted, draw, NOW)
+    return choose((A, B, C), breakers=breakers, cut=cut, wanted=wanted, draw=draw, now=NOW)
 
 
 def test_weights_share_the_mail_and_standbys_wait() -> None:
@@ -33,6 +34,23 @@ def test_weights_share_the_mail_and_standbys_wait() -> None:
 
 def test_a_provider_that_failed_this_message_is_left() -> None:
     assert _choose(Wanted((), (), tried=("a",))) == Go("b", probe=False)
+
+
+def test_who_refused_it_for_good_is_asked_again_after_all_the_others() -> None:
+    assert _choose(Wanted((), (), refused=("a",)), b=OPEN) == Go("c", probe=False)
+    assert isinstance(_choose(Wanted((), (), refused=("a",)), b=OPEN, c=OPEN), Wait)
+    assert _choose(Wanted((), (), refused=("a", "b", "c")), draw=0.1) == Go("a", probe=False)
+    assert _choose(Wanted((), (), refused=("a", "b", "c", "a"))) == Go("b", probe=False)
+
+
+@given(refusals=st.permutations("abc"), cut=st.frozensets(st.sampled_from("abc")))
+def test_a_mail_is_over_when_each_refused_it_once(refusals: list[str], cut: frozenset[str]) -> None:
+    """Those that are cut off are asked nothing."""
+    said: list[str] = []
+    for provider in (one for one in refusals if one not in cut):
+        left = others((A, B, C), cut, Wanted((), (), refused=tuple(said)), provider)
+        said.append(provider)
+        assert left == (len(said) + len(cut) < 3)
 
 
 def test_all_tried_is_no_reason_to_stop() -> None:
@@ -70,7 +88,8 @@ def test_what_is_forbidden_is_never_chosen(
     draw: float,
     states: dict[str, Breaker],
 ) -> None:
-    choice = choose((A, B, C), states, cut, Wanted(only, avoid, tried, bound), draw, NOW)
+    wanted = Wanted(only, avoid, tried, bound)
+    choice = choose((A, B, C), breakers=states, cut=cut, wanted=wanted, draw=draw, now=NOW)
     if isinstance(choice, Wait):
         assert choice.until > NOW
         return
@@ -109,22 +128,23 @@ def test_rests_grow_to_a_bound_and_retry_after_is_obeyed() -> None:
 def test_who_may_be_back_is_tried_by_one_message_though_another_stands() -> None:
     routes = (RouteSettings("a"), RouteSettings("b", weight=0.0))
     half = {"a": HALF_OPEN}
+    at = partial(choose, routes, draw=0.5, now=NOW)
     ordinary = Wanted((), (), probes=True)
-    assert choose(routes, half, set(), ordinary, 0.5, NOW) == Go("a", probe=True)
-    assert choose(routes, {"a": OPEN}, set(), ordinary, 0.5, NOW) == Go("b", probe=False)
+    assert at(breakers=half, cut=set(), wanted=ordinary) == Go("a", probe=True)
+    assert at(breakers={"a": OPEN}, cut=set(), wanted=ordinary) == Go("b", probe=False)
     failed = Wanted((), (), tried=("a",), probes=True)
-    assert choose(routes, half, set(), failed, 0.5, NOW) == Go("b", probe=False)
+    assert at(breakers=half, cut=set(), wanted=failed) == Go("b", probe=False)
     stuck = Busy({}, frozenset({"a"}))
-    assert choose(routes, half, set(), ordinary, 0.5, NOW, busy=stuck) == Go("b", probe=False)
-    assert choose(routes, half, {"a"}, ordinary, 0.5, NOW) == Go("b", probe=False)
+    assert at(breakers=half, cut=set(), wanted=ordinary, busy=stuck) == Go("b", probe=False)
+    assert at(breakers=half, cut={"a"}, wanted=ordinary) == Go("b", probe=False)
 
 
 def test_recovery_mail_tries_only_what_nobody_else_did_for_long() -> None:
     routes = (RouteSettings("a"), RouteSettings("b"))
-    urgent = Wanted((), ())
-    assert choose(routes, {"a": HALF_OPEN}, set(), urgent, 0.0, NOW) == Go("b", probe=False)
+    at = partial(choose, routes, cut=set(), wanted=Wanted((), ()), draw=0.0, now=NOW)
+    assert at(breakers={"a": HALF_OPEN}) == Go("b", probe=False)
     forgotten = Breaker(3, 1, NOW - LONGEST_REST)
-    assert choose(routes, {"a": forgotten}, set(), urgent, 0.0, NOW) == Go("a", probe=True)
+    assert at(breakers={"a": forgotten}) == Go("a", probe=True)
 
 
 def test_sends_that_hang_together_are_one_reason_to_rest() -> None:
@@ -157,7 +177,15 @@ def _warmed(
     trickle: Trickle, family: str = "other", busy: Busy | None = None, **breakers: Breaker
 ) -> str:
     choice = choose(
-        WARM, breakers, frozenset(), ANY, 0.1, NOW, busy=busy, trickle=trickle, family=family
+        WARM,
+        breakers=breakers,
+        cut=frozenset(),
+        wanted=ANY,
+        draw=0.1,
+        now=NOW,
+        busy=busy,
+        trickle=trickle,
+        family=family,
     )
     return choice.provider if isinstance(choice, Go) else choice.why
 

@@ -8,14 +8,23 @@ from typing import Literal
 import msgspec
 import pytest
 
+from mailkeep.base.secret import Secret
 from mailkeep.mail import lane, leases, smtp_client
 from mailkeep.mail.transport import Transport
-from mailkeep.providers.types import Reply, SmtpReply, SmtpRequest, TransportFailure
+from mailkeep.providers.smtp import Smtp
+from mailkeep.providers.types import (
+    OutcomeKind,
+    Reply,
+    SmtpReply,
+    SmtpRequest,
+    TransportFailure,
+)
 
 GREETING = b"220 relay ESMTP\r\n"
 MANY_AT_ONCE = b"250-relay\r\n250 PIPELINING\r\n"
 ONE_BY_ONE = b"250 relay\r\n"
 OK, GO_ON = b"250 2.1.0 ok\r\n", b"354 go on\r\n"
+WITH_TLS = b"250-relay\r\n250-AUTH PLAIN\r\n250 STARTTLS\r\n"
 HANG_UP, SILENCE = b"", b"..."
 
 
@@ -27,7 +36,15 @@ class Relay:
         reads: how many commands came in one piece, each time that something came.
     """
 
-    def __init__(self, lines: list[bytes], greeted: bytes, *, slowly: bool = False) -> None:
+    def __init__(
+        self,
+        lines: list[bytes],
+        greeted: bytes,
+        *,
+        slowly: bool = False,
+        greeting: bytes = GREETING,
+    ) -> None:
+        self._greeting = greeting
         self._lines = iter(lines)
         self._greeted = greeted
         self._slowly = slowly
@@ -39,7 +56,7 @@ class Relay:
         heard = bytearray()
         self.heard.append(heard)
         self.writers.append(writer)
-        writer.write(GREETING)
+        writer.write(self._greeting)
         in_data, pending = False, b""
         while piece := await reader.read(2**20):
             heard += piece
@@ -95,6 +112,71 @@ async def test_a_relay_that_speaks_in_clear_only_gets_nothing(
         reply = await transport.carry(msgspec.structs.replace(mail(port), tls=tls))
     assert reply == TransportFailure("tls")
     assert b"MAIL FROM" not in b"".join(relay.heard)
+
+
+@pytest.mark.parametrize("tls", ["starttls", "none"])
+@pytest.mark.parametrize(
+    ("greeting", "greeted", "lines"),
+    [
+        (b"250 2.0.0 well done\r\n", WITH_TLS, []),
+        (b"HTTP/1.1 400 Bad Request\r\n", WITH_TLS, []),
+        (b"-1 what\r\n", WITH_TLS, []),
+        (GREETING, b"299 what\r\n", [b"299 what\r\n"]),
+        (GREETING, WITH_TLS, [b"250 2.0.0 well done\r\n"]),  # to STARTTLS, or to AUTH
+        (GREETING, WITH_TLS, [b"354 go on\r\n"]),
+        (GREETING, WITH_TLS, [b"221 2.0.0 goodbye\r\n"]),
+    ],
+)
+async def test_no_word_from_before_the_mail_is_one_about_it(
+    tls: Literal["starttls", "none"], greeting: bytes, greeted: bytes, lines: list[bytes]
+) -> None:
+    """Whoever is in the way, with neither certificate nor key, said that a mail was taken which
+    nobody had been handed; and a secret of which nobody knows is never tried elsewhere."""
+    relay = Relay(lines, greeted, greeting=greeting)
+    async with talking(relay) as (transport, port):
+        signing = msgspec.structs.replace(mail(port), tls=tls, username="u", password=Secret("p"))
+        reply = await transport.carry(signing)
+    assert reply == TransportFailure("connect")
+    assert Smtp().read(reply, ("b@example.net",)).kind is OutcomeKind.UNAVAILABLE
+    assert b"Subject" not in b"".join(relay.heard)
+
+
+@pytest.mark.parametrize(
+    ("said", "tls", "kind"),
+    [
+        (b"550 5.1.1 no such user\r\n", "starttls", OutcomeKind.UNAVAILABLE),
+        (b"525 5.7.13 account disabled\r\n", "starttls", OutcomeKind.UNAVAILABLE),
+        (b"421 4.7.0 too many connections\r\n", "starttls", OutcomeKind.THROTTLED),
+        (b"550 5.1.1 no such user\r\n", "none", OutcomeKind.UNAVAILABLE),
+        (b"550 5.7.1 refused by policy\r\n", "none", OutcomeKind.UNAVAILABLE),
+        (b"451 4.3.0 not now\r\n", "none", OutcomeKind.UNAVAILABLE),
+        (b"525 5.7.13 account disabled\r\n", "none", OutcomeKind.SUSPENDED),
+    ],
+)
+async def test_a_refusal_from_before_the_mail_ends_no_mail(
+    said: bytes, tls: Literal["starttls", "none"], kind: OutcomeKind
+) -> None:
+    """And of our account there it counts once it is known who says so."""
+    relay = Relay([], ONE_BY_ONE, greeting=said)
+    async with talking(relay) as (transport, port):
+        reply = await transport.carry(msgspec.structs.replace(mail(port), tls=tls))
+    assert Smtp().read(reply, ("b@example.net",)).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (b"535 5.7.8 no\r\n", OutcomeKind.UNAUTHORISED),
+        (b"550 5.1.1 no such user\r\n", OutcomeKind.UNAVAILABLE),
+        (b"454 4.7.0 not now\r\n", OutcomeKind.UNAVAILABLE),
+    ],
+)
+async def test_a_refused_sign_in_ends_no_mail(said: bytes, kind: OutcomeKind) -> None:
+    relay = Relay([said, said], b"250-relay\r\n250 AUTH PLAIN\r\n")
+    async with talking(relay) as (transport, port):
+        signing = msgspec.structs.replace(mail(port), username="u", password=Secret("p"))
+        reply = await transport.carry(signing)
+    assert Smtp().read(reply, ("b@example.net",)).kind is kind
 
 
 async def carried(relay: Relay, times: int = 1, *also: str) -> list[Reply]:

@@ -25,26 +25,22 @@ REQUEST = WebhookRequest("https://example.com/h", {"Authorization": "hidden"}, b
 
 
 @pytest.mark.parametrize(
-    ("kind", "blames", "elsewhere", "final"),
+    ("kind", "blames"),
     [
-        (OutcomeKind.ACCEPTED, False, False, True),
-        (OutcomeKind.DEFERRED, False, True, False),
-        (OutcomeKind.REJECTED, False, False, True),
-        (OutcomeKind.SUPPRESSED_THERE, False, True, False),
-        (OutcomeKind.SENDER_REFUSED, False, True, False),
-        (OutcomeKind.SUSPENDED, True, True, False),
-        (OutcomeKind.UNAUTHORISED, True, True, False),
-        (OutcomeKind.THROTTLED, True, True, False),
-        (OutcomeKind.UNAVAILABLE, True, True, False),
-        (OutcomeKind.AMBIGUOUS, True, True, False),
+        (OutcomeKind.ACCEPTED, False),
+        (OutcomeKind.DEFERRED, False),
+        (OutcomeKind.REJECTED, False),
+        (OutcomeKind.SUPPRESSED_THERE, False),
+        (OutcomeKind.SENDER_REFUSED, False),
+        (OutcomeKind.SUSPENDED, True),
+        (OutcomeKind.UNAUTHORISED, True),
+        (OutcomeKind.THROTTLED, True),
+        (OutcomeKind.UNAVAILABLE, True),
+        (OutcomeKind.AMBIGUOUS, True),
     ],
 )
-def test_outcomes(kind: OutcomeKind, blames: bool, elsewhere: bool, final: bool) -> None:
-    assert (kind.blames_provider, kind.retry_elsewhere, kind.final_for_message) == (
-        blames,
-        elsewhere,
-        final,
-    )
+def test_outcomes(kind: OutcomeKind, blames: bool) -> None:
+    assert kind.blames_provider == blames
 
 
 def test_every_outcome_is_in_the_table() -> None:

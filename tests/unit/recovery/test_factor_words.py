@@ -28,19 +28,36 @@ ENGLISH = shipped().of("en")
 @pytest.mark.parametrize(
     ("fact", "words"),
     [
-        (FactorBound("acc_1", "fac_1", Kind.PASSKEY, "b", "n"), "added: a passkey"),
-        (FactorRevoked("acc_1", "fac_1", Kind.TOTP, "owner"), "removed: an authenticator app"),
-        (FactorRevoked("acc_1", "fac_1", Kind.TOTP, "lost"), "removed: an authenticator app"),
-        (FactorLeaving("acc_1", "fac_1", Kind.TOTP, DAY), "until 1970-01-02 00:00 UTC"),
-        (FactorStays("acc_1", "fac_1"), "stays"),
-        (FactorBlocked("acc_1", "fac_1", Kind.TOTP, "stranger"), "may know your password"),
-        (PasskeyCopied("acc_1", "fac_1"), "a copy of it"),
-        (SavedCodeUsed("acc_1", "fac_1", 7), "7 are left"),
-        (SavedCodeUsed("acc_1", "fac_1", 2), "only 2 are left"),
-        (SavedCodeUsed("acc_1", "fac_1", 1), "only one is left"),
-        (SavedCodeUsed("acc_1", "fac_1", 0), "the last of your saved codes"),
-        (LanguageChosen("acc_1", "de", "Français"), "from now on: Français"),
-        (PasswordRemoved("acc_1"), "passkeys open the account"),
+        (
+            FactorBound(
+                account="acc_1", factor="fac_1", factor_kind=Kind.PASSKEY, browser="b", network="n"
+            ),
+            "added: a passkey",
+        ),
+        (
+            FactorRevoked(account="acc_1", factor="fac_1", factor_kind=Kind.TOTP, why="owner"),
+            "removed: an authenticator app",
+        ),
+        (
+            FactorRevoked(account="acc_1", factor="fac_1", factor_kind=Kind.TOTP, why="lost"),
+            "removed: an authenticator app",
+        ),
+        (
+            FactorLeaving(account="acc_1", factor="fac_1", factor_kind=Kind.TOTP, until=DAY),
+            "until 1970-01-02 00:00 UTC",
+        ),
+        (FactorStays(account="acc_1", factor="fac_1"), "stays"),
+        (
+            FactorBlocked(account="acc_1", factor="fac_1", factor_kind=Kind.TOTP, way="stranger"),
+            "may know your password",
+        ),
+        (PasskeyCopied(account="acc_1", factor="fac_1"), "a copy of it"),
+        (SavedCodeUsed(account="acc_1", factor="fac_1", left=7), "7 are left"),
+        (SavedCodeUsed(account="acc_1", factor="fac_1", left=2), "only 2 are left"),
+        (SavedCodeUsed(account="acc_1", factor="fac_1", left=1), "only one is left"),
+        (SavedCodeUsed(account="acc_1", factor="fac_1", left=0), "the last of your saved codes"),
+        (LanguageChosen(account="acc_1", before="de", chosen="Français"), "from now on: Français"),
+        (PasswordRemoved(account="acc_1"), "passkeys open the account"),
     ],
 )
 def test_owners_are_told(fact: Fact, words: str) -> None:
@@ -51,17 +68,22 @@ def test_owners_are_told(fact: Fact, words: str) -> None:
 
 @pytest.mark.parametrize("why", ["replaced", "with_last", "recovery"])
 def test_one_change_is_one_mail(why: str) -> None:
-    assert factor_words.what(ENGLISH, FactorRevoked("acc_1", "fac_1", Kind.TOTP, why)) is None
+    assert (
+        factor_words.what(
+            ENGLISH, FactorRevoked(account="acc_1", factor="fac_1", factor_kind=Kind.TOTP, why=why)
+        )
+        is None
+    )
 
 
 def test_a_reminder_names_the_day_and_asks_for_no_secret() -> None:
     house = MailComposer(RecoverySettings(), "https://mail.example.com", ENGLISH)
-    due = FactorReminderDue("acc_1", "due", 365 * DAY)
+    due = FactorReminderDue(account="acc_1", standing="due", until=365 * DAY)
     mail = factor_words.reminder(house, "ada@example.net", due)
     assert "From 1971-01-01 on you need one" in mail.text
     assert "https://mail.example.com/account" in mail.text
     assert "#" not in mail.text  # nothing in it can be redeemed
     asked = factor_words.reminder(
-        house, "a@example.net", FactorReminderDue("a", "encouraged", None)
+        house, "a@example.net", FactorReminderDue(account="a", standing="encouraged", until=None)
     )
     assert "you need one" not in asked.text

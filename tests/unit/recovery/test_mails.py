@@ -34,15 +34,15 @@ every = pytest.mark.parametrize("words", shipped().all, ids=lambda one: one.tag)
 def _ours(house: MailComposer) -> list[Content]:
     """Every mail to an owner of an account of ours."""
     word = factor_words.what
-    bound = FactorBound("a", "f", Kind.PASSKEY, "b", "n")
-    gone = FactorRevoked("a", "f", Kind.TOTP, "owner")
+    bound = FactorBound(account="a", factor="f", factor_kind=Kind.PASSKEY, browser="b", network="n")
+    gone = FactorRevoked(account="a", factor="f", factor_kind=Kind.TOTP, why="owner")
     facts = [
-        *(bound, gone, FactorLeaving("a", "f", Kind.TOTP, DAY)),
+        *(bound, gone, FactorLeaving(account="a", factor="f", factor_kind=Kind.TOTP, until=DAY)),
         *(
-            FactorBlocked("a", "f", Kind.SAVED_CODES, "stranger"),
-            LanguageChosen("a", "x", "Deutsch"),
+            FactorBlocked(account="a", factor="f", factor_kind=Kind.SAVED_CODES, way="stranger"),
+            LanguageChosen(account="a", before="x", chosen="Deutsch"),
         ),
-        *(SavedCodeUsed("a", "f", left) for left in (0, 1, 2, 7)),
+        *(SavedCodeUsed(account="a", factor="f", left=left) for left in (0, 1, 2, 7)),
     ]
     changes = [
         Told(kind, about, 2 * DAY, recovers)
@@ -74,7 +74,10 @@ def _ours(house: MailComposer) -> list[Content]:
         ),
         *(change_mails.stopped(house, TO, went) for went in ("", "x")),
         *(change_mails.confirm(house, TO, code, "AA-BB") for code in (None, SECRET)),
-        *(factor_words.reminder(house, TO, FactorReminderDue("a", "d", at)) for at in (None, DAY)),
+        *(
+            factor_words.reminder(house, TO, FactorReminderDue(account="a", standing="d", until=at))
+            for at in (None, DAY)
+        ),
         *(sign_in_notices.told(house, TO, DAY, known=known) for known in (True, False)),
     ]
 
@@ -91,12 +94,18 @@ def _theirs(house: MailComposer) -> list[Content]:
         *(change_mails.held(house, TO, told, denial) for denial in (None, SECRET)),
         change_mails.stopped(house, TO),
         *(
-            subject_mails.held(house, TO, SubjectChangeHeld(*change, "key", DAY, agreed), SECRET)
-            for change in (("a", "p", "replace", what), ("a", "p", "erase", "to be forgotten here"))
+            subject_mails.held(house, TO, _changes(change, words, agreed), SECRET)
+            for change, words in (("replace", what), ("erase", "to be forgotten here"))
             for agreed in ("", "owner", "application")
         ),
         subject_mails.reworded(house, TO, "Nederlands"),
     ]
+
+
+def _changes(change: str, what: str, agreed: str) -> SubjectChangeHeld:
+    return SubjectChangeHeld(
+        account="a", application="p", change=change, what=what, key="key", due=DAY, agreed=agreed
+    )
 
 
 def _house(words: Words, application: str = "") -> MailComposer:
@@ -193,6 +202,13 @@ def test_a_language_from_right_to_left_says_so() -> None:
 
 
 def test_a_change_that_is_not_known_here_is_told_as_it_is() -> None:
-    change = SubjectChangeHeld("a", "p", "replace", "the mail addresses and the shoes", "k", DAY)
+    change = SubjectChangeHeld(
+        account="a",
+        application="p",
+        change="replace",
+        what="the mail addresses and the shoes",
+        key="k",
+        due=DAY,
+    )
     content = subject_mails.held(_house(shipped().of("de"), "Shop"), TO, change, SECRET)
     assert "die Mailadressen und the shoes" in (content.text or "")

@@ -21,25 +21,42 @@ def kinds(fact: Fact) -> list[Kind]:
 
 def test_every_fact_that_is_told() -> None:
     told = {
-        accounts.SessionsEnded("acc", 3, "denied"): [Kind.SESSION_REVOKED],
-        accounts.PasswordSet("acc", "change"): [Kind.CREDENTIAL_CHANGE],
-        accounts.PasswordSet("acc", "recovery"): [Kind.CREDENTIAL_CHANGE],
-        accounts.PasswordRemoved("acc"): [Kind.CREDENTIAL_CHANGE],
-        accounts.FactorBound("acc", "fac", "passkey", "b", "n"): [Kind.CREDENTIAL_CHANGE],
-        accounts.FactorRevoked("acc", "fac", "totp", "owner"): [Kind.CREDENTIAL_CHANGE],
-        accounts.PasskeyCopied("acc", "fac"): [Kind.COMPROMISE],
-        accounts.ChangeSettled("acc", "chg", "address_added", "a"): [Kind.RECOVERY_CHANGED],
-        accounts.AddressesTakenBack("acc", ("cpt_1",), ("cpt_2",), "inc"): [Kind.RECOVERY_CHANGED],
-        accounts.AddressesGivenBack("acc", ("cpt_1",), "inc"): [Kind.RECOVERY_CHANGED],
-        accounts.ChangeDenied("acc", "chg", "a", "p", True): [
+        accounts.SessionsEnded(account="acc", count=3, why="denied"): [Kind.SESSION_REVOKED],
+        accounts.PasswordSet(account="acc", by="change"): [Kind.CREDENTIAL_CHANGE],
+        accounts.PasswordSet(account="acc", by="recovery"): [Kind.CREDENTIAL_CHANGE],
+        accounts.PasswordRemoved(account="acc"): [Kind.CREDENTIAL_CHANGE],
+        accounts.FactorBound(
+            account="acc", factor="fac", factor_kind="passkey", browser="b", network="n"
+        ): [Kind.CREDENTIAL_CHANGE],
+        accounts.FactorRevoked(account="acc", factor="fac", factor_kind="totp", why="owner"): [
+            Kind.CREDENTIAL_CHANGE
+        ],
+        accounts.PasskeyCopied(account="acc", factor="fac"): [Kind.COMPROMISE],
+        accounts.ChangeSettled(account="acc", change="chg", what="address_added", address="a"): [
+            Kind.RECOVERY_CHANGED
+        ],
+        accounts.AddressesTakenBack(account="acc", off=("cpt_1",), back=("cpt_2",), cause="inc"): [
+            Kind.RECOVERY_CHANGED
+        ],
+        accounts.AddressesGivenBack(account="acc", points=("cpt_1",), cause="inc"): [
+            Kind.RECOVERY_CHANGED
+        ],
+        accounts.ChangeDenied(account="acc", change="chg", address="a", provider="p", acted=True): [
             Kind.COMPROMISE,
             Kind.CHANGE_REQUIRED,
         ],
-        accounts.AccountFrozen("acc", UNTIL, "denied"): [Kind.DISABLED, Kind.ENABLED],
-        accounts.AccountThawed("acc", "denied"): [Kind.ENABLED],
-        accounts.AccountErased("acc"): [Kind.PURGED],
-        recovery.RecoveryRequested("rec", "acc", "a", "n", "b"): [Kind.RECOVERY],
-        recovery.RecoveryDenied("rec", "acc", True, "p", True): [
+        accounts.AccountFrozen(account="acc", until=UNTIL, why="denied"): [
+            Kind.DISABLED,
+            Kind.ENABLED,
+        ],
+        accounts.AccountThawed(account="acc", why="denied"): [Kind.ENABLED],
+        accounts.AccountErased(account="acc"): [Kind.PURGED],
+        recovery.RecoveryRequested(
+            recovery="rec", account="acc", address="a", network="n", browser="b"
+        ): [Kind.RECOVERY],
+        recovery.RecoveryDenied(
+            recovery="rec", account="acc", after_completion=True, provider="p", acted=True
+        ): [
             Kind.COMPROMISE,
             Kind.CHANGE_REQUIRED,
         ],
@@ -53,14 +70,20 @@ def test_every_fact_that_is_told() -> None:
 @pytest.mark.parametrize(
     "fact",
     [
-        accounts.SessionsEnded("acc", 1, "owner", "ses"),
-        accounts.PasswordSet("acc", "sign_up"),
-        accounts.ChangeSettled("acc", "chg", "password", None),
-        accounts.ChangeDenied("acc", "chg", "a", "p", False),
-        accounts.SignInFailed("acc", "a", "n", "password"),
-        recovery.RecoveryRequested(None, None, "a", "n", "b"),
-        recovery.RecoveryDenied("rec", "acc", False, "p", True),
-        recovery.RecoveryDenied("rec", "acc", True, "p", False),
+        accounts.SessionsEnded(account="acc", count=1, why="owner", session="ses"),
+        accounts.PasswordSet(account="acc", by="sign_up"),
+        accounts.ChangeSettled(account="acc", change="chg", what="password", address=None),
+        accounts.ChangeDenied(account="acc", change="chg", address="a", provider="p", acted=False),
+        accounts.SignInFailed(account="acc", address="a", network="n", why="password"),
+        recovery.RecoveryRequested(
+            recovery=None, account=None, address="a", network="n", browser="b"
+        ),
+        recovery.RecoveryDenied(
+            recovery="rec", account="acc", after_completion=False, provider="p", acted=True
+        ),
+        recovery.RecoveryDenied(
+            recovery="rec", account="acc", after_completion=True, provider="p", acted=False
+        ),
     ],
 )
 def test_what_is_nobody_elses_concern_is_not_told(fact: Fact) -> None:
@@ -82,28 +105,38 @@ def test_what_is_nobody_elses_concern_is_not_told(fact: Fact) -> None:
 def test_what_happens_to_a_factor_in_the_words_of_caep(
     kind: str, why: str, credential: str, change: str
 ) -> None:
-    (one,) = announcements(accounts.FactorRevoked("acc", "fac", kind, why), AT)
+    (one,) = announcements(
+        accounts.FactorRevoked(account="acc", factor="fac", factor_kind=kind, why=why), AT
+    )
     assert (one.body["credential_type"], one.body["change_type"]) == (credential, change)
     assert one.body["reason_admin"]["en"]
 
 
 @pytest.mark.parametrize("why", ["owner", "recovery", "denied", "frozen", "restored", "new word"])
 def test_who_brought_it_about_is_one_of_the_words_of_caep(why: str) -> None:
-    (one,) = announcements(accounts.SessionsEnded("acc", 1, why), AT)
+    (one,) = announcements(accounts.SessionsEnded(account="acc", count=1, why=why), AT)
     assert one.body["initiating_entity"] in {"admin", "user", "policy", "system"}
     assert one.body["reason_admin"]["en"]
     assert one.body["event_timestamp"] == AT // SECOND
 
 
 def test_nothing_is_told_of_who_asked_from_where() -> None:
-    fact = recovery.RecoveryRequested("rec_1", "acc", "address_1", "network_1", "browser_1")
+    fact = recovery.RecoveryRequested(
+        recovery="rec_1",
+        account="acc",
+        address="address_1",
+        network="network_1",
+        browser="browser_1",
+    )
     (one,) = announcements(fact, AT)
     for secret in ("rec_1", "address_1", "network_1", "browser_1"):
         assert secret not in str(one)
 
 
 def test_a_freeze_is_over_when_it_says() -> None:
-    closed, opened = announcements(accounts.AccountFrozen("acc", UNTIL, "incident"), AT)
+    closed, opened = announcements(
+        accounts.AccountFrozen(account="acc", until=UNTIL, why="incident"), AT
+    )
     assert closed.body == {"until": UNTIL // SECOND, "reason": "hijacking"}
     assert (closed.due, opened.due, opened.at) == (AT, UNTIL, UNTIL)
     assert closed.fold == opened.fold

@@ -92,7 +92,10 @@ def test_whatever_is_sent_is_read_or_refused(junk: bytes, more: bytes) -> None:
 
 
 def _reports(count: int, domain: str = "example.com") -> list[tuple[float, AbuseReported]]:
-    return [(n, AbuseReported(f"m{n}", domain, "", "", False)) for n in range(count)]
+    return [
+        (n, AbuseReported(report=f"m{n}", domain=domain, name="", said="", ours=False))
+        for n in range(count)
+    ]
 
 
 def test_one_report_is_said_of_the_domain_and_of_all() -> None:
@@ -107,17 +110,27 @@ def test_one_report_is_said_of_the_domain_and_of_all() -> None:
 
 
 def test_a_mail_of_our_own_that_somebody_did_not_want_says_nothing() -> None:
-    ours = AbuseReported("m", "example.com", "", "abuse", True)
+    ours = AbuseReported(report="m", domain="example.com", name="", said="abuse", ours=True)
     assert run(abuse_report.DETECTOR, log((0, ours), (1, attempt()))) == []
 
 
 def test_a_flood_is_a_few_signals_and_opens_nothing_even_beside_a_desk_that_is_flooded() -> None:
-    many = [(n, AbuseReported(f"m{n}", f"d{n % 60}.example", "", "", False)) for n in range(500)]
+    many = [
+        (
+            n,
+            AbuseReported(
+                report=f"m{n}", domain=f"d{n % 60}.example", name="", said="", ours=False
+            ),
+        )
+        for n in range(500)
+    ]
     flood = log(*_reports(200), *many)
     signals = run(abuse_report.DETECTOR, flood)
     assert len([one for one in signals if one.subject == RESETS]) == 4
     assert len({one.subject for one in signals}) <= abuse_report.MOST_DOMAINS + 1
-    calls = log(*((n, SupportClaimed(f"account_{n}", "mail", "key")) for n in range(200)))
+    calls = log(
+        *((n, SupportClaimed(account=f"account_{n}", what="mail", by="key")) for n in range(200))
+    )
     beliefs = Beliefs()
     both = [*signals, *run(support_claim.DETECTOR, calls)]
     for one in sorted(both, key=lambda one: one.at):
@@ -128,7 +141,12 @@ def test_a_flood_is_a_few_signals_and_opens_nothing_even_beside_a_desk_that_is_f
 
 def test_reports_count_beside_a_name_like_ours_that_takes_mail() -> None:
     seen = LookalikeSeen(
-        "example.com", "examp1e.com", "homoglyph", mx=True, address=False, fresh=True
+        domain="example.com",
+        name="examp1e.com",
+        way="homoglyph",
+        mx=True,
+        address=False,
+        fresh=True,
     )
     facts = log((0, seen), *_reports(4))
     beliefs = Beliefs()

@@ -33,7 +33,14 @@ def changed(
 ) -> Fact:
     fields = (FieldDigest(field, "", "value_1", "", "evil.example" if field == "host" else ""),)
     return PostureChanged(
-        provider, f"chg_{number}", kind.value, "item_1", what, fields, strange, expected
+        provider=provider,
+        change=f"chg_{number}",
+        item_kind=kind.value,
+        item="item_1",
+        what=what,
+        fields=fields,
+        strange=strange,
+        expected=expected,
     )
 
 
@@ -52,8 +59,12 @@ def test_every_sort_of_change_has_its_weight() -> None:
 
 
 def test_an_account_that_is_only_read_is_quiet() -> None:
-    read = PostureRead("a", ("webhooks/list",), ("webhooks/list",), {"webhook": 1})
-    facts = log((1, read), (60, read), (120, PostureAccepted("a", ("chg_9",), "uid:0")))
+    read = PostureRead(
+        provider="a", lists=("webhooks/list",), anew=("webhooks/list",), items={"webhook": 1}
+    )
+    facts = log(
+        (1, read), (60, read), (120, PostureAccepted(provider="a", changes=("chg_9",), by="uid:0"))
+    )
     assert run(account_drift.DETECTOR, facts) == []
     assert run(export_seen.DETECTOR, facts) == []
 
@@ -102,8 +113,8 @@ def test_what_an_operator_accepts_is_taken_back() -> None:
     facts = log(
         (1, changed(Kind.KEY)),
         (2, changed(Kind.WEBHOOK, number=2, strange=True)),
-        (3, PostureAccepted("a", ("chg_2",), "uid:0")),
-        (4, PostureAccepted("a", ("chg_1",), "uid:0")),
+        (3, PostureAccepted(provider="a", changes=("chg_2",), by="uid:0")),
+        (4, PostureAccepted(provider="a", changes=("chg_1",), by="uid:0")),
     )
     weights = [one.evidence.get(COMPROMISED) for one in run(account_drift.DETECTOR, facts)]
     assert weights == [3.5, 9.7 - 1.2, 3.5, None]
@@ -111,11 +122,13 @@ def test_what_an_operator_accepts_is_taken_back() -> None:
 
 def test_an_account_that_refuses_us_counts_and_an_outage_does_not() -> None:
     def blind(reason: str, *, before: bool = True) -> Fact:
-        return PostureBlind("a", ("webhooks/list",), reason, before, True)
+        return PostureBlind(
+            provider="a", lists=("webhooks/list",), reason=reason, before=before, whole=True
+        )
 
     assert run(account_drift.DETECTOR, log((1, blind("unreachable")))) == []
     assert run(account_drift.DETECTOR, log((1, blind("refused", before=False)))) == []
-    read = PostureRead("a", ("webhooks/list",), ("webhooks/list",), {})
+    read = PostureRead(provider="a", lists=("webhooks/list",), anew=("webhooks/list",), items={})
     first, back = run(account_drift.DETECTOR, log((1, blind("refused")), (2, read)))
     assert first.evidence == {COMPROMISED: 2.0}
     assert back.evidence == {}
@@ -132,7 +145,8 @@ def test_one_export_is_a_sign_and_more_are_a_stronger_one() -> None:
 
 def test_an_announced_export_weighs_little_and_an_accepted_one_nothing() -> None:
     facts = log(
-        (1, changed(Kind.EXPORT, expected=True)), (2, PostureAccepted("a", ("chg_1",), "uid:0"))
+        (1, changed(Kind.EXPORT, expected=True)),
+        (2, PostureAccepted(provider="a", changes=("chg_1",), by="uid:0")),
     )
     first, back = run(export_seen.DETECTOR, facts)
     assert first.evidence == {COMPROMISED: 0.3}

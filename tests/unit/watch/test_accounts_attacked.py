@@ -7,7 +7,7 @@ from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.detectors import factor_attacked, mass_rewrite
 from mailkeep.watch.types import OUR_HOUSE, RESETS, CorrelationSettings, Hypothesis, Signal
 
-REWRITTEN = SubjectsRewritten("app_1", "key_1", 20, 300)
+REWRITTEN = SubjectsRewritten(application="app_1", key="key_1", count=20, of=300)
 
 
 def _open(signals: list[Signal]) -> set[tuple[Hypothesis, str]]:
@@ -19,7 +19,7 @@ def _open(signals: list[Signal]) -> set[tuple[Hypothesis, str]]:
 
 
 def _blocked(account: str) -> FactorBlocked:
-    return FactorBlocked(account, "fac_1", "totp", "sign-in")
+    return FactorBlocked(account=account, factor="fac_1", factor_kind="totp", way="sign-in")
 
 
 def test_a_mass_rewrite_is_said_at_once_and_opens_that_it_leaked_from_our_house() -> None:
@@ -30,7 +30,11 @@ def test_a_mass_rewrite_is_said_at_once_and_opens_that_it_leaked_from_our_house(
 
 
 def test_wrong_answers_to_one_factor_make_a_target_of_its_account_and_open_nothing_alone() -> None:
-    facts = log((0, _blocked("acc_1")), (60, _blocked("acc_1")), (61, PasskeyCopied("acc_1", "f")))
+    facts = log(
+        (0, _blocked("acc_1")),
+        (60, _blocked("acc_1")),
+        (61, PasskeyCopied(account="acc_1", factor="f")),
+    )
     first, other = run(factor_attacked.DETECTOR, facts)
     assert first.evidence == {Hypothesis.ACCOUNT_TARGETED: 5.0}
     assert other.evidence == {Hypothesis.ACCOUNT_TARGETED: 4.0}

@@ -53,7 +53,9 @@ TARGETED = Hypothesis.ACCOUNT_TARGETED
 
 
 def _asks(number: int, network: str, browser: str) -> Fact:
-    return RecoveryRequested(None, None, f"address_{number}", network, browser)
+    return RecoveryRequested(
+        recovery=None, account=None, address=f"address_{number}", network=network, browser=browser
+    )
 
 
 def test_one_browser_that_asks_for_many_accounts_slowly_is_said() -> None:
@@ -102,7 +104,16 @@ def _usual(provider: str = "a", count: int = 40, until: float = 40_000.0) -> Tim
     for n in range(count):
         at, name = n * until / count, f"usual_{provider}_{until}_{n}"
         facts += [
-            (at, ProofSent(name, f"account_{name}", "link", name, provider)),
+            (
+                at,
+                ProofSent(
+                    recovery=name,
+                    account=f"account_{name}",
+                    proof="link",
+                    message=name,
+                    provider=provider,
+                ),
+            ),
             (at + 3, _report(name, provider, at + 2)),
         ]
     return facts
@@ -110,13 +121,38 @@ def _usual(provider: str = "a", count: int = 40, until: float = 40_000.0) -> Tim
 
 def _report(message: str, provider: str, at: float | None, event: str = "delivered") -> Fact:
     when = None if at is None else START + round(at * SECOND)
-    return DeliveryReported(provider, f"c {message} {event}", event, message, "x", None, when)
+    return DeliveryReported(
+        provider=provider,
+        claim=f"c {message} {event}",
+        event=event,
+        message=message,
+        stream="x",
+        address=None,
+        at_provider=when,
+    )
 
 
 def _proof(name: str, at: float, redeemed: float, *, known: bool = False) -> Timed:
     providers = ("a",)
-    shown = ProofRedeemed(name, f"account_{name}", "link", providers, False, known, "n", "b")
-    return [(at, ProofSent(name, f"account_{name}", "link", name, "a")), (redeemed, shown)]
+    shown = ProofRedeemed(
+        recovery=name,
+        account=f"account_{name}",
+        proof="link",
+        providers=providers,
+        same_browser=False,
+        known_browser=known,
+        network="n",
+        browser="b",
+    )
+    return [
+        (
+            at,
+            ProofSent(
+                recovery=name, account=f"account_{name}", proof="link", message=name, provider="a"
+            ),
+        ),
+        (redeemed, shown),
+    ]
 
 
 def test_a_proof_that_is_shown_and_never_delivered_names_its_route() -> None:
@@ -179,7 +215,11 @@ def test_a_customer_with_a_server_of_his_own_frames_nobody() -> None:
 def test_proofs_of_one_account_do_not_push_out_those_of_others() -> None:
     victim = _proof("r1", 41_000, 43_000)
     flood = [
-        (41_001 + n * 0.5, ProofSent(f"f{n}", "his", "link", f"f{n}", "a")) for n in range(3000)
+        (
+            41_001 + n * 0.5,
+            ProofSent(recovery=f"f{n}", account="his", proof="link", message=f"f{n}", provider="a"),
+        )
+        for n in range(3000)
     ]
     facts = log(*_usual(), *victim, *flood, *_usual(until=50_000))
     assert any(one.evidence for one in run(redeemed_undelivered.DETECTOR, facts, through=60_000))
@@ -189,7 +229,9 @@ def test_proofs_of_one_account_do_not_push_out_those_of_others() -> None:
 
 
 def _completed(number: int, risk: float, *, factor: bool = False) -> Fact:
-    return RecoveryCompleted(f"r{number}", f"account_{number}", factor, "b", risk)
+    return RecoveryCompleted(
+        recovery=f"r{number}", account=f"account_{number}", factor=factor, browser="b", risk=risk
+    )
 
 
 def _of(signals: list[Signal], hypothesis: Hypothesis) -> list[float]:
@@ -197,7 +239,9 @@ def _of(signals: list[Signal], hypothesis: Hypothesis) -> list[float]:
 
 
 def test_a_visit_that_does_not_fit_is_about_its_account() -> None:
-    held = RecoveryHeld("r1", "account_1", "b", 3600.0, ("risk",), 9.0)
+    held = RecoveryHeld(
+        recovery="r1", account="account_1", browser="b", seconds=3600.0, reasons=("risk",), risk=9.0
+    )
     signals = run(misplaced_redemption.DETECTOR, log((1, held), (4000, _completed(1, 9.0))))
     assert signals[0].subject == account_subject("account_1")
     assert _of(signals, TARGETED)[0] == pytest.approx(2.7)
@@ -206,8 +250,12 @@ def test_a_visit_that_does_not_fit_is_about_its_account() -> None:
 
 def test_what_was_held_is_not_said_again_when_its_hold_is_over() -> None:
     """A hold lasts as long as the window: one honest reset on a new telephone counted as two."""
-    held = RecoveryHeld("r1", "account_1", "b", 3600.0, ("risk",), 9.0)
-    done = RecoveryCompleted("r1", "account_1", False, "b", 9.0, held=True)
+    held = RecoveryHeld(
+        recovery="r1", account="account_1", browser="b", seconds=3600.0, reasons=("risk",), risk=9.0
+    )
+    done = RecoveryCompleted(
+        recovery="r1", account="account_1", factor=False, browser="b", risk=9.0, held=True
+    )
     once = run(misplaced_redemption.DETECTOR, log((1, held)))
     assert run(misplaced_redemption.DETECTOR, log((1, held), (4000, done))) == once
 
@@ -265,18 +313,32 @@ def test_what_is_usual_is_no_campaign() -> None:
 
 
 def _signed_in(account: str, network: str, *, known: bool = False, factor: bool = False) -> Fact:
-    return SignedInFact(account, "s", network, "b", factor, known)
+    return SignedInFact(
+        account=account,
+        session="s",
+        network=network,
+        browser="b",
+        factor=factor,
+        known_browser=known,
+    )
 
 
 def _address(account: str) -> Fact:
-    return ChangeHeld(account, "c", "address_added", "address_1", 0, False)
+    return ChangeHeld(
+        account=account,
+        change="c",
+        what="address_added",
+        address="address_1",
+        until=0,
+        factor=False,
+    )
 
 
 def _emptied(account: str, at: float) -> Timed:
     return [
-        (at, RecoveryCompleted("r", account, False, "b")),
+        (at, RecoveryCompleted(recovery="r", account=account, factor=False, browser="b")),
         (at + 60, _address(account)),
-        (at + 90, FactorRevoked(account, "f", "totp", "owner")),
+        (at + 90, FactorRevoked(account=account, factor="f", factor_kind="totp", why="owner")),
         (at + 120, _signed_in(account, "n1")),
         (at + 121, _signed_in(account, "n2")),
         (at + 122, _signed_in(account, "n3")),
@@ -289,7 +351,9 @@ def test_an_account_that_is_made_somebodys_own_is_named() -> None:
     assert [one.evidence for one in signals] == [{TARGETED: 3.0}, {TARGETED: 4.5}]
     assert signals[-1].restates
     strange = [(1, _signed_in("a", "n1")), (2, _address("a"))]
-    strange.append((3, FactorBound("a", "f", "totp", "b", "n1")))
+    strange.append(
+        (3, FactorBound(account="a", factor="f", factor_kind="totp", browser="b", network="n1"))
+    )
     (signal,) = run(takeover_pattern.DETECTOR, log(*strange))
     assert "strange browser" in signal.reason
 
@@ -297,12 +361,15 @@ def test_an_account_that_is_made_somebodys_own_is_named() -> None:
 def test_a_reset_after_each_thing_hides_none_of_them() -> None:
     """Who reads both mails resets as often as he likes."""
     facts: Timed = [
-        (0, RecoveryCompleted("r1", "a", False, "b")),
+        (0, RecoveryCompleted(recovery="r1", account="a", factor=False, browser="b")),
         (60, _address("a")),
-        (120, RecoveryCompleted("r2", "a", False, "b")),
-        (180, FactorRevoked("a", "f", "totp", "owner")),
-        (240, RecoveryCompleted("r3", "a", False, "b")),
-        (300, FactorBound("a", "f", "passkey", "b", "n1")),
+        (120, RecoveryCompleted(recovery="r2", account="a", factor=False, browser="b")),
+        (180, FactorRevoked(account="a", factor="f", factor_kind="totp", why="owner")),
+        (240, RecoveryCompleted(recovery="r3", account="a", factor=False, browser="b")),
+        (
+            300,
+            FactorBound(account="a", factor="f", factor_kind="passkey", browser="b", network="n1"),
+        ),
     ]
     signals = run(takeover_pattern.DETECTOR, log(*facts))
     assert [one.evidence[TARGETED] for one in signals] == [3.0, 4.5]
@@ -313,11 +380,39 @@ def test_a_reset_after_each_thing_hides_none_of_them() -> None:
 def test_an_owner_who_tidies_up_after_a_strange_recovery_is_not_held_a_victim() -> None:
     """On a new telephone, elsewhere: it was held, and what he changed then counted beside it."""
     facts: Timed = [
-        (1, RecoveryHeld("r1", "acc", "b", 3600.0, ("risk",), 12.0)),
-        (4000, RecoveryCompleted("r1", "acc", False, "b", 12.0, held=True)),
-        (4100, FactorBound("acc", "f", "totp", "b", "n1")),
-        (4200, ChangeHeld("acc", "c1", "password", None, 0, False)),
-        (4300, ChangeHeld("acc", "c2", "address_added", "x", 0, False)),
+        (
+            1,
+            RecoveryHeld(
+                recovery="r1",
+                account="acc",
+                browser="b",
+                seconds=3600.0,
+                reasons=("risk",),
+                risk=12.0,
+            ),
+        ),
+        (
+            4000,
+            RecoveryCompleted(
+                recovery="r1", account="acc", factor=False, browser="b", risk=12.0, held=True
+            ),
+        ),
+        (
+            4100,
+            FactorBound(account="acc", factor="f", factor_kind="totp", browser="b", network="n1"),
+        ),
+        (
+            4200,
+            ChangeHeld(
+                account="acc", change="c1", what="password", address=None, until=0, factor=False
+            ),
+        ),
+        (
+            4300,
+            ChangeHeld(
+                account="acc", change="c2", what="address_added", address="x", until=0, factor=False
+            ),
+        ),
     ]
     beliefs = Beliefs()
     for signal in replay(log(*facts)):
@@ -331,16 +426,19 @@ def test_owners_at_home_and_one_thing_after_a_reset_are_quiet() -> None:
     facts = log(
         (1, _signed_in("a", "n1", known=True)),
         (2, _address("a")),
-        (3, FactorRevoked("a", "f", "totp", "owner")),
-        (10, RecoveryCompleted("r", "b", False, "b")),
-        (20, FactorBound("b", "f", "passkey", "b", "n")),
-        (30, FactorBound("b", "g", "passkey", "b", "n")),
-        (40, RecoveryCompleted("r", "c", True, "b")),
+        (3, FactorRevoked(account="a", factor="f", factor_kind="totp", why="owner")),
+        (10, RecoveryCompleted(recovery="r", account="b", factor=False, browser="b")),
+        (20, FactorBound(account="b", factor="f", factor_kind="passkey", browser="b", network="n")),
+        (30, FactorBound(account="b", factor="g", factor_kind="passkey", browser="b", network="n")),
+        (40, RecoveryCompleted(recovery="r", account="c", factor=True, browser="b")),
         (50, _address("c")),
-        (60, FactorBound("c", "f", "passkey", "b", "n")),
-        (70, RecoveryCompleted("r", "d", False, "b")),
+        (60, FactorBound(account="c", factor="f", factor_kind="passkey", browser="b", network="n")),
+        (70, RecoveryCompleted(recovery="r", account="d", factor=False, browser="b")),
         (80, _address("d")),
-        (70 + 3601, FactorBound("d", "f", "passkey", "b", "n")),
+        (
+            70 + 3601,
+            FactorBound(account="d", factor="f", factor_kind="passkey", browser="b", network="n"),
+        ),
     )
     assert run(takeover_pattern.DETECTOR, facts) == []
 
@@ -350,20 +448,30 @@ def test_who_sets_a_new_account_up_is_no_thief() -> None:
     facts: Timed = []
     for n, at in ((n, n * 100.0) for n in range(8)):
         facts += [
-            (at, AccountOpened(f"new_{n}", "address_1")),
+            (at, AccountOpened(account=f"new_{n}", address="address_1")),
             (at + 1, _signed_in(f"new_{n}", "n1")),
-            (at + 20, FactorBound(f"new_{n}", "f", "passkey", "b", "n1")),
+            (
+                at + 20,
+                FactorBound(
+                    account=f"new_{n}", factor="f", factor_kind="passkey", browser="b", network="n1"
+                ),
+            ),
             (at + 40, _address(f"new_{n}")),
         ]
     assert run(takeover_pattern.DETECTOR, log(*facts)) == []
     day_after = [
         (90_000, _signed_in("new_1", "n2")),
         (90_010, _address("new_1")),
-        (90_020, FactorRevoked("new_1", "f", "passkey", "owner")),
+        (90_020, FactorRevoked(account="new_1", factor="f", factor_kind="passkey", why="owner")),
     ]
     assert len(run(takeover_pattern.DETECTOR, log(*facts, *day_after))) == 1
-    reset = [(2000, RecoveryCompleted("r", "new_2", False, "b")), (2010, _address("new_2"))]
-    reset.append((2020, FactorRevoked("new_2", "f", "passkey", "owner")))
+    reset = [
+        (2000, RecoveryCompleted(recovery="r", account="new_2", factor=False, browser="b")),
+        (2010, _address("new_2")),
+    ]
+    reset.append(
+        (2020, FactorRevoked(account="new_2", factor="f", factor_kind="passkey", why="owner"))
+    )
     assert len(run(takeover_pattern.DETECTOR, log(*facts, *reset))) == 1
 
 
@@ -392,9 +500,23 @@ def test_a_customer_with_many_accounts_of_his_own_frames_no_provider() -> None:
     for n in range(12):
         at, account = 41_000.0 + n * 120, f"account_r{n}"
         facts += [
-            (at, RecoveryRequested(f"r{n}", account, f"address_{n}", "his", "his")),
+            (
+                at,
+                RecoveryRequested(
+                    recovery=f"r{n}",
+                    account=account,
+                    address=f"address_{n}",
+                    network="his",
+                    browser="his",
+                ),
+            ),
             *_proof(f"r{n}", at + 1, at + 30),
-            (at + 40, RecoveryCompleted(f"r{n}", account, False, "his", 14.0)),
+            (
+                at + 40,
+                RecoveryCompleted(
+                    recovery=f"r{n}", account=account, factor=False, browser="his", risk=14.0
+                ),
+            ),
             *((when, one) for when, one in _emptied(account, at + 45)),
         ]
     facts += _usual(until=50_000)

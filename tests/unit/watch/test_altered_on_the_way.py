@@ -34,7 +34,16 @@ def _came(
     mailbox: str = OWN_MAILBOX,
     failed: tuple[str, ...] = (),
 ) -> CanaryArrived:
-    return CanaryArrived(provider, "m", 1.0, (), mailbox, failed, (), signed)
+    return CanaryArrived(
+        provider=provider,
+        message="m",
+        seconds=1.0,
+        strangers=(),
+        mailbox=mailbox,
+        failed=failed,
+        planted=(),
+        signed=signed,
+    )
 
 
 def _altered(
@@ -45,7 +54,16 @@ def _altered(
     planted: bool = True,
 ) -> CanaryArrived:
     there = EVIL if planted else ()
-    return CanaryArrived(provider, "m", 1.0, EVIL, mailbox, (), there, signed)
+    return CanaryArrived(
+        provider=provider,
+        message="m",
+        seconds=1.0,
+        strangers=EVIL,
+        mailbox=mailbox,
+        failed=(),
+        planted=there,
+        signed=signed,
+    )
 
 
 def _usual(signed: tuple[str, ...] = KEY, *, mailbox: str = OWN_MAILBOX, days: int = 2) -> Timed:

@@ -22,7 +22,13 @@ from mailkeep.watch.types import (
 
 COMPROMISED = Hypothesis.PROVIDER_COMPROMISED
 Timed = list[tuple[float, Fact]]
-SENT: Timed = [(n * 0.01, ProofSent(f"s{n}", "x", "link", "m", "ab"[n % 2])) for n in range(100)]
+SENT: Timed = [
+    (
+        n * 0.01,
+        ProofSent(recovery=f"s{n}", account="x", proof="link", message="m", provider="ab"[n % 2]),
+    )
+    for n in range(100)
+]
 
 
 def _of(
@@ -38,7 +44,13 @@ def _last(signals: list[Signal], provider: str = "a") -> float:
 
 
 def test_new_strangers_in_every_canary_are_one_standing_signal() -> None:
-    facts = [(n * 5.0, CanaryArrived("a", f"c{n}", 1.0, (f"h{n}.test",))) for n in range(300)]
+    facts = [
+        (
+            n * 5.0,
+            CanaryArrived(provider="a", message=f"c{n}", seconds=1.0, strangers=(f"h{n}.test",)),
+        )
+        for n in range(300)
+    ]
     signals = run(stranger_in_mail.DETECTOR, log(*facts))
     assert len(signals) == 7  # the first, and each doubling up to 64
     assert all(one.restates for one in signals)
@@ -48,8 +60,17 @@ def test_new_strangers_in_every_canary_are_one_standing_signal() -> None:
 
 def test_strangers_push_out_neither_a_honey_touch_nor_each_other() -> None:
     honey = WatchSettings(honey_account=HoneySettings((HoneyAccount("address_7", "b"),)))
-    facts: Timed = [(1, request(7)), (2, CanaryArrived("b", "c", 1.0, ("evil.test",)))]
-    facts += [(3 + n * 5, CanaryArrived("a", f"c{n}", 1.0, (f"h{n}.test",))) for n in range(600)]
+    facts: Timed = [
+        (1, request(7)),
+        (2, CanaryArrived(provider="b", message="c", seconds=1.0, strangers=("evil.test",))),
+    ]
+    facts += [
+        (
+            3 + n * 5,
+            CanaryArrived(provider="a", message=f"c{n}", seconds=1.0, strangers=(f"h{n}.test",)),
+        )
+        for n in range(600)
+    ]
     beliefs = Beliefs()
     for signal in replay(log(*facts), honey):
         beliefs = hear(beliefs, signal)
@@ -70,7 +91,9 @@ def test_many_browsers_with_one_link_each_hide_no_reader() -> None:
             fact = _of(f"own{n // 50}", f"F{turn}_{n // 50}", "ab"[n % 2], f"b{turn}_{n}")
             flood.append((base + n * 0.01, fact))
         for n in range(11):
-            done = RecoveryCompleted(f"F{turn}_{n}", f"own{n}", False, "x")
+            done = RecoveryCompleted(
+                recovery=f"F{turn}_{n}", account=f"own{n}", factor=False, browser="x"
+            )
             flood.append((base + 6 + n * 0.01, done))
     signals = run(half_proof.DETECTOR, log(*SENT, *victims, *flood), through=2000)
     assert _last(alone) == 6.0
@@ -90,7 +113,7 @@ def test_an_owner_who_recovers_later_takes_back_only_his_own() -> None:
     owner: Timed = [
         (1000, _of("v", "R2", browser="own2")),
         (1060, _of("v", "R2", "b", "own2", "code")),
-        (1100, RecoveryCompleted("R2", "v", False, "own2")),
+        (1100, RecoveryCompleted(recovery="R2", account="v", factor=False, browser="own2")),
     ]
     signals = run(half_proof.DETECTOR, log(*SENT, *thief, *owner), through=2000)
     assert _last(signals) == 2.5
@@ -115,14 +138,17 @@ def test_who_queues_behind_another_browser_is_not_forgotten() -> None:
     # And who queues may bring his partner too, or the owner deny both.
     code: Timed = [*facts, (31, _of("v", "R1", "b", "thief", "code"))]
     assert run(half_proof.DETECTOR, log(*SENT, *code), through=700) == []
-    denied = RecoveryVoided("R1", "v", "denied")
+    denied = RecoveryVoided(recovery="R1", account="v", why="denied")
     assert _last(run(half_proof.DETECTOR, log(*SENT, *facts[:2], (20, denied)), through=21)) == 2.5
 
 
 def test_staged_cases_push_no_real_one_out_to_be_taken_back_afterwards() -> None:
     victims: Timed = [(100 + n, _of(f"v{n}", f"V{n}")) for n in range(20)]
     staged: Timed = [(200 + n, _of(f"own{n}", f"F{n}")) for n in range(120)]
-    staged += [(900 + n, RecoveryCompleted(f"F{n}", f"own{n}", False, "x")) for n in range(120)]
+    staged += [
+        (900 + n, RecoveryCompleted(recovery=f"F{n}", account=f"own{n}", factor=False, browser="x"))
+        for n in range(120)
+    ]
     signals = run(half_proof.DETECTOR, log(*SENT, *victims, *staged), through=1500)
     assert _last(signals) == 6.0
     assert int(signals[-1].reason.rpartition("; ")[2].partition(" ")[0]) >= 10

@@ -36,8 +36,18 @@ def used(
 ) -> Fact:
     told = told or f"line_{next(NUMBER)}"
     return ConsoleUsed(
-        *(told, "okta", party, provider, act, actor, network),
-        *(inside, factor, root, domain, expected),
+        told=told,
+        log="okta",
+        party=party,
+        provider=provider,
+        act=act,
+        actor=actor,
+        network=network,
+        inside=inside,
+        factor=factor,
+        root=root,
+        domain=domain,
+        expected=expected,
     )
 
 
@@ -137,7 +147,7 @@ def test_what_was_announced_or_accepted_weighs_next_to_nothing() -> None:
     (said,) = _run(*learned(), (at, used("key", "bo", "home", expected=True)))
     assert said.evidence == {Hypothesis.PROVIDER_COMPROMISED: 0.3}
     lines = (at, used("key", "bo", "home", told="l1")), (at + 1, used(actor="bo", network="home"))
-    accepted = (at + 60, ConsoleAccepted(("l1",), "key_op"))
+    accepted = (at + 60, ConsoleAccepted(told=("l1",), by="key_op"))
     signals = _run(*learned(), *lines, accepted, (at + 120, used(actor="bo", network="home")))
     # The key is taken back; the sign-in stands until it is accepted too; what comes is known.
     assert signals[-1].evidence == {Hypothesis.PROVIDER_COMPROMISED: 4.6}

@@ -43,9 +43,9 @@ def _from(*timed: tuple[float, Fact], through: float = 700) -> list[Signal]:
 
 
 #: Whom to answer is another one in a canary, before there was another provider's to compare.
-STRANGER = (5, CanaryArrived("a", "m1", 1.0, EVIL, planted=EVIL))
-COMPARED = (5.5, CanaryArrived("b", "m2", 1.0, ()))
-REDIRECTED = (5, CanaryArrived("a", "m1", 1.0, EVIL))
+STRANGER = (5, CanaryArrived(provider="a", message="m1", seconds=1.0, strangers=EVIL, planted=EVIL))
+COMPARED = (5.5, CanaryArrived(provider="b", message="m2", seconds=1.0, strangers=()))
+REDIRECTED = (5, CanaryArrived(provider="a", message="m1", seconds=1.0, strangers=EVIL))
 
 
 def test_a_table_that_names_one_cap_or_prior_leaves_the_others_as_they_are() -> None:
@@ -67,8 +67,19 @@ def test_half_proof_and_stranger_together_name_the_provider() -> None:
 def test_a_new_host_of_redirections_and_what_every_day_has_hold_nothing() -> None:
     """A traveller, an announced change, one who gave up: in simulated years that was an incident,
     and would have cut an honest provider off."""
-    drift = PostureChanged("a", "c", "template", "i", "added", (), False, expected=True)
-    notice = ProviderNoticed("a", "mail", "change", True, "template")
+    drift = PostureChanged(
+        provider="a",
+        change="c",
+        item_kind="template",
+        item="i",
+        what="added",
+        fields=(),
+        strange=False,
+        expected=True,
+    )
+    notice = ProviderNoticed(
+        provider="a", via="mail", notice="change", authentic=True, about="template"
+    )
     everyday = (REDIRECTED, COMPARED, (6, half("r1", "a")), (7, drift), (8, notice))
     opinion = _opinions(_from(*everyday))[COMPROMISED, "a"]
     assert not opinion.open
@@ -171,9 +182,20 @@ def test_a_suspension_that_is_told_three_times_is_still_one(answer: str) -> None
     """Refused, noticed by mail and shown by the account: complaints from outside bring all three
     about, and who brought them about stages the rest."""
     status = FieldDigest("status", "x", "y", "active", "suspended")
-    account = PostureChanged("a", "chg_1", "account", "item_1", "changed", (status,), False)
+    account = PostureChanged(
+        provider="a",
+        change="chg_1",
+        item_kind="account",
+        item="item_1",
+        what="changed",
+        fields=(status,),
+        strange=False,
+    )
     facts: list[tuple[float, Fact]] = [(630 + n, attempt("a", answer, n)) for n in range(3)]
-    facts += [(635, ProviderNoticed("a", "mail", "suspended", authentic=True)), (636, account)]
+    facts += [
+        (635, ProviderNoticed(provider="a", via="mail", notice="suspended", authentic=True)),
+        (636, account),
+    ]
     facts += [(n, denied(n)) for n in range(40)] + [(n, half(f"r{n}", "a")) for n in range(20)]
     opinion = _opinions(_from(*facts))[COMPROMISED, "a"]
     assert {"provider_refusal", "provider_notice", "account_drift", "half_proof"} <= {
@@ -262,6 +284,9 @@ def test_half_proofs_alone_accuse_nobody_and_the_campaign_names_their_route() ->
     assert campaign.open
     assert "sent through a" in campaign.explain()
     # One sign of our own, and all of it counts.
-    decoy = (901.0, CanaryArrived("a", "m1", 1.0, ("arxxwalls.example",)))
+    decoy = (
+        901.0,
+        CanaryArrived(provider="a", message="m1", seconds=1.0, strangers=("arxxwalls.example",)),
+    )
     opinions = _opinions(_from(*halves, *denials, decoy, through=902))
     assert opinions[COMPROMISED, "a"].open

@@ -28,9 +28,14 @@ def _canaries(count: int, delay: Delay, every: float = 5.0) -> list[tuple[float,
     facts: list[tuple[float, Fact]] = []
     for n in range(count):
         when, late = 10 + n * every, delay(n)
-        facts.append((when, CanarySent("a", f"c{n}")))
+        facts.append((when, CanarySent(provider="a", message=f"c{n}")))
         if late is not None:
-            facts.append((when + late, CanaryArrived("a", f"c{n}", late, ())))
+            facts.append(
+                (
+                    when + late,
+                    CanaryArrived(provider="a", message=f"c{n}", seconds=late, strangers=()),
+                )
+            )
     return facts
 
 

@@ -106,8 +106,13 @@ def test_no_silence_where_mail_arrives_or_none_is_sent() -> None:
 
 
 def test_a_missing_canary_is_our_own_observation() -> None:
-    facts: list[tuple[float, Fact]] = [(n * 5.0, CanarySent("a", f"m{n}")) for n in range(100)]
-    facts += [(n * 5.0 + 1, CanaryArrived("a", f"m{n}", 1.0, ())) for n in range(60)]
+    facts: list[tuple[float, Fact]] = [
+        (n * 5.0, CanarySent(provider="a", message=f"m{n}")) for n in range(100)
+    ]
+    facts += [
+        (n * 5.0 + 1, CanaryArrived(provider="a", message=f"m{n}", seconds=1.0, strangers=()))
+        for n in range(60)
+    ]
     facts += [(n * 1.0, delivered(number=n)) for n in range(500)]  # and the provider says: all well
     signals = run(delivery_silence.DETECTOR, log(*facts))
     assert len(signals) == 1
@@ -123,11 +128,17 @@ def test_canaries_and_reports_together_see_a_silence_in_fifteen_seconds(seed: in
     facts += [(n * 0.9, delivered("b", n)) for n in range(600)]
     when = chance.uniform(0, 5)
     while (when := when + chance.uniform(4, 6)) < 600:
-        facts += [(when, attempt(number=round(when))), (when, CanarySent("a", f"m{when}"))]
+        facts += [
+            (when, attempt(number=round(when))),
+            (when, CanarySent(provider="a", message=f"m{when}")),
+        ]
         if when < 500:
             facts += [
                 (when + 0.5, delivered(number=round(when * 10))),
-                (when + 0.5, CanaryArrived("a", f"m{when}", 0.5, ())),
+                (
+                    when + 0.5,
+                    CanaryArrived(provider="a", message=f"m{when}", seconds=0.5, strangers=()),
+                ),
             ]
     signals = run(delivery_silence.DETECTOR, log(*facts))
     last = max(when for when, one in facts if one.kind == "mail.reported" and one.provider == "a")
@@ -139,9 +150,11 @@ def test_canaries_and_reports_together_see_a_silence_in_fifteen_seconds(seed: in
 
 
 def test_three_canaries_in_a_row_take_a_silence_back() -> None:
-    facts: list[tuple[float, Fact]] = [(n * 5.0, CanarySent("a", f"m{n}")) for n in range(60)]
+    facts: list[tuple[float, Fact]] = [
+        (n * 5.0, CanarySent(provider="a", message=f"m{n}")) for n in range(60)
+    ]
     facts += [
-        (n * 5.0 + 1, CanaryArrived("a", f"m{n}", 1.0, ()))
+        (n * 5.0 + 1, CanaryArrived(provider="a", message=f"m{n}", seconds=1.0, strangers=()))
         for n in range(60)
         if n < 20 or n in (35, 36) or n >= 40
     ]
@@ -154,8 +167,13 @@ def test_three_canaries_in_a_row_take_a_silence_back() -> None:
 def test_canaries_that_arrive_late_or_in_time_are_quiet() -> None:
     facts: list[tuple[float, Fact]] = []
     for n in range(200):
-        facts.append((n * 5.0, CanarySent("a", f"m{n}")))
-        facts.append((n * 5.0 + (12 if n % 20 == 0 else 1), CanaryArrived("a", f"m{n}", 1.0, ())))
+        facts.append((n * 5.0, CanarySent(provider="a", message=f"m{n}")))
+        facts.append(
+            (
+                n * 5.0 + (12 if n % 20 == 0 else 1),
+                CanaryArrived(provider="a", message=f"m{n}", seconds=1.0, strangers=()),
+            )
+        )
     assert run(delivery_silence.DETECTOR, log(*facts)) == []
 
 
@@ -186,13 +204,14 @@ def test_mail_for_one_address_frames_no_provider() -> None:
 
 def test_canaries_refused_in_words_show_a_suspension_that_blames_nobody() -> None:
     facts: list[tuple[float, Fact]] = [
-        (n, CanaryRefused("b", f"m{n}", "suppressed_there")) for n in range(3)
+        (n, CanaryRefused(provider="b", message=f"m{n}", outcome="suppressed_there"))
+        for n in range(3)
     ]
     facts += [(n + 0.5, attempt("b", "suppressed_there", n)) for n in range(3)]
     (signal,) = run(provider_refusal.DETECTOR, log(*facts))
     assert signal.evidence == {Hypothesis.PROVIDER_SILENT: 6.0}
     # One canary tried often is one, and a mail that was taken between says that all is well.
-    often = [(n, CanaryRefused("b", "m", "rejected")) for n in range(9)]
+    often = [(n, CanaryRefused(provider="b", message="m", outcome="rejected")) for n in range(9)]
     assert run(provider_refusal.DETECTOR, log(*often)) == []
     assert run(provider_refusal.DETECTOR, log(*facts, (1.7, attempt("b")))) == []
 
@@ -226,9 +245,19 @@ def test_single_failures_between_successes_are_no_refusal() -> None:
 
 def test_a_stranger_in_a_canary_names_the_provider_once() -> None:
     facts = log(
-        (1, CanaryArrived("b", "m1", 1.0, ())),
-        (2, CanaryArrived("a", "m2", 1.0, ("arxxwalls.example",))),
-        (3, CanaryArrived("a", "m3", 1.0, ("ARXXwalls.example",))),
+        (1, CanaryArrived(provider="b", message="m1", seconds=1.0, strangers=())),
+        (
+            2,
+            CanaryArrived(
+                provider="a", message="m2", seconds=1.0, strangers=("arxxwalls.example",)
+            ),
+        ),
+        (
+            3,
+            CanaryArrived(
+                provider="a", message="m3", seconds=1.0, strangers=("ARXXwalls.example",)
+            ),
+        ),
     )
     (signal,) = run(stranger_in_mail.DETECTOR, facts)
     assert signal.subject == provider_subject("a")
@@ -237,14 +266,27 @@ def test_a_stranger_in_a_canary_names_the_provider_once() -> None:
 
 
 def test_what_a_stranger_wrote_is_reduced_to_a_host_name() -> None:
-    facts = log((1, CanaryArrived("a", "m", 1.0, ("<b>x\n\u202e" + "y" * 500,))))
+    facts = log(
+        (
+            1,
+            CanaryArrived(
+                provider="a", message="m", seconds=1.0, strangers=("<b>x\n\u202e" + "y" * 500,)
+            ),
+        )
+    )
     (signal,) = run(stranger_in_mail.DETECTOR, facts)
     assert not set("<>\n\u202e") & set(signal.reason)
     assert len(signal.reason) < 200
 
 
 def _altered(provider: str, number: int, mailbox: str = "gmail") -> Fact:
-    return CanaryArrived(provider, f"m{number}", 1.0, ("evil.example",), mailbox)
+    return CanaryArrived(
+        provider=provider,
+        message=f"m{number}",
+        seconds=1.0,
+        strangers=("evil.example",),
+        mailbox=mailbox,
+    )
 
 
 def test_who_keeps_a_mailbox_frames_no_provider_by_what_he_writes_into_it() -> None:
@@ -321,7 +363,7 @@ def test_half_proofs_of_several_accounts_weigh_more() -> None:
 
 
 def test_a_denied_half_proof_is_said_at_once() -> None:
-    voided = RecoveryVoided("r1", "account_r1", "denied")
+    voided = RecoveryVoided(recovery="r1", account="account_r1", why="denied")
     (signal,) = run(half_proof.DETECTOR, log((1, half("r1")), (9, voided)), through=700)
     assert _compromised(signal) == 2.5
     assert signal.at == START + 9 * SECOND
@@ -334,9 +376,9 @@ def test_whole_proofs_and_known_browsers_are_quiet() -> None:
         (40, half("r2", known=True)),
         (45, half("r2", asked=True, known=True)),
         (50, half("r3")),
-        (60, RecoveryCompleted("r3", "account_r3", False, "b2")),
+        (60, RecoveryCompleted(recovery="r3", account="account_r3", factor=False, browser="b2")),
         (70, half("r4")),
-        (80, RecoveryVoided("r4", "account_r4", "superseded")),
+        (80, RecoveryVoided(recovery="r4", account="account_r4", why="superseded")),
     )
     assert run(half_proof.DETECTOR, facts, through=3000) == []
 
@@ -370,7 +412,13 @@ def test_denials_are_said_at_each_doubling() -> None:
 
 def test_denied_changes_are_a_campaign_and_say_nothing_of_a_provider() -> None:
     def change(number: int, *, acted: bool = True) -> ChangeDenied:
-        return ChangeDenied(f"account_{number}", f"chg_{number}", "adr", "b", acted)
+        return ChangeDenied(
+            account=f"account_{number}",
+            change=f"chg_{number}",
+            address="adr",
+            provider="b",
+            acted=acted,
+        )
 
     facts = log(*((n, change(n % 9)) for n in range(18)), (20, denied(1)))
     signals = run(denial.DETECTOR, facts)
@@ -392,7 +440,9 @@ def test_one_who_denies_resets_of_his_own_by_the_hour_makes_denials_nothing_usua
 
 def test_denied_sessions_are_a_campaign_and_say_of_eight_accounts_that_they_are_targeted() -> None:
     def session(number: int) -> SessionDenied:
-        return SessionDenied(f"account_{number}", f"ses_{number}", "b", "n", 1)
+        return SessionDenied(
+            account=f"account_{number}", session=f"ses_{number}", browser="b", network="n", ended=1
+        )
 
     signals = run(denial.DETECTOR, log(*((n, session(n % 20)) for n in range(40))))
     campaign = [one for one in signals if one.subject == RESETS]
@@ -411,7 +461,9 @@ def test_denied_sessions_are_a_campaign_and_say_of_eight_accounts_that_they_are_
 
 
 def test_denied_changes_reach_it_through_the_engine_too() -> None:
-    change = ChangeDenied("account_1", "chg_1", "adr", "b", True)
+    change = ChangeDenied(
+        account="account_1", change="chg_1", address="adr", provider="b", acted=True
+    )
     assert [one.detector for one in replay(log((1, change)))] == ["denial"]
 
 
@@ -426,7 +478,7 @@ def test_a_detector_hears_every_fact_that_its_module_names(detector: Detects) ->
 
 
 def test_no_denial_no_signal() -> None:
-    voided = RecoveryVoided("r4", "account_r4", "expired")
+    voided = RecoveryVoided(recovery="r4", account="account_r4", why="expired")
     assert run(denial.DETECTOR, log((1, request(1)), (2, voided))) == []
 
 
@@ -453,37 +505,68 @@ def _flood(count: int) -> list[tuple[float, Fact]]:
     for n in range(count):
         name = f"made_up_{n}"
         facts += [
-            (n * 0.01, attempt(name, "suspended")),
-            (n * 0.01, attempt(name)),
-            (n * 0.01, delivered(name)),
-            (n * 0.01, CanarySent("a", name)),
-            (n * 0.01, CanaryArrived(name, name, 1.0, (name,))),
-            (n * 0.01, CanaryArrived(name, name, 1.0, (name,), name)),
-            (n * 0.01, half(name, name)),
-            (n * 0.01, request(n)),
-            (n * 0.01, denied(n)),
-            (n * 0.01, CanarySent(name, name, name)),
-            (n * 0.01, msgspec.structs.replace(attempt(name, number=n), family=name)),
-            (n * 0.01, DeliveryReported(name, name, "delivered", name, None, None, None)),
-            (n * 0.01, ForeignMailReported(name, name, "unmarked", n)),
-            (n * 0.01, VolumeTold(name, "all_time", n, "sent")),
-            (n * 0.01, FailedOver(name, name, name, "a", "unavailable")),
-            (n * 0.01, ProofSent(name, name, "link", name, name)),
-            (n * 0.01, msgspec.structs.replace(half(name, name), recovery=name)),
-            (n * 0.01, RecoveryCompleted(name, name, False, name, 9.0)),
-            (n * 0.01, SignedInFact(name, name, name, name, False, False)),
-            (n * 0.01, ChangeHeld(name, name, "address_added", None, 0, False)),
-            (n * 0.01, HoneyMailArrived(name, name, (), 0)),
-            (n * 0.01, drifted(name, n)),
-            (n * 0.01, drifted("a", n, "export")),
-            (n * 0.01, drifted(name, n, "export")),
-            (n * 0.01, PostureBlind(name, (name,), "refused", before=True, whole=True)),
-            (n * 0.01, PostureAccepted(f"made_up_{n - 1}", (f"chg_{n - 1}",), name)),
-            (n * 0.01, SupportClaimed(name, "reset", name)),
-            (n * 0.01, FactorBlocked(name, name, "totp", name)),
-            (n * 0.01, PasskeyCopied(name, name)),
-            (n * 0.01, SubjectsRewritten(name, name, n, n)),
-            (n * 0.01, ProviderNoticed(name, "mail", "security", n % 2 == 0)),
+            (n * 0.01, one)
+            for one in (
+                attempt(name, "suspended"),
+                attempt(name),
+                delivered(name),
+                CanarySent(provider="a", message=name),
+                CanaryArrived(provider=name, message=name, seconds=1.0, strangers=(name,)),
+                CanaryArrived(
+                    provider=name, message=name, seconds=1.0, strangers=(name,), mailbox=name
+                ),
+                half(name, name),
+                request(n),
+                denied(n),
+                CanarySent(provider=name, message=name, mailbox=name),
+                msgspec.structs.replace(attempt(name, number=n), family=name),
+                DeliveryReported(
+                    provider=name,
+                    claim=name,
+                    event="delivered",
+                    message=name,
+                    stream=None,
+                    address=None,
+                    at_provider=None,
+                ),
+                ForeignMailReported(provider=name, mail=name, why="unmarked", untold=n),
+                VolumeTold(provider=name, window="all_time", count=n, what="sent"),
+                FailedOver(message=name, stream=name, left=name, taken="a", because="unavailable"),
+                ProofSent(recovery=name, account=name, proof="link", message=name, provider=name),
+                msgspec.structs.replace(half(name, name), recovery=name),
+                RecoveryCompleted(
+                    recovery=name, account=name, factor=False, browser=name, risk=9.0
+                ),
+                SignedInFact(
+                    account=name,
+                    session=name,
+                    network=name,
+                    browser=name,
+                    factor=False,
+                    known_browser=False,
+                ),
+                ChangeHeld(
+                    account=name,
+                    change=name,
+                    what="address_added",
+                    address=None,
+                    until=0,
+                    factor=False,
+                ),
+                HoneyMailArrived(provider=name, honey=name, words=(), strays=0),
+                drifted(name, n),
+                drifted("a", n, "export"),
+                drifted(name, n, "export"),
+                PostureBlind(
+                    provider=name, lists=(name,), reason="refused", before=True, whole=True
+                ),
+                PostureAccepted(provider=f"made_up_{n - 1}", changes=(f"chg_{n - 1}",), by=name),
+                SupportClaimed(account=name, what="reset", by=name),
+                FactorBlocked(account=name, factor=name, factor_kind="totp", way=name),
+                PasskeyCopied(account=name, factor=name),
+                SubjectsRewritten(application=name, key=name, count=n, of=n),
+                ProviderNoticed(provider=name, via="mail", notice="security", authentic=n % 2 == 0),
+            )
         ]
     return facts
 
@@ -498,9 +581,12 @@ def test_the_sum_of_canaries_and_reports_keeps_its_bound_on_false_alarms() -> No
             late, name = chance.expovariate(math.log(100) / 5), f"m{when}"
             facts += [
                 (when, attempt(provider)),
-                (when, CanarySent(provider, name)),
+                (when, CanarySent(provider=provider, message=name)),
                 (when + late, delivered(provider)),
-                (when + late, CanaryArrived(provider, name, late, ())),
+                (
+                    when + late,
+                    CanaryArrived(provider=provider, message=name, seconds=late, strangers=()),
+                ),
             ]
     settings = WatchSettings(delivery_silence=SilenceSettings(between_false_alarms=1800 / 86_400))
     signals = run(delivery_silence.DETECTOR, log(*facts), settings=settings)
@@ -509,7 +595,7 @@ def test_the_sum_of_canaries_and_reports_keeps_its_bound_on_false_alarms() -> No
 
 
 def test_who_tries_a_decoy_names_the_provider_that_it_went_through() -> None:
-    tried = DecoyShown("b", "network_1", "browser_1")
+    tried = DecoyShown(provider="b", network="network_1", browser="browser_1")
     signals = run(decoy_shown.DETECTOR, log((10, tried), (20, denied(1)), (5000, tried)))
     assert [one.evidence[Hypothesis.PROVIDER_COMPROMISED] for one in signals] == [8.4, 8.5]
     assert {one.subject for one in signals} == {provider_subject("b")}

@@ -35,15 +35,15 @@ def reported(
     begin = FIRST + day * DAY
     failed = sum(one.count for one in sources if not (one.dkim or one.spf or one.excused))
     fact = DmarcReported(
-        f"r{day}-{number}",
-        "them.example",
-        believed,
-        domain,
-        begin,
-        begin + DAY - 1,
-        sum(one.count for one in sources),
-        failed,
-        sources,
+        report=f"r{day}-{number}",
+        reporter="them.example",
+        believed=believed,
+        domain=domain,
+        begin=begin,
+        end=begin + DAY - 1,
+        mails=sum(one.count for one in sources),
+        failed=failed,
+        sources=sources,
     )
     return begin + DAY + 4 * 3600 - START / SECOND, fact
 
@@ -166,7 +166,9 @@ def test_what_anyone_can_write_opens_nothing() -> None:
 
 def test_a_forged_report_opens_nothing_beside_a_lookalike() -> None:
     """Who buys a name like ours and writes reports has nobody woken."""
-    seen = LookalikeSeen("example.com", "examp1e.com", "x", mx=True, address=True, fresh=True)
+    seen = LookalikeSeen(
+        domain="example.com", name="examp1e.com", way="x", mx=True, address=True, fresh=True
+    )
     for believed in (False, True):
         told = reported(0, passing(500, "evil"), failing(10**6), believed=believed)
         facts = log(told, (2 * DAY, seen))

@@ -43,10 +43,17 @@ def _canaries(
     when = chance.uniform(0, every)
     while when < until:
         name = f"{provider} {mailbox} {when}"
-        facts.append((when, CanarySent(provider, name, mailbox)))
+        facts.append((when, CanarySent(provider=provider, message=name, mailbox=mailbox)))
         if when < stop and chance.random() >= lost:
             late = takes * chance.uniform(0.5, 1.5)
-            facts.append((when + late, CanaryArrived(provider, name, late, (), mailbox)))
+            facts.append(
+                (
+                    when + late,
+                    CanaryArrived(
+                        provider=provider, message=name, seconds=late, strangers=(), mailbox=mailbox
+                    ),
+                )
+            )
         when += every * chance.uniform(0.8, 1.2)
     return facts
 
@@ -78,8 +85,11 @@ def test_canaries_that_arrive_or_are_late_by_chance_are_quiet() -> None:
         while (when := when + chance.uniform(4, 6)) < 36_000:
             late, name = chance.expovariate(math.log(100) / 5), f"{provider}{when}"
             facts += [
-                (when, CanarySent(provider, name)),
-                (when + late, CanaryArrived(provider, name, late, ())),
+                (when, CanarySent(provider=provider, message=name)),
+                (
+                    when + late,
+                    CanaryArrived(provider=provider, message=name, seconds=late, strangers=()),
+                ),
             ]
     assert run(canary_missing.DETECTOR, log(*facts)) == []
 
@@ -148,7 +158,10 @@ def test_dropping_a_third_is_seen_and_three_in_a_row_take_it_back() -> None:
 
 def test_an_arrival_that_was_never_sent_earns_nothing() -> None:
     mine = _canaries("a", 1100, 1000)
-    forged = [(1000.0 + n, CanaryArrived("a", f"made_up_{n}", 1.0, ())) for n in range(100)]
+    forged = [
+        (1000.0 + n, CanaryArrived(provider="a", message=f"made_up_{n}", seconds=1.0, strangers=()))
+        for n in range(100)
+    ]
     assert run(canary_missing.DETECTOR, log(*mine, *forged))
 
 
@@ -177,8 +190,15 @@ def _mail(
             (
                 when,
                 AttemptFinished(
-                    *(name, f"att {name}", provider, "bulk", f"address_{count % addresses}"),
-                    *("accepted", "", 0.1, family),
+                    message=name,
+                    attempt=f"att {name}",
+                    provider=provider,
+                    stream="bulk",
+                    address=f"address_{count % addresses}",
+                    outcome="accepted",
+                    detail="",
+                    seconds=0.1,
+                    family=family,
                 ),
             )
         )
@@ -187,7 +207,15 @@ def _mail(
             facts.append(
                 (
                     when + takes,
-                    DeliveryReported(provider, name, said, name, "bulk", None, None),
+                    DeliveryReported(
+                        provider=provider,
+                        claim=name,
+                        event=said,
+                        message=name,
+                        stream="bulk",
+                        address=None,
+                        at_provider=None,
+                    ),
                 )
             )
     return facts
@@ -242,7 +270,18 @@ def test_all_providers_at_once_are_our_own_door() -> None:
 def test_another_providers_word_answers_nothing() -> None:
     facts = _mail(1600, 1000)
     forged = [
-        (when + 1, DeliveryReported("b", f"b{when}", "delivered", one.message, None, None, None))
+        (
+            when + 1,
+            DeliveryReported(
+                provider="b",
+                claim=f"b{when}",
+                event="delivered",
+                message=one.message,
+                stream=None,
+                address=None,
+                at_provider=None,
+            ),
+        )
         for when, one in facts
         if isinstance(one, AttemptFinished) and when >= 1000
     ]
@@ -255,14 +294,16 @@ def test_another_providers_word_answers_nothing() -> None:
 def _moved(
     number: int, left: str, taken: str, because: str = "unavailable", stream: str = "alert"
 ) -> Fact:
-    return FailedOver(f"msg_{number}", stream, left, taken, because)
+    return FailedOver(
+        message=f"msg_{number}", stream=stream, left=left, taken=taken, because=because
+    )
 
 
 def _speaks_against(
     provider: str, *, own: bool = True, forger: Forger = Forger.NOBODY
 ) -> SignalRaised:
     return SignalRaised(
-        Signal(
+        signal=Signal(
             "stranger_in_mail",
             Family.CONTENT,
             provider_subject(provider),
@@ -337,11 +378,27 @@ def _recovery(until: float, stop: float, provider: str = "a") -> list[tuple[floa
         when, name = number * 60.0, f"{provider} r{number}"
         family = ("gmail", "yahoo")[number % 2]
         sent = AttemptFinished(
-            name, name, provider, "recovery", f"adr_{number}", "accepted", "", 0.1, family
+            message=name,
+            attempt=name,
+            provider=provider,
+            stream="recovery",
+            address=f"adr_{number}",
+            outcome="accepted",
+            detail="",
+            seconds=0.1,
+            family=family,
         )
         facts.append((when, sent))
         if when < stop:
-            heard = DeliveryReported(provider, name, "delivered", name, "recovery", None, None)
+            heard = DeliveryReported(
+                provider=provider,
+                claim=name,
+                event="delivered",
+                message=name,
+                stream="recovery",
+                address=None,
+                at_provider=None,
+            )
             facts.append((when + 2, heard))
     return facts
 

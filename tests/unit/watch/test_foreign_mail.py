@@ -35,7 +35,9 @@ def _opinions(signals: list[Signal]) -> list[Opinion]:
 
 
 def _foreign(number: int, provider: str = "a", why: str = "unmarked", untold: int = 0) -> Fact:
-    return ForeignMailReported(provider, f"mail_{provider}_{number}", why, untold)
+    return ForeignMailReported(
+        provider=provider, mail=f"mail_{provider}_{number}", why=why, untold=untold
+    )
 
 
 def test_the_first_mail_that_is_not_ours_is_said_and_more_of_it_weighs_more() -> None:
@@ -94,7 +96,7 @@ def test_a_flood_of_made_up_mails_is_a_count_and_a_signal_now_and_then() -> None
 
 
 def _told(count: int, provider: str = "a") -> Fact:
-    return VolumeTold(provider, "all_time", count, "sent")
+    return VolumeTold(provider=provider, window="all_time", count=count, what="sent")
 
 
 def _sending(hours: int, *, extra: int = 0, extra_at: int = 0, lag: float = 600.0) -> Timed:
@@ -140,7 +142,9 @@ def test_a_few_in_excess_are_a_colleagues() -> None:
 
 
 def _honey(name: str, provider: str, strays: int = 0) -> Fact:
-    return HoneyMailArrived(provider, f"address_{name}", ("link",), strays)
+    return HoneyMailArrived(
+        provider=provider, honey=f"address_{name}", words=("link",), strays=strays
+    )
 
 
 def test_mail_to_a_honey_address_names_its_provider() -> None:

@@ -40,10 +40,25 @@ def _recovery(name: str, at: float, chance: random.Random) -> tuple[Timed, dict[
     """It is asked for, and link and code go out; the facts, and which provider has which."""
     link, code = chance.sample(["a", "b"], 2)
     routes = {"link": link, "code": code}
-    asked = RecoveryRequested(name, name, f"address_{name}", "network", f"browser_{name}")
+    asked = RecoveryRequested(
+        recovery=name,
+        account=name,
+        address=f"address_{name}",
+        network="network",
+        browser=f"browser_{name}",
+    )
     facts: Timed = [(at, asked)]
     facts += [
-        (at + 0.1, ProofSent(name, name, proof, f"m_{name}_{proof}", provider))
+        (
+            at + 0.1,
+            ProofSent(
+                recovery=name,
+                account=name,
+                proof=proof,
+                message=f"m_{name}_{proof}",
+                provider=provider,
+            ),
+        )
         for proof, provider in routes.items()
     ]
     return facts, routes
@@ -57,13 +72,43 @@ def _honest(name: str, at: float, chance: random.Random) -> Timed:
     asked = chance.random() < 0.7
     first, other = chance.sample(["link", "code"], 2)
     when = at + chance.lognormvariate(4, 0.8)
-    facts.append((when, ProofRedeemed(name, name, first, (routes[first],), asked, known, "n", "b")))
+    facts.append(
+        (
+            when,
+            ProofRedeemed(
+                recovery=name,
+                account=name,
+                proof=first,
+                providers=(routes[first],),
+                same_browser=asked,
+                known_browser=known,
+                network="n",
+                browser="b",
+            ),
+        )
+    )
     if chance.random() < 0.1:
-        facts.append((at + 3600, RecoveryVoided(name, name, "expired")))
+        facts.append((at + 3600, RecoveryVoided(recovery=name, account=name, why="expired")))
         return facts
     when += chance.lognormvariate(3.4, 1.0)
-    facts.append((when, ProofRedeemed(name, name, other, (routes[other],), asked, known, "n", "b")))
-    facts.append((when + 60, RecoveryCompleted(name, name, False, "b")))
+    facts.append(
+        (
+            when,
+            ProofRedeemed(
+                recovery=name,
+                account=name,
+                proof=other,
+                providers=(routes[other],),
+                same_browser=asked,
+                known_browser=known,
+                network="n",
+                browser="b",
+            ),
+        )
+    )
+    facts.append(
+        (when + 60, RecoveryCompleted(recovery=name, account=name, factor=False, browser="b"))
+    )
     return facts
 
 
@@ -119,7 +164,16 @@ def test_a_reader_of_one_provider_shows_among_them(seed: int) -> None:
         name, at = f"victim{number}", start + number * 20
         facts, routes = _recovery(name, at, chance)
         proof = next(kind for kind, provider in routes.items() if provider == "a")
-        redeemed = ProofRedeemed(name, name, proof, ("a",), True, False, "n", "b")
+        redeemed = ProofRedeemed(
+            recovery=name,
+            account=name,
+            proof=proof,
+            providers=("a",),
+            same_browser=True,
+            known_browser=False,
+            network="n",
+            browser="b",
+        )
         attack += [*facts, (at + 5, redeemed)]
     through = START + round((start + 900) * SECOND)
     facts = [one for one in _month(seed) if one[0] < start + 900]
@@ -134,7 +188,7 @@ def test_a_reader_of_one_provider_shows_among_them(seed: int) -> None:
     # Alone it opens nothing, since anyone with accounts can stage it ...
     assert not any(one.open for one in _believed(signals)[-1].values())
     # ... and beside one sign that nobody can stage it names the provider, and only that one.
-    stranger = CanaryArrived("a", "m", 1.0, EVIL, planted=EVIL)
+    stranger = CanaryArrived(provider="a", message="m", seconds=1.0, strangers=EVIL, planted=EVIL)
     beside = replay(log(*facts, *attack, (start + 300, stranger)), through=through)
     opinions = _believed(beside)[-1]
     assert opinions[COMPROMISED, "a"].open

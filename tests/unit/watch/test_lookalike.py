@@ -21,7 +21,12 @@ from mailkeep.watch.types import (
 )
 def test_one_that_newly_takes_mail_weighs_most(mx: bool, fresh: bool, weight: float) -> None:
     fact = LookalikeSeen(
-        "example.com", "examp1e.com", "letters alike", mx=mx, address=True, fresh=fresh
+        domain="example.com",
+        name="examp1e.com",
+        way="letters alike",
+        mx=mx,
+        address=True,
+        fresh=fresh,
     )
     (one,) = run(lookalike.DETECTOR, log((1, attempt()), (2, fact)))
     assert one.subject == domain_subject("example.com")
@@ -31,7 +36,12 @@ def test_one_that_newly_takes_mail_weighs_most(mx: bool, fresh: bool, weight: fl
 
 def _taking(count: int) -> list[Signal]:
     facts = (
-        (n * 3600.0, LookalikeSeen("example.com", f"ex{n}.com", "x", True, True, True))
+        (
+            n * 3600.0,
+            LookalikeSeen(
+                domain="example.com", name=f"ex{n}.com", way="x", mx=True, address=True, fresh=True
+            ),
+        )
         for n in range(count)
     )
     return run(lookalike.DETECTOR, log(*facts))
@@ -51,8 +61,17 @@ def test_many_that_newly_take_mail_are_one_plan(count: int, weight: float) -> No
 
 
 def test_a_page_or_an_old_name_takes_nothing_from_what_takes_mail() -> None:
-    seen = [LookalikeSeen("example.com", "a.com", "x", True, True, True)]
-    seen += [LookalikeSeen("example.com", f"b{n}.com", "x", n > 2, True, False) for n in range(6)]
+    seen = [
+        LookalikeSeen(
+            domain="example.com", name="a.com", way="x", mx=True, address=True, fresh=True
+        )
+    ]
+    seen += [
+        LookalikeSeen(
+            domain="example.com", name=f"b{n}.com", way="x", mx=n > 2, address=True, fresh=False
+        )
+        for n in range(6)
+    ]
     last = run(lookalike.DETECTOR, log(*enumerate(seen)))[-1]
     assert last.evidence[Hypothesis.DOMAIN_ABUSED] == pytest.approx(3.0)
 
@@ -60,7 +79,9 @@ def test_a_page_or_an_old_name_takes_nothing_from_what_takes_mail() -> None:
 def test_its_memory_is_bounded() -> None:
     running = lookalike.DETECTOR.run(WatchSettings())
     for n in range(6000):
-        fact = LookalikeSeen(f"d{n % 90}.com", f"ex{n}.com", "x", True, True, True)
+        fact = LookalikeSeen(
+            domain=f"d{n % 90}.com", name=f"ex{n}.com", way="x", mx=True, address=True, fresh=True
+        )
         for one in log((n * 1.0, fact)):
             running.step(one)
     assert len(running.save()) < 300_000

@@ -27,7 +27,14 @@ def _opens(signals: list[Signal]) -> bool:
 
 
 def came(*failed: str, provider: str = "a", mailbox: str = "gmail") -> Fact:
-    return CanaryArrived(provider, f"msg_{provider}", 1.0, (), mailbox, failed)
+    return CanaryArrived(
+        provider=provider,
+        message=f"msg_{provider}",
+        seconds=1.0,
+        strangers=(),
+        mailbox=mailbox,
+        failed=failed,
+    )
 
 
 def _canaries(*facts: Fact) -> list[Signal]:
@@ -82,7 +89,17 @@ def report(
     fine: int = 100,
 ) -> Fact:
     results = ((kind, failed),) if failed else ()
-    return TlsReported("r", reporter, believed, ("in.example",), 0, 1, fine, failed, results)
+    return TlsReported(
+        report="r",
+        reporter=reporter,
+        believed=believed,
+        domains=("in.example",),
+        begin=0,
+        end=1,
+        fine=fine,
+        failed=failed,
+        results=results,
+    )
 
 
 def _reports(*facts: Fact) -> list[Signal]:

@@ -38,15 +38,30 @@ def recovery(
     """A whole recovery: two proofs through two providers, shown and completed."""
     facts: Timed = []
     for number, (proof, provider) in enumerate(zip(("link", "code"), through, strict=True)):
-        sent = ProofSent(name, f"account_{name}", proof, f"msg_{name}_{proof}", provider)
+        sent = ProofSent(
+            recovery=name,
+            account=f"account_{name}",
+            proof=proof,
+            message=f"msg_{name}_{proof}",
+            provider=provider,
+        )
         taken = msgspec.structs.replace(
             attempt(provider), message=f"msg_{name}_{proof}", family=keeper
         )
         shown = ProofRedeemed(
-            *(name, f"account_{name}", proof, (provider,), False, False, "network_1", "strange")
+            recovery=name,
+            account=f"account_{name}",
+            proof=proof,
+            providers=(provider,),
+            same_browser=False,
+            known_browser=False,
+            network="network_1",
+            browser="strange",
         )
         facts += [(at + number, sent), (at + 2 + number, taken), (at + 30 + number, shown)]
-    done = RecoveryCompleted(name, f"account_{name}", factor, "strange", risk)
+    done = RecoveryCompleted(
+        recovery=name, account=f"account_{name}", factor=factor, browser="strange", risk=risk
+    )
     return [*facts, (at + 60, done)]
 
 
@@ -103,7 +118,16 @@ def test_what_fits_or_a_factor_finished_or_one_provider_could_have_read_is_none(
 def test_an_owner_who_denies_what_looked_like_them_was_robbed_as_well() -> None:
     facts = taken(4, "outlook", risk=0.0)
     facts += [
-        (12_000.0 + n, RecoveryDenied(f"toutlook{n}", f"account_toutlook{n}", True, "a", True))
+        (
+            12_000.0 + n,
+            RecoveryDenied(
+                recovery=f"toutlook{n}",
+                account=f"account_toutlook{n}",
+                after_completion=True,
+                provider="a",
+                acted=True,
+            ),
+        )
         for n in range(4)
     ]
     signals = heard(usual(), facts)
@@ -115,7 +139,12 @@ def test_a_flood_of_requests_pushes_out_no_recovery_of_which_a_proof_was_shown()
     whole = taken(6, "outlook")
     ends = [one for one in whole if isinstance(one[1], RecoveryCompleted)]
     flood: Timed = [
-        (12_000 + n * 0.1, ProofSent(f"f{n}", f"his_{n}", "link", f"m{n}", "a"))
+        (
+            12_000 + n * 0.1,
+            ProofSent(
+                recovery=f"f{n}", account=f"his_{n}", proof="link", message=f"m{n}", provider="a"
+            ),
+        )
         for n in range(3000)
     ]
     late = [(13_000.0 + n, fact) for n, (_, fact) in enumerate(ends)]
@@ -135,7 +164,18 @@ def opinion(*facts: Timed) -> Opinion:
 
 
 def altered(provider: str, at: float) -> Timed:
-    return [(at, CanaryArrived(provider, f"m{provider}", 1.0, ("evil.example",), "outlook"))]
+    return [
+        (
+            at,
+            CanaryArrived(
+                provider=provider,
+                message=f"m{provider}",
+                seconds=1.0,
+                strangers=("evil.example",),
+                mailbox="outlook",
+            ),
+        )
+    ]
 
 
 def test_customers_alone_accuse_no_keeper_and_beside_a_sign_of_our_own_they_do() -> None:

@@ -159,7 +159,7 @@ def _open(*facts: ProviderNoticed) -> set[Hypothesis]:
 @pytest.mark.parametrize("notice", [one for one in Notice if one is not Notice.OTHER])
 @pytest.mark.parametrize("authentic", [True, False])
 def test_a_notice_is_a_sign_and_opens_nothing_alone(notice: Notice, authentic: bool) -> None:
-    fact = ProviderNoticed("a", "mail", notice.value, authentic)
+    fact = ProviderNoticed(provider="a", via="mail", notice=notice.value, authentic=authentic)
     one, *again = run(provider_notice.DETECTOR, log((1, attempt()), (2, fact), (3, fact)))
     # A second one that it signed, of a change, may be of another change.
     assert len(again) == (authentic and notice is Notice.CHANGE)
@@ -171,16 +171,30 @@ def test_a_notice_is_a_sign_and_opens_nothing_alone(notice: Notice, authentic: b
 
 
 def test_what_is_not_understood_is_quiet() -> None:
-    facts = [ProviderNoticed("a", "mail", one, True) for one in ("other", "later-word")]
+    facts = [
+        ProviderNoticed(provider="a", via="mail", notice=one, authentic=True)
+        for one in ("other", "later-word")
+    ]
     assert run(provider_notice.DETECTOR, log(*((n, one) for n, one in enumerate(facts)))) == []
 
 
 def _changed(name: str, kind: str = "key", *, expected: bool = False) -> PostureChanged:
-    return PostureChanged("a", name, kind, f"item_{name}", "added", (), False, expected)
+    return PostureChanged(
+        provider="a",
+        change=name,
+        item_kind=kind,
+        item=f"item_{name}",
+        what="added",
+        fields=(),
+        strange=False,
+        expected=expected,
+    )
 
 
 def _of(about: str = "key", *, authentic: bool = True) -> ProviderNoticed:
-    return ProviderNoticed("a", "mail", "change", authentic, about)
+    return ProviderNoticed(
+        provider="a", via="mail", notice="change", authentic=authentic, about=about
+    )
 
 
 def _weighs(*timed: tuple[float, Fact]) -> float:
@@ -195,7 +209,7 @@ def _weighs(*timed: tuple[float, Fact]) -> float:
     return round(sum(one.counted for one in terms), 1)
 
 
-ACCEPTED = PostureAccepted("a", ("c1",), "uid:0")
+ACCEPTED = PostureAccepted(provider="a", changes=("c1",), by="uid:0")
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -211,7 +225,19 @@ def test_a_notice_of_a_change_that_is_known_to_be_ours_says_little(late: bool) -
     [
         (1, _changed("c1", "template", expected=True)),
         (-7200, _changed("c1", expected=True)),
-        (1, PostureChanged("b", "c1", "key", "i", "added", (), False, expected=True)),
+        (
+            1,
+            PostureChanged(
+                provider="b",
+                change="c1",
+                item_kind="key",
+                item="i",
+                what="added",
+                fields=(),
+                strange=False,
+                expected=True,
+            ),
+        ),
     ],
 )
 def test_a_change_of_another_kind_or_day_or_provider_explains_no_notice(
@@ -233,7 +259,7 @@ def test_who_makes_a_key_beside_our_own_is_told_by_the_second_notice() -> None:
 
 
 def test_what_anyone_writes_in_its_name_drives_no_notice_of_a_break_in_out() -> None:
-    breach = ProviderNoticed("a", "mail", "security", authentic=True)
+    breach = ProviderNoticed(provider="a", via="mail", notice="security", authentic=True)
     forged = [(10 + 1600.0 * n, _of(authentic=False)) for n in range(40)]
     at = 41 * 1600.0
     after = [(at, _of()), (at + 1, _changed("c1")), (at + 2, ACCEPTED)]
@@ -244,10 +270,13 @@ def test_what_anyone_writes_in_its_name_drives_no_notice_of_a_break_in_out() -> 
 def test_changes_at_the_console_drive_no_other_notice_out(abouts: tuple[str, ...]) -> None:
     """Whoever is in there makes as many as they like, and each is told of in a signed mail; the
     next one that is ours says all anew that stands."""
-    stopped = ProviderNoticed("a", "mail", "suspended", authentic=True)
-    outage = ProviderNoticed("a", "page", "outage", authentic=True)
+    stopped = ProviderNoticed(provider="a", via="mail", notice="suspended", authentic=True)
+    outage = ProviderNoticed(provider="a", via="page", notice="outage", authentic=True)
     changes = [(10.0 + n, _of(abouts[n % len(abouts)])) for n in range(20)]
-    ours = [(40.0, _changed("c1")), (41.0, PostureAccepted("a", ("c1",), "uid:0"))]
+    ours = [
+        (40.0, _changed("c1")),
+        (41.0, PostureAccepted(provider="a", changes=("c1",), by="uid:0")),
+    ]
     said = run(provider_notice.DETECTOR, log((1, stopped), (2, outage), *changes, *ours))
     restated = max(number for number, one in enumerate(said) if one.restates)
     stand = [one.evidence.get(Hypothesis.PROVIDER_SILENT, 0.0) for one in said[restated:]]

@@ -105,18 +105,42 @@ def _day(seed: int) -> tuple[list[tuple[float, Fact]], float, float]:
     def mail(at: float, provider: str, *, canary: bool = False) -> None:
         nonlocal last
         name, taken = f"m{len(facts)}", at + chance.uniform(0.02, 0.08)
-        sent = AttemptFinished(name, name, provider, "alert", f"a{at}", "accepted", "", 0.1)
+        sent = AttemptFinished(
+            message=name,
+            attempt=name,
+            provider=provider,
+            stream="alert",
+            address=f"a{at}",
+            outcome="accepted",
+            detail="",
+            seconds=0.1,
+        )
         facts.append((taken, sent))
         if canary:
-            facts.append((taken + 0.01, CanarySent(provider, name)))
+            facts.append((taken + 0.01, CanarySent(provider=provider, message=name)))
         if provider == "a" and at > fell:
             return
         arrived = taken + chance.uniform(0.02, 0.3)
         if canary:
-            facts.append((arrived, CanaryArrived(provider, name, arrived - taken, ())))
+            facts.append(
+                (
+                    arrived,
+                    CanaryArrived(
+                        provider=provider, message=name, seconds=arrived - taken, strangers=()
+                    ),
+                )
+            )
         elif provider == "a":
             last = max(last, arrived)
-        heard = DeliveryReported(provider, name, "delivered", name, "alert", None, None)
+        heard = DeliveryReported(
+            provider=provider,
+            claim=name,
+            event="delivered",
+            message=name,
+            stream="alert",
+            address=None,
+            at_provider=None,
+        )
         facts.append((arrived + chance.uniform(0.05, 0.6), heard))
 
     for number in range(2 * 160):

@@ -24,7 +24,14 @@ def _came(
     provider: str, *, planted: bool = False, strange: bool = False, mailbox: str = OWN_MAILBOX
 ) -> CanaryArrived:
     hosts = EVIL if planted or strange else ()
-    return CanaryArrived(provider, "m", 1.0, hosts, mailbox, planted=EVIL if planted else ())
+    return CanaryArrived(
+        provider=provider,
+        message="m",
+        seconds=1.0,
+        strangers=hosts,
+        mailbox=mailbox,
+        planted=EVIL if planted else (),
+    )
 
 
 def _held(*timed: tuple[float, CanaryArrived]) -> dict[str, Opinion]:

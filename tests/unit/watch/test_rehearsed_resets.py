@@ -25,7 +25,13 @@ COMPROMISED = Hypothesis.PROVIDER_COMPROMISED
 
 def told(number: int, *, network: str = "network_1", browser: str = "") -> Fact:
     return RecoveryRehearsed(
-        f"reh_{number}", "app_1", None, f"address_{number}", network, browser, "not_registered"
+        rehearsal=f"reh_{number}",
+        application="app_1",
+        account=None,
+        address=f"address_{number}",
+        network=network,
+        browser=browser,
+        would="not_registered",
     )
 
 

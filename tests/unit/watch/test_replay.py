@@ -73,78 +73,184 @@ _fact: st.SearchStrategy[Fact] = st.one_of(
     ),
     st.builds(attempt, _provider),
     st.builds(delivered, _provider),
-    st.builds(lambda p, n: CanarySent(p, f"m{n}"), _provider, _small),
-    st.builds(lambda p, n: CanaryArrived(p, f"m{n}", 1.0, ()), _provider, _small),
-    st.builds(lambda p, n: CanaryArrived(p, f"m{n}", 1.0, (f"s{n}",)), _provider, _small),
-    st.builds(lambda p, n: CanaryArrived(p, f"g{n}", 1.0, (f"s{n}",), "gmail"), _provider, _small),
+    st.builds(lambda p, n: CanarySent(provider=p, message=f"m{n}"), _provider, _small),
+    st.builds(
+        lambda p, n: CanaryArrived(provider=p, message=f"m{n}", seconds=1.0, strangers=()),
+        _provider,
+        _small,
+    ),
+    st.builds(
+        lambda p, n: CanaryArrived(provider=p, message=f"m{n}", seconds=1.0, strangers=(f"s{n}",)),
+        _provider,
+        _small,
+    ),
+    st.builds(
+        lambda p, n: CanaryArrived(
+            provider=p, message=f"g{n}", seconds=1.0, strangers=(f"s{n}",), mailbox="gmail"
+        ),
+        _provider,
+        _small,
+    ),
     st.builds(lambda n, p: half(f"r{n}", p), _small, _provider),
     st.builds(lambda n: half(f"r{n}", proof="code", asked=True), _small),
     st.builds(request, _small),
     st.builds(denied, _small),
-    st.builds(lambda p, n: CanarySent(p, f"g{n}", "gmail"), _provider, _small),
-    st.builds(lambda p, n: CanaryArrived(p, f"g{n}", 1.0, (), "gmail"), _provider, _small),
+    st.builds(
+        lambda p, n: CanarySent(provider=p, message=f"g{n}", mailbox="gmail"), _provider, _small
+    ),
+    st.builds(
+        lambda p, n: CanaryArrived(
+            provider=p, message=f"g{n}", seconds=1.0, strangers=(), mailbox="gmail"
+        ),
+        _provider,
+        _small,
+    ),
     st.builds(
         lambda p, n: msgspec.structs.replace(attempt(p, number=n), family="gmail"),
         _provider,
         _small,
     ),
     st.builds(
-        lambda p, n, e: DeliveryReported(p, f"d{n}{e}", e, f"msg_{n}", "x", None, START + n),
+        lambda p, n, e: DeliveryReported(
+            provider=p,
+            claim=f"d{n}{e}",
+            event=e,
+            message=f"msg_{n}",
+            stream="x",
+            address=None,
+            at_provider=START + n,
+        ),
         _provider,
         _small,
         st.sampled_from(["delivered", "bounced"]),
     ),
     st.builds(
-        lambda p, n, w: ForeignMailReported(p, f"f{n}", w),
+        lambda p, n, w: ForeignMailReported(provider=p, mail=f"f{n}", why=w),
         _provider,
         _small,
         st.sampled_from(["unmarked", "unknown"]),
     ),
-    st.builds(lambda p, n: VolumeTold(p, "all_time", n, "sent"), _provider, _small),
     st.builds(
-        lambda n, p: FailedOver(f"m{n}", "x", p, "ba"["ab".index(p)], "unavailable"),
+        lambda p, n: VolumeTold(provider=p, window="all_time", count=n, what="sent"),
+        _provider,
+        _small,
+    ),
+    st.builds(
+        lambda n, p: FailedOver(
+            message=f"m{n}", stream="x", left=p, taken="ba"["ab".index(p)], because="unavailable"
+        ),
         _small,
         _provider,
     ),
     st.builds(
-        lambda n, p: ProofSent(f"r{n}", f"account_r{n}", "link", f"msg_{n}", p), _small, _provider
+        lambda n, p: ProofSent(
+            recovery=f"r{n}", account=f"account_r{n}", proof="link", message=f"msg_{n}", provider=p
+        ),
+        _small,
+        _provider,
     ),
-    st.builds(lambda n: RecoveryCompleted(f"r{n}", f"account_r{n}", False, "b", 9.0), _small),
-    st.builds(lambda n: SignedInFact(f"account_r{n % 3}", "s", f"n{n}", "b", False, False), _small),
     st.builds(
-        lambda n: ChangeHeld(f"account_r{n % 3}", "c", "address_added", None, 0, False), _small
+        lambda n: RecoveryCompleted(
+            recovery=f"r{n}", account=f"account_r{n}", factor=False, browser="b", risk=9.0
+        ),
+        _small,
     ),
-    st.builds(lambda n: FactorBound(f"account_r{n % 3}", "f", "totp", "b", "n"), _small),
-    st.builds(lambda p, n: HoneyMailArrived(p, f"h{n}", (), n % 5), _provider, _small),
+    st.builds(
+        lambda n: SignedInFact(
+            account=f"account_r{n % 3}",
+            session="s",
+            network=f"n{n}",
+            browser="b",
+            factor=False,
+            known_browser=False,
+        ),
+        _small,
+    ),
+    st.builds(
+        lambda n: ChangeHeld(
+            account=f"account_r{n % 3}",
+            change="c",
+            what="address_added",
+            address=None,
+            until=0,
+            factor=False,
+        ),
+        _small,
+    ),
+    st.builds(
+        lambda n: FactorBound(
+            account=f"account_r{n % 3}", factor="f", factor_kind="totp", browser="b", network="n"
+        ),
+        _small,
+    ),
+    st.builds(
+        lambda p, n: HoneyMailArrived(provider=p, honey=f"h{n}", words=(), strays=n % 5),
+        _provider,
+        _small,
+    ),
     st.builds(drifted, _provider, _small, st.sampled_from(["webhook", "key", "export"])),
-    st.builds(lambda p, n: PostureAccepted(p, (f"chg_{n}",), "uid:0"), _provider, _small),
-    st.builds(lambda p: PostureBlind(p, ("l",), "refused", before=True, whole=True), _provider),
-    st.builds(lambda p: PostureRead(p, ("l",), ("l",), {}), _provider),
-    st.builds(lambda n: SupportClaimed(f"account_{n}", "reset", "key"), _small),
     st.builds(
-        lambda n: AbuseReported(f"m{n}", ("", "example.com")[n % 2], "", "", n % 5 == 0), _small
+        lambda p, n: PostureAccepted(provider=p, changes=(f"chg_{n}",), by="uid:0"),
+        _provider,
+        _small,
     ),
-    st.builds(lambda n: SessionDenied(f"account_{n}", "s", "b", "n", 1), _small),
-    st.builds(lambda n: FactorBlocked(f"account_{n}", "f", "totp", "sign-in"), _small),
-    st.builds(lambda n: PasskeyCopied(f"account_{n}", "f"), _small),
-    st.builds(lambda n: SubjectsRewritten(f"app_{n}", "key", n, n), _small),
+    st.builds(
+        lambda p: PostureBlind(provider=p, lists=("l",), reason="refused", before=True, whole=True),
+        _provider,
+    ),
+    st.builds(lambda p: PostureRead(provider=p, lists=("l",), anew=("l",), items={}), _provider),
+    st.builds(lambda n: SupportClaimed(account=f"account_{n}", what="reset", by="key"), _small),
+    st.builds(
+        lambda n: AbuseReported(
+            report=f"m{n}", domain=("", "example.com")[n % 2], name="", said="", ours=n % 5 == 0
+        ),
+        _small,
+    ),
+    st.builds(
+        lambda n: SessionDenied(
+            account=f"account_{n}", session="s", browser="b", network="n", ended=1
+        ),
+        _small,
+    ),
+    st.builds(
+        lambda n: FactorBlocked(
+            account=f"account_{n}", factor="f", factor_kind="totp", way="sign-in"
+        ),
+        _small,
+    ),
+    st.builds(lambda n: PasskeyCopied(account=f"account_{n}", factor="f"), _small),
+    st.builds(
+        lambda n: SubjectsRewritten(application=f"app_{n}", key="key", count=n, of=n), _small
+    ),
     st.builds(
         ProviderNoticed,
-        _provider,
-        st.just("mail"),
-        st.sampled_from(["security", "suspended", "other"]),
-        st.booleans(),
+        provider=_provider,
+        via=st.just("mail"),
+        notice=st.sampled_from(["security", "suspended", "other"]),
+        authentic=st.booleans(),
     ),
     st.builds(
         lambda n: LookalikeSeen(
-            "example.com", f"x{n}.com", "ending", mx=n % 2 == 0, address=True, fresh=n % 3 == 0
+            domain="example.com",
+            name=f"x{n}.com",
+            way="ending",
+            mx=n % 2 == 0,
+            address=True,
+            fresh=n % 3 == 0,
         ),
         _small,
     ),
     st.builds(
         lambda n, count, selector: DmarcReported(
-            *(f"r{n}", "them.example", n % 2 == 0, "example.com", n * 86_400, (n + 1) * 86_400),
-            *(count, count, (Source("192.0.2.0/24", count, n % 3 == 0, False, selector),)),
+            report=f"r{n}",
+            reporter="them.example",
+            believed=n % 2 == 0,
+            domain="example.com",
+            begin=n * 86_400,
+            end=(n + 1) * 86_400,
+            mails=count,
+            failed=count,
+            sources=(Source("192.0.2.0/24", count, n % 3 == 0, False, selector),),
         ),
         _small,
         st.sampled_from([5, 500]),
@@ -216,7 +322,10 @@ def test_a_fact_that_one_detector_cannot_bear_blinds_no_other(
     engine = Engine(SETTINGS)
     signals = [
         signal
-        for fact in log((1, denied(1)), (2, CanaryArrived("a", "m", 1.0, ("evil.example",))))
+        for fact in log(
+            (1, denied(1)),
+            (2, CanaryArrived(provider="a", message="m", seconds=1.0, strangers=("evil.example",))),
+        )
         for signal in engine.step(fact)
     ]
     assert [one.detector for one in signals] == ["stranger_in_mail"]

@@ -106,7 +106,7 @@ def test_what_was_raised_then_is_compared() -> None:
     assert signals
     last = facts[-1]
     raised = [
-        Recorded(last.position + n, last.placed_at, last.at, f"evt_s{n}", SignalRaised(one))
+        Recorded(last.position + n, last.placed_at, last.at, f"evt_s{n}", SignalRaised(signal=one))
         for n, one in enumerate([*signals[1:], signals[-1]], start=1)
     ]
     found = logs.Replay(SETTINGS)

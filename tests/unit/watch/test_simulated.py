@@ -86,7 +86,19 @@ def test_report_and_picture_say_the_same() -> None:
         measuring.silence(10.0, 1, 2, SETTINGS),
     )
     life = measuring.Ordinary(
-        365.25, 10, 1.0, {"x": 1}, {}, 4.7, {"hard": 2}, {"hard": 1}, 3, 1, 0, {"denial": 3.0}
+        365.25,
+        10,
+        1.0,
+        {"x": 1},
+        {},
+        4.7,
+        {"hard": 2},
+        {"hard": 1},
+        3,
+        1,
+        0,
+        {"denial": 3.0},
+        {"y": 1},
     )
     whole = measuring.Measured(silence, (measuring.surge(50.0, 1, 2, SETTINGS),), (), life)
     text, drawn = words.report(whole), figure.picture(silence)
@@ -94,10 +106,11 @@ def test_report_and_picture_say_the_same() -> None:
     assert "1/s: 15 s, limit 14.8 s" in drawn
     assert drawn.count("<circle") == 2
     assert "False: x: 1" in text
+    assert "Asked: y: 1" in text
     assert "hard 1 of 2; of 3 that touched fewer than three mails 1" in text
     both = measuring.together((life, life))
     assert (both.days, both.false, both.called, both.brief) == (730.5, {"x": 2}, {"hard": 2}, 6)
-    assert both.signals == {"denial": 3.0}
+    assert (both.signals, both.asked) == ({"denial": 3.0}, {"y": 2})
     assert not math.isnan(msgspec.json.decode(msgspec.json.encode(whole))["silence"][0]["mean"])
 
 

@@ -9,7 +9,10 @@ from mailkeep.watch.types import RESETS, CorrelationSettings, Forger, Hypothesis
 
 
 def _claims(count: int, apart: float = 1.0) -> list[tuple[float, SupportClaimed]]:
-    return [(n * apart, SupportClaimed(f"account_{n}", "reset", "key_1")) for n in range(count)]
+    return [
+        (n * apart, SupportClaimed(account=f"account_{n}", what="reset", by="key_1"))
+        for n in range(count)
+    ]
 
 
 def test_one_claim_is_said_once_of_its_account_and_of_the_campaign() -> None:
@@ -60,7 +63,7 @@ def test_eight_calls_on_one_day_make_the_next_one_nothing_usual() -> None:
     """A day teaches one, however many called."""
     calls = [
         *_claims(8, 60.0),
-        (2 * 86_400.0, SupportClaimed("account_of_an_owner", "reset", "key_1")),
+        (2 * 86_400.0, SupportClaimed(account="account_of_an_owner", what="reset", by="key_1")),
     ]
     signals = [one for one in run(support_claim.DETECTOR, log(*calls)) if one.subject == RESETS]
     assert signals[-1].evidence[Hypothesis.CAMPAIGN] > 0.5

@@ -43,16 +43,37 @@ def run(
 
 def attempt(provider: str = "a", outcome: str = "accepted", number: int = 0) -> Fact:
     return AttemptFinished(
-        f"msg_{number}", f"att_{number}", provider, "bulk", f"address_{number}", outcome, "", 0.1
+        message=f"msg_{number}",
+        attempt=f"att_{number}",
+        provider=provider,
+        stream="bulk",
+        address=f"address_{number}",
+        outcome=outcome,
+        detail="",
+        seconds=0.1,
     )
 
 
 def delivered(provider: str = "a", number: int = 0, message: str | None = "msg_1") -> Fact:
-    return DeliveryReported(provider, f"c{number}", "delivered", message, "bulk", None, None)
+    return DeliveryReported(
+        provider=provider,
+        claim=f"c{number}",
+        event="delivered",
+        message=message,
+        stream="bulk",
+        address=None,
+        at_provider=None,
+    )
 
 
 def request(number: int, account: str | None = None) -> Fact:
-    return RecoveryRequested(None, account, f"address_{number}", "network_1", "browser_1")
+    return RecoveryRequested(
+        recovery=None,
+        account=account,
+        address=f"address_{number}",
+        network="network_1",
+        browser="browser_1",
+    )
 
 
 def half(
@@ -67,13 +88,36 @@ def half(
     """A proof redeemed by a browser that ``asked`` for the recovery, or that is ``known``."""
     account = f"account_{recovery}"
     browser = browser or ("own" if known else "strange")
-    return ProofRedeemed(recovery, account, proof, (provider,), asked, known, "network_2", browser)
+    return ProofRedeemed(
+        recovery=recovery,
+        account=account,
+        proof=proof,
+        providers=(provider,),
+        same_browser=asked,
+        known_browser=known,
+        network="network_2",
+        browser=browser,
+    )
 
 
 def denied(number: int) -> Fact:
-    return RecoveryDenied(f"rec_{number}", f"account_{number}", False, "b", True)
+    return RecoveryDenied(
+        recovery=f"rec_{number}",
+        account=f"account_{number}",
+        after_completion=False,
+        provider="b",
+        acted=True,
+    )
 
 
 def drifted(provider: str = "a", number: int = 0, kind: str = "webhook") -> Fact:
     """Something strange was added to our account there."""
-    return PostureChanged(provider, f"chg_{number}", kind, f"item_{number}", "added", (), True)
+    return PostureChanged(
+        provider=provider,
+        change=f"chg_{number}",
+        item_kind=kind,
+        item=f"item_{number}",
+        what="added",
+        fields=(),
+        strange=True,
+    )

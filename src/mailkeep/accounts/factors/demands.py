@@ -135,7 +135,9 @@ class Demands:
                 .where(_d.c.account_id == row["id"], _d.c.mails == sent)
                 .values(mails=sent + 1, mailed_at=tx.now)
             )
-            facts.append(FactorReminderDue(row["id"], now.standing.value, now.until))
+            facts.append(
+                FactorReminderDue(account=row["id"], standing=now.standing.value, until=now.until)
+            )
         await record(self._database, tx, *facts)
         return len(facts)
 

@@ -40,7 +40,9 @@ async def revoke(database: Database, tx: Tx, factor: FactorView, why: str) -> No
         ended = {"state": ChangeState.STOPPED.value, "ended_at": tx.now, "stopped_by": why}
         held = (_h.c.id == factor.held_by, _h.c.state == ChangeState.HELD.value)
         await tx.run(update(_h).where(*held).values(**ended))
-    revoked = FactorRevoked(factor.account, factor.id, factor.kind.value, why)
+    revoked = FactorRevoked(
+        account=factor.account, factor=factor.id, factor_kind=factor.kind.value, why=why
+    )
     await record_fact(database, tx, revoked)
 
 
@@ -78,7 +80,7 @@ async def stay(database: Database, tx: Tx, account: str) -> None:
     """Keep every factor of an account that is being removed."""
     for one in await record.bound(tx, account):
         if one.leaves_at is not None and await record.leave(tx, one.id, None):
-            await record_fact(database, tx, FactorStays(account, one.id))
+            await record_fact(database, tx, FactorStays(account=account, factor=one.id))
 
 
 async def settle(database: Database, tx: Tx, account: str, change: str) -> None:

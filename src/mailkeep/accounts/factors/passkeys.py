@@ -30,6 +30,9 @@ _CHALLENGE = 32  # bytes
 LIFE = 5 * MINUTE  #: of a challenge
 LONGEST = 16_384  #: characters of a browser's answer
 MOST = 20  #: passkeys of one account
+#: Challenges, and sign-ins by passkey alone, in a window for one network. Nothing can be guessed at
+#: them, so this only bounds our work.
+NETWORK_ASKS = 60
 
 
 class Purpose(enum.StrEnum):

@@ -20,13 +20,14 @@ from mailkeep.accounts.events import (
 )
 from mailkeep.accounts.hashing import SlowHash
 from mailkeep.accounts.sessions import unconfirm
-from mailkeep.accounts.types import AccountSettings, ChangeKind
-from mailkeep.base.clock import SECOND, Instant
-from mailkeep.base.errors import Conflict, Invalid, NotFound, TooMany
+from mailkeep.accounts.types import ChangeKind
+from mailkeep.base.clock import Instant
+from mailkeep.base.errors import Conflict, NotFound, TooMany
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
 from mailkeep.events.log import record as record_fact
+from mailkeep.events.types import Fact
 from mailkeep.store.database import Database, Tx
 
 from . import held, passkeys, record, saved_codes, totp
@@ -42,9 +43,11 @@ from .types import (
     Typed,
     Verdict,
     Weighed,
+    check_name,
 )
 
-LONGEST_NAME = 64
+TRIES = 5  #: wrong answers in a window; only who holds the password can use them up
+CODE_SETS = 5  #: sets of saved codes that an account makes in a window
 
 
 class Factors:
@@ -54,7 +57,6 @@ class Factors:
         database: where they are kept.
         keys: seal the apps' secrets.
         slow: hashes saved codes.
-        settings: limits.
         site: for whom passkeys are made.
         classes: for how long the last factor is still asked, and a new one can be denied.
         changes: hold new factors.
@@ -65,7 +67,6 @@ class Factors:
         database: Database,
         keys: KeyRing,
         slow: SlowHash,
-        settings: AccountSettings,
         site: Site,
         classes: Classes,
         changes: Changes,
@@ -73,7 +74,6 @@ class Factors:
         self._database = database
         self._keys = keys
         self._slow = slow
-        self._settings = settings
         self.site = site
         self._classes = classes
         self._changes = changes
@@ -93,7 +93,7 @@ class Factors:
         """
         async with self._database.write() as tx:
             lane = f"passkey questions {source.network}"
-            await self._spend(tx, account, lane, self._settings.network_passkeys)
+            await self._spend(tx, account, lane, passkeys.NETWORK_ASKS)
             return await passkeys.ask(
                 tx, self.site, account, source.browser, verified=verified, settled=settled
             )
@@ -102,7 +102,7 @@ class Factors:
         """What a page asks for a new passkey, as JSON; see ``passkeys.ask_to_bind``. Raises
         ``TooMany`` as ``ask`` does."""
         async with self._database.write() as tx:
-            await self._spend(tx, account, "new passkeys", self._settings.network_passkeys)
+            await self._spend(tx, account, "new passkeys", passkeys.NETWORK_ASKS)
             return await passkeys.ask_to_bind(
                 tx, self._keys, self.site, account, browser, name=name, issuer=issuer
             )
@@ -124,11 +124,10 @@ class Factors:
                 )
             return weighed
         if saved_codes.looks_like(typed.code):
-            limit, window = self._settings.factor_tries, self._settings.window
             async with self._database.read() as tx:
                 weighed, kept = await saved_codes.weigh(tx, account, typed.code)
                 if lane is not None and await throttle.spent(
-                    tx, account, lane.word, limit=limit, window=window
+                    tx, account, lane.word, limit=TRIES, window=throttle.WINDOW
                 ):
                     return weighed
             right = await saved_codes.right(self._slow, typed.code, kept)
@@ -149,11 +148,10 @@ class Factors:
         Args:
             settled: only a factor that nobody can deny any more will do.
         """
-        limit, window = self._settings.factor_tries, self._settings.window
         # A right signature is no guess: who guesses at codes must not keep a passkey out.
         signed = weighed.kind is Kind.PASSKEY and weighed.right
         if not signed and not await throttle.take(
-            tx, account, lane.word, limit=limit, window=window
+            tx, account, lane.word, limit=TRIES, window=throttle.WINDOW
         ):
             return Proof(Verdict.THROTTLED, weighed.kind)
         candidates = [
@@ -185,7 +183,7 @@ class Factors:
         left = None
         if factor.kind is Kind.SAVED_CODES:
             left = await saved_codes.left(tx, factor.id)
-            await record_fact(self._database, tx, SavedCodeUsed(account, factor.id, left))
+            await self._tell(tx, SavedCodeUsed(account=account, factor=factor.id, left=left))
         settled = factor.held_by is None
         return Proof(
             Verdict.PROVED, factor.kind, factor.id, left, weighed.verified, settled=settled
@@ -241,7 +239,7 @@ class Factors:
             Unavailable: too many wait for a hash.
         """
         async with self._database.write() as tx:
-            await self._spend(tx, account, "new codes", self._settings.code_sets)
+            await self._spend(tx, account, "new codes", CODE_SETS)
         codes = saved_codes.make()
         kept = await saved_codes.hashes(self._slow, codes)
         async with self._database.write() as tx:
@@ -305,8 +303,10 @@ class Factors:
             await self._changes.count(tx, account)
             until = tx.now + hold
             await record.leave(tx, factor, until)
-            fact = FactorLeaving(account, factor, found.kind.value, until)
-            await record_fact(self._database, tx, fact)
+            fact = FactorLeaving(
+                account=account, factor=factor, factor_kind=found.kind.value, until=until
+            )
+            await self._tell(tx, fact)
             return until
         await held.take(self._database, tx, found, others, why)
         return None
@@ -317,7 +317,7 @@ class Factors:
         theirs = any(one.id == factor for one in await record.bound(tx, account))
         if not theirs or not await record.leave(tx, factor, None):
             return False
-        await record_fact(self._database, tx, FactorStays(account, factor))
+        await self._tell(tx, FactorStays(account=account, factor=factor))
         return True
 
     async def settle(self, tx: Tx, limit: int = 100) -> int:
@@ -346,9 +346,8 @@ class Factors:
         await held.stay(self._database, tx, account)
 
     async def _spend(self, tx: Tx, account: str, lane: str, limit: int) -> None:
-        window = self._settings.window
-        if not await throttle.take(tx, account, lane, limit=limit, window=window):
-            raise TooMany("too often; wait a while", retry_after=window / SECOND)
+        if not await throttle.take(tx, account, lane, limit=limit, window=throttle.WINDOW):
+            raise TooMany("too often; wait a while", retry_after=throttle.WAIT)
 
     async def _use(self, tx: Tx, factor: FactorView, weighed: Weighed) -> bool:
         if factor.kind is Kind.TOTP:
@@ -357,15 +356,18 @@ class Factors:
             return await saved_codes.use(tx, weighed)
         used = await passkeys.use(tx, weighed)
         if used is None:
-            await record_fact(self._database, tx, PasskeyCopied(factor.account, factor.id))
+            await self._tell(tx, PasskeyCopied(account=factor.account, factor=factor.id))
         return bool(used)
 
     async def _failed(self, tx: Tx, factor: FactorView, lane: Lane) -> None:
         if factor.kind is Kind.PASSKEY:
             return
         if await record.failed(tx, factor.id, lane.way) == SHARES[lane.way]:
-            blocked = FactorBlocked(factor.account, factor.id, factor.kind.value, lane.way.value)
-            await record_fact(self._database, tx, blocked)
+            kind, way = factor.kind.value, lane.way.value
+            fact = FactorBlocked(
+                account=factor.account, factor=factor.id, factor_kind=kind, way=way
+            )
+            await self._tell(tx, fact)
 
     async def _bind(
         self, tx: Tx, factor: str, account: str, kind: Kind, name: str, source: Source
@@ -383,15 +385,16 @@ class Factors:
             change = await self._changes.hold(tx, view, what, factor=shown, length=length)
         await record.add(tx, factor, account, kind, name, source, change)
         await unconfirm(tx, account, but=source.session)
-        held = change is not None
-        bound = FactorBound(account, factor, kind.value, source.browser, source.network, held=held)
-        await record_fact(self._database, tx, bound)
+        bound = FactorBound(
+            account=account,
+            factor=factor,
+            factor_kind=kind.value,
+            browser=source.browser,
+            network=source.network,
+            held=change is not None,
+        )
+        await self._tell(tx, bound)
         return change
 
-
-def check_name(name: str) -> str:
-    """What an owner calls a factor (pure). Raises ``Invalid``."""
-    name = " ".join(name.split())
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise Invalid(f"a name has 1 to {LONGEST_NAME} characters", field="name")
-    return name
+    async def _tell(self, tx: Tx, fact: Fact) -> None:
+        await record_fact(self._database, tx, fact)

@@ -6,7 +6,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from mailkeep.base.clock import Instant
+from mailkeep.base.errors import Invalid
 from mailkeep.base.secret import Secret
+
+LONGEST_NAME = 64
 
 
 class Kind(enum.StrEnum):
@@ -210,3 +213,11 @@ class Enrolment(msgspec.Struct, frozen=True):
     factor: str
     secret: Secret
     uri: Secret
+
+
+def check_name(name: str) -> str:
+    """What an owner calls a factor. Raises ``Invalid``."""
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise Invalid(f"a name has 1 to {LONGEST_NAME} characters", field="name")
+    return name

@@ -6,7 +6,7 @@ on exist before.
 
 from collections.abc import Collection, Iterator
 
-from mailkeep.mail.types import StreamSettings
+from mailkeep.mail.types import GiveUpReason, StreamSettings
 from mailkeep.providers.types import OutcomeKind
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.watch.consoles import OVER
@@ -55,7 +55,7 @@ def series(
 
 def _of_stream(stream: StreamSettings) -> Iterator[Series]:
     yield "mailkeep_messages_accepted_total", stream.name
-    for why in ("expired", "rejected", "no body", OTHER):
+    for why in (GiveUpReason.EXPIRED, GiveUpReason.REJECTED, GiveUpReason.NO_BODY, OTHER):
         yield "mailkeep_given_up_total", stream.name, why
     names = [route.provider for route in stream.routes]
     for name in names:

@@ -118,7 +118,9 @@ METRICS: tuple[Metric, ...] = (
     _gauge("loop_running", ("loop",), "1 while this loop of the process goes on"),
     _counter("loop_failures", ("loop", "why"), "Steps of loops that failed"),
     _gauge(
-        "loop_last_success_timestamp_seconds", ("loop",), "When a loop last did its step to the end"
+        "loop_last_success_timestamp_seconds",
+        ("loop",),
+        "When a loop, or any of those that share its name, last did its step to the end",
     ),
     _counter("http_requests", ("route", "method", "status"), "Requests that were answered"),
     _gauge("ready", (), "1 while /readyz says so"),

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from mailkeep.accounts.events import SignedInFact, SignInFailed
+from mailkeep.accounts.types import SignInFailure
 from mailkeep.base.clock import SECOND, Instant
 from mailkeep.base.ids import made_at
 from mailkeep.events.events import AuditContradicted, FactSetAside
@@ -22,6 +23,7 @@ from mailkeep.mail.events import (
     MessageGivenUp,
     MessageRequeued,
 )
+from mailkeep.mail.types import GiveUpReason
 from mailkeep.recovery import events as recovery
 from mailkeep.response import events as response
 from mailkeep.watch.events import CanaryArrived, CanaryRefused, CanarySent, SignalRaised
@@ -34,22 +36,8 @@ log = structlog.get_logger(__name__)
 OTHER = "other"  #: whatever is no word of ours, or of the settings any more
 SUBJECTS = tuple(dict.fromkeys(ABOUT.values()))  #: kinds of subject that an incident can have
 
-#: Why a message is given up: by itself, or because the recovery that it belonged to ended.
-GIVEN_UP = frozenset({"expired", "rejected", "no body", "honey", "suppressed"}) | frozenset(
-    {"denied", "superseded", "provider_cut", "rerouted", "tries_used_up", "dependent_proofs"}
-    | {
-        "completed_another",
-        "password_changed",
-        "address_changed",
-        "suspect_route",
-        "notices_unproven",
-        "restored",
-        "secured",
-    }
-)
-SIGN_IN_FAILED = frozenset(
-    {"password", "frozen", "throttled", "factor", "factor_throttled", "passkey"}
-)
+GIVEN_UP = frozenset(GiveUpReason)
+SIGN_IN_FAILED = frozenset(SignInFailure)
 
 STAGES: Mapping[type, str] = {
     recovery.RecoveryRequested: "requested",

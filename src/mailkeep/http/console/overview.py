@@ -23,7 +23,7 @@ from mailkeep.response import approval, hands, listing, todo
 from mailkeep.response import queries as response
 from mailkeep.response.actions.catalogue import ACTIONS
 from mailkeep.response.hands import HandCut
-from mailkeep.response.types import Approval, Step
+from mailkeep.response.types import Approval, HandCutState, Step
 from mailkeep.store.database import Tx
 from mailkeep.watch import posture
 
@@ -155,10 +155,10 @@ def _of_requests(waiting: Iterable[Approval]) -> list[Need]:
 def _of_hands(cuts: Iterable[HandCut]) -> list[Need]:
     """What one person did to a provider by hand, and a second one must look at (pure)."""
     says = {
-        "asked": "one person wants {} cut off",
-        "waiting": "one person cut {} off by hand",
-        "flagged": "nobody confirmed that {} was cut off by hand",
-        "restoring": "one person wants {} to carry mail again",
+        HandCutState.ASKED: "one person wants {} cut off",
+        HandCutState.WAITING: "one person cut {} off by hand",
+        HandCutState.FLAGGED: "nobody confirmed that {} was cut off by hand",
+        HandCutState.RESTORING: "one person wants {} to carry mail again",
     }
     return [
         Need(

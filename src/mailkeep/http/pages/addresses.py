@@ -6,7 +6,14 @@ from litestar.response import Redirect, Template
 
 from mailkeep.accounts import queries
 from mailkeep.accounts.factors.held import counted
-from mailkeep.accounts.types import Change, ChangeKind, ContactPoint, SessionView, SignUp
+from mailkeep.accounts.types import (
+    MOST_ADDRESSES,
+    Change,
+    ChangeKind,
+    ContactPoint,
+    SessionView,
+    SignUp,
+)
 from mailkeep.base import tokens
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, Invalid, MailkeepError, NotFound, NotSignedIn, TooMany
@@ -126,7 +133,7 @@ async def _addresses(
         kinds=kinds,
         password=password,
         fresh=is_fresh(house, session),
-        most=house.accounts.settings.addresses,
+        most=MOST_ADDRESSES,
         chosen=visit.form.get("point", ""),
     )
 

@@ -85,7 +85,7 @@ class RecoverPages(Controller):
                 error = error or refused
         if not given:
             error = Conflict("type at least one of the two", field="long")
-        await recovery.advance(visit.origin)
+        await recovery.finishing.advance(visit.origin)
         if error is not None:
             return await _proof(visit, house, error)
         return visit.go("/recover/proof")
@@ -93,16 +93,16 @@ class RecoverPages(Controller):
     @post("/recover/factor/ask", status_code=200)
     async def ask_factor(self, visit: Visit, house: PageServices) -> Response[str]:
         """What the account's passkeys are asked, once both proofs are in this browser."""
-        return visit.json(await _recovery(house).ask_factor(visit.origin))
+        return visit.json(await _recovery(house).finishing.ask(visit.origin))
 
     @post("/recover/lost", status_code=200)
     async def lost(self, visit: Visit, house: PageServices) -> Template | Redirect:
         """The second factor is lost, and the house lets a long wait take its place."""
         recovery = _recovery(house)
         try:
-            await recovery.lose(visit.origin)
+            await recovery.finishing.lose(visit.origin)
         except Conflict as error:
-            progress = await recovery.progress(visit.origin)
+            progress = await recovery.finishing.progress(visit.origin)
             return await _proof(visit, house, None if progress.word == "held" else error)
         return visit.go("/recover/proof")
 
@@ -110,7 +110,7 @@ class RecoverPages(Controller):
     async def finish(self, visit: Visit, house: PageServices) -> Template | Redirect:
         recovery = _recovery(house)
         try:
-            handed = await recovery.finish(
+            handed = await recovery.finishing.finish(
                 visit.form.get("password", ""),
                 visit.typed("factor") if visit.answered("factor") else None,
                 origin=visit.origin,
@@ -137,7 +137,7 @@ class RecoverPages(Controller):
     async def deny(self, visit: Visit, house: PageServices) -> Template:
         """The answer is the same for every secret."""
         recovery, secret = _recovery(house), visit.form.get("secret", "")
-        await recovery.deny(secret, visit.browser)
+        await recovery.denying.deny(secret, visit.browser)
         await house.accounts.changes.deny(secret)
         await recovery.answers.stop(secret)
         visit.keep(DENIED, "1", max_age=_SAID_SECONDS)
@@ -175,7 +175,7 @@ async def _proof(visit: Visit, house: PageServices, error: MailkeepError | None 
     For a user of an application the last form leads back there, so the browser must be let.
     """
     recovery = _recovery(house)
-    progress = await recovery.progress(visit.origin)
+    progress = await recovery.finishing.progress(visit.origin)
     hold, speaks = progress.hold, visit.speech
     application, headers = None, {}
     async with house.database.read() as tx:

@@ -4,10 +4,9 @@ ASVS 7.5.1, 7.5.3: a stolen session must not become a stolen account, nor may a 
 the password where a second factor is bound.
 """
 
-from mailkeep.accounts import queries
+from mailkeep.accounts import queries, throttle
 from mailkeep.accounts.factors.types import Lane, Way
 from mailkeep.accounts.types import SessionView
-from mailkeep.base.clock import SECOND
 from mailkeep.base.errors import NotAllowed, NotSignedIn, TooMany
 
 from .visit import PageServices, Visit
@@ -61,8 +60,7 @@ async def _prove(visit: Visit, house: PageServices, session: SessionView) -> boo
         settled = await queries.has_factor(tx, account, settled=True)
         proof = await factors.prove(tx, account, weighed, lane, settled=settled)
     if not proof.heard:
-        wait = house.accounts.settings.window / SECOND
-        raise TooMany("too many wrong codes", retry_after=wait)
+        raise TooMany("too many wrong codes", retry_after=throttle.WAIT)
     if not proof.proved:
         raise NotSignedIn(
             "the code of your second factor is missing, wrong or used", field="factor"

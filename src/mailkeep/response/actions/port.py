@@ -13,7 +13,7 @@ from mailkeep.incidents.services import Incidents
 from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.incidents.types import Incident
 from mailkeep.mail.intake import Intake
-from mailkeep.mail.types import StreamSettings
+from mailkeep.mail.types import GiveUpReason, StreamSettings
 from mailkeep.providers.keys.types import Holder
 from mailkeep.response.paging.desk import Desk
 from mailkeep.response.types import PlaybookSettings, Preview, ResponseSettings
@@ -25,9 +25,9 @@ from mailkeep.watch.types import Hypothesis, Subject
 class Voids(Protocol):
     """The part of the recovery room that actions use."""
 
-    async def void_through(self, tx: Tx, providers: Set[str], why: str) -> int: ...
+    async def void_through(self, tx: Tx, providers: Set[str], why: GiveUpReason) -> int: ...
 
-    async def end_of(self, tx: Tx, account: str, why: str) -> int: ...
+    async def end_of(self, tx: Tx, account: str, why: GiveUpReason) -> int: ...
 
     async def suspect(self, tx: Tx, held: Set[tuple[str, str]]) -> None: ...
 

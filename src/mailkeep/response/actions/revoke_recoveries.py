@@ -7,12 +7,13 @@ might want.
 """
 
 from mailkeep.mail import queries as mail
+from mailkeep.mail.types import GiveUpReason
 from mailkeep.recovery import queries as recovery
 from mailkeep.response.types import Preview
 
 from .port import Action, At, Progress
 
-_WHY = "secured"
+_WHY = GiveUpReason.SECURED
 
 
 async def preview(at: At) -> Preview:
@@ -43,7 +44,7 @@ async def step(at: At) -> Progress:
         return Progress(True, {"voided": 0})
     if account is not None:
         return Progress(True, {"voided": await recovery_room.end_of(at.tx, account, _WHY)})
-    voided = await recovery_room.void_through(at.tx, at.case.suspects, "provider_cut")
+    voided = await recovery_room.void_through(at.tx, at.case.suspects, GiveUpReason.PROVIDER_CUT)
     return Progress(True, {"voided": voided})
 
 

@@ -33,6 +33,7 @@ from mailkeep.base.wording import counted
 from mailkeep.incidents import blast
 from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.words import span
+from mailkeep.mail.types import GiveUpReason
 from mailkeep.recovery import orders
 from mailkeep.recovery import queries as recovery
 from mailkeep.response import tables
@@ -139,7 +140,7 @@ async def step(at: At) -> Progress:
         back = await _back(at, account)
         if back is None:
             if not case.suspects and at.means.recovery is not None:
-                await at.means.recovery.end_of(at.tx, account, SECURED)
+                await at.means.recovery.end_of(at.tx, account, GiveUpReason.SECURED)
             await at.means.accounts.freeze(at.tx, account, until, _why(case))
             counts["frozen"] += 1
         ends = at.tx.now if back is None else back - 1
@@ -162,7 +163,7 @@ async def _undo_changes(at: At, account: str, until: Instant) -> tuple[int, int]
     await accounts.account(at.tx, account, lock=True)
     plan = await _plan(at, account, until)
     if plan.off and at.means.recovery is not None:
-        await at.means.recovery.end_of(at.tx, account, SECURED)
+        await at.means.recovery.end_of(at.tx, account, GiveUpReason.SECURED)
     await undoing.carry_out(at.means.database, at.tx, account, plan, at.case.incident.id)
     return len(plan.off), len(plan.back)
 

@@ -225,9 +225,17 @@ class Desk:
         )
         incident, pager = row["incident_id"], row["pager"]
         if told:
-            await record(self._database, tx, Paged(incident, pager, row["round"], tries))
+            await record(
+                self._database,
+                tx,
+                Paged(incident=incident, pager=pager, round=row["round"], tries=tries),
+            )
         elif over:
-            await record(self._database, tx, PageFailed(incident, pager, row["round"], tries))
+            await record(
+                self._database,
+                tx,
+                PageFailed(incident=incident, pager=pager, round=row["round"], tries=tries),
+            )
 
     async def _is_signed_since(self, tx: Tx, incident: Incident) -> bool:
         """Whether the first sign came after every page of Mailkeep's own."""

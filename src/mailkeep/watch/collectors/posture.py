@@ -13,14 +13,14 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
 from yarl import URL
 
 from mailkeep.base.clock import Clock
-from mailkeep.base.errors import MailkeepError
 from mailkeep.base.keys import KeyRing
+from mailkeep.base.loops import Keeper
 from mailkeep.providers.posture import registry
 from mailkeep.providers.posture.types import (
     MAX_ITEMS,
@@ -39,8 +39,6 @@ from .snapshots import Found, Snapshots, take_turn
 
 if TYPE_CHECKING:
     import aiohttp  # imported when somebody is asked: not by who only wants the settings
-
-log = structlog.get_logger(__name__)
 
 REQUEST_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
@@ -77,11 +75,11 @@ class Posture:
         self._snapshots = Snapshots(database, keys, ours, settings.patience)
         self._chance = random.SystemRandom()
 
-    async def run(self) -> None:
+    async def run(self, keep: Keeper) -> None:
         """Read for ever, each account at its own pace."""
         async with asyncio.TaskGroup() as group:
             for name in self._accounts:
-                group.create_task(self._loop(name))
+                group.create_task(keep(partial(self._look, name), LOOK_SECONDS, of=name))
 
     async def read(self, name: str) -> bool:
         """Read one account, if it is due and no other process reads it; returns whether that was
@@ -105,16 +103,8 @@ class Posture:
         can_send = module.can_send(config, items)
         return await self._snapshots.keep(name, turn, found, can_send=can_send)
 
-    async def _loop(self, name: str) -> None:
-        while True:
-            try:
-                await self.read(name)
-            except MailkeepError as error:
-                log.warning("posture.not_read", account=name, error=str(error))
-            except Exception as error:
-                # An account that fails must not end the readings of the others.
-                log.exception("posture.failed", account=name, error=type(error).__name__)
-            await asyncio.sleep(LOOK_SECONDS)
+    async def _look(self, name: str) -> None:
+        await self.read(name)  # whether it was done or not, nothing is due at once
 
 
 async def collect(

@@ -148,7 +148,13 @@ class Snapshots:
                 blind.setdefault((one.trouble, one.read), []).append(name)
         whole = all(one.failures for one in after.values())
         for (reason, read), names in sorted(blind.items()):
-            fact = PostureBlind(account, tuple(sorted(names)), reason, read, whole)
+            fact = PostureBlind(
+                provider=account,
+                lists=tuple(sorted(names)),
+                reason=reason,
+                before=read,
+                whole=whole,
+            )
             await record(self._database, tx, fact)
         seen = tuple(sorted(name for name, one in after.items() if not one.failures))
         anew = tuple(
@@ -162,7 +168,11 @@ class Snapshots:
         for items in found.values():
             for item in () if isinstance(items, Trouble) else items:
                 counts[item.kind.value] = counts.get(item.kind.value, 0) + 1
-        await record(self._database, tx, PostureRead(account, seen, anew, counts, can_send))
+        await record(
+            self._database,
+            tx,
+            PostureRead(provider=account, lists=seen, anew=anew, items=counts, can_send=can_send),
+        )
         return True
 
     async def _tell_changes(self, tx: Tx, account: str, changes: list[Change]) -> None:
@@ -189,15 +199,15 @@ class Snapshots:
                 continue
             last = number == MOST_TOLD - 1
             fact = PostureChanged(
-                account,
-                change,
-                one.kind.value,
-                self._name(account, one.kind, one.id),
-                one.what,
-                tuple(map(self._digest, one.fields)),
-                one.strange,
-                used is not None,
-                len(changes) - MOST_TOLD if last else 0,
+                provider=account,
+                change=change,
+                item_kind=one.kind.value,
+                item=self._name(account, one.kind, one.id),
+                what=one.what,
+                fields=tuple(map(self._digest, one.fields)),
+                strange=one.strange,
+                expected=used is not None,
+                more=len(changes) - MOST_TOLD if last else 0,
             )
             await record(self._database, tx, fact)
 

@@ -54,7 +54,7 @@ class Volume:
         asked = {name: one for name, one in self._asked.items() if name not in cut}
         told = await asyncio.gather(*(self._ask(*one) for one in asked.values()))
         return [
-            VolumeTold(name, "all_time", count, "sent")
+            VolumeTold(provider=name, window="all_time", count=count, what="sent")
             for name, count in zip(asked, told, strict=True)
             if count is not None
         ]

@@ -206,16 +206,40 @@ def _attacked(attack: Attack) -> Callable[[SimulatedCompany, int], Life]:
 def _victim(name: str, at: Instant, chance: Random, *, denied: bool = False) -> list[Timed]:
     """The reader asks, reads one proof at ``a``, redeems it, and lacks the other."""
     account = f"acc_{name}"
-    asked = RecoveryRequested(name, account, f"adr_{account}", "net_thief", "b_thief")
+    asked = RecoveryRequested(
+        recovery=name,
+        account=account,
+        address=f"adr_{account}",
+        network="net_thief",
+        browser="b_thief",
+    )
     out: list[Timed] = [(at, asked)]
     first, other = chance.sample(("link", "code"), 2)
     for proof, provider in ((first, "a"), (other, "b")):
-        sent = ProofSent(name, account, proof, f"{name}{proof}", provider)
+        sent = ProofSent(
+            recovery=name, account=account, proof=proof, message=f"{name}{proof}", provider=provider
+        )
         out.append((at + SECOND // 10, sent))
-    shown = ProofRedeemed(name, account, first, ("a",), True, False, "net_thief", "b_thief")
+    shown = ProofRedeemed(
+        recovery=name,
+        account=account,
+        proof=first,
+        providers=("a",),
+        same_browser=True,
+        known_browser=False,
+        network="net_thief",
+        browser="b_thief",
+    )
     out.append((at + 5 * SECOND, shown))
     if denied:
-        out.append((at + 10 * MINUTE, RecoveryDenied(name, account, False, "b", True)))
+        out.append(
+            (
+                at + 10 * MINUTE,
+                RecoveryDenied(
+                    recovery=name, account=account, after_completion=False, provider="b", acted=True
+                ),
+            )
+        )
     return out
 
 
@@ -224,7 +248,7 @@ def _reader(chance: Random) -> list[Timed]:
     for number in range(8):
         name = f"v{number}"
         out += _victim(name, AT + number * 20 * SECOND, chance, denied=number == 3)
-    out.append((AT + 11 * MINUTE, StoppedByFactor("v5", "acc_v5")))
+    out.append((AT + 11 * MINUTE, StoppedByFactor(recovery="v5", account="acc_v5")))
     return out
 
 
@@ -233,8 +257,14 @@ def _reader_and_link(chance: Random) -> list[Timed]:
     for number in range(12):
         at = AT + number * 300 * SECOND
         name = f"cx{number}"
-        arrived = CanaryArrived("a", name, 1.0, ("arxxwalls.example",), signed=(key_of("a"),))
-        out += [(at, CanarySent("a", name)), (at + SECOND, arrived)]
+        arrived = CanaryArrived(
+            provider="a",
+            message=name,
+            seconds=1.0,
+            strangers=("arxxwalls.example",),
+            signed=(key_of("a"),),
+        )
+        out += [(at, CanarySent(provider="a", message=name)), (at + SECOND, arrived)]
     return out
 
 
@@ -258,18 +288,35 @@ def _altered(mailbox: str, *, planted: bool, signed: bool = True) -> list[Timed]
     for number in range(12):
         at, name = AT + number * 300 * SECOND, f"cp{number}"
         there = strangers if planted else ()
-        arrived = CanaryArrived("a", name, 1.0, strangers, mailbox, (), there, keys)
-        out += [(at, CanarySent("a", name, mailbox)), (at + SECOND, arrived)]
+        arrived = CanaryArrived(
+            provider="a",
+            message=name,
+            seconds=1.0,
+            strangers=strangers,
+            mailbox=mailbox,
+            failed=(),
+            planted=there,
+            signed=keys,
+        )
+        out += [
+            (at, CanarySent(provider="a", message=name, mailbox=mailbox)),
+            (at + SECOND, arrived),
+        ]
     return out
 
 
 def _honey(chance: Random) -> list[Timed]:
-    touched = RecoveryRequested(None, None, HONEY.name, "net_thief", "b_thief")
+    touched = RecoveryRequested(
+        recovery=None, account=None, address=HONEY.name, network="net_thief", browser="b_thief"
+    )
     return [*_reader(chance), (AT + 200 * SECOND, touched)]
 
 
 def _decoy(chance: Random) -> list[Timed]:
-    return [*_reader(chance), (AT + 200 * SECOND, DecoyShown("a", "net_thief", "b_thief"))]
+    return [
+        *_reader(chance),
+        (AT + 200 * SECOND, DecoyShown(provider="a", network="net_thief", browser="b_thief")),
+    ]
 
 
 def _surge(chance: Random) -> list[Timed]:
@@ -279,7 +326,13 @@ def _surge(chance: Random) -> list[Timed]:
     for number in range(60):
         at += round(chance.expovariate(1 / 60) * SECOND)
         account = f"acc_s{number}"
-        asked = RecoveryRequested(f"s{number}", account, f"adr_{account}", "net_thief", "b")
+        asked = RecoveryRequested(
+            recovery=f"s{number}",
+            account=account,
+            address=f"adr_{account}",
+            network="net_thief",
+            browser="b",
+        )
         out.append((at, asked))
     return out
 
@@ -295,8 +348,22 @@ def _denials(_chance: Random) -> list[Timed]:
     out: list[Timed] = []
     for number in range(300):
         name, account, at = f"d{number}", f"acc_d{number}", AT + number * 10 * SECOND
-        asked = RecoveryRequested(name, account, f"adr_{account}", f"net_{number}", "b")
-        out += [(at, asked), (at + SECOND, RecoveryDenied(name, account, False, "a", True))]
+        asked = RecoveryRequested(
+            recovery=name,
+            account=account,
+            address=f"adr_{account}",
+            network=f"net_{number}",
+            browser="b",
+        )
+        out += [
+            (at, asked),
+            (
+                at + SECOND,
+                RecoveryDenied(
+                    recovery=name, account=account, after_completion=False, provider="a", acted=True
+                ),
+            ),
+        ]
     return out
 
 
@@ -308,6 +375,14 @@ def _forged(_chance: Random) -> list[Timed]:
     out: list[Timed] = []
     for number in range(500):
         at = AT + number * 5 * SECOND
-        made_up = DeliveryReported("a", f"f{number}", "delivered", None, None, None, None)
-        out += [(at, ClaimRefused("a", "signature")), (at + SECOND, made_up)]
+        made_up = DeliveryReported(
+            provider="a",
+            claim=f"f{number}",
+            event="delivered",
+            message=None,
+            stream=None,
+            address=None,
+            at_provider=None,
+        )
+        out += [(at, ClaimRefused(provider="a", why="signature")), (at + SECOND, made_up)]
     return out

@@ -104,14 +104,19 @@ class Beside:
         while self._by_hand and self._by_hand[0][0] < hour:
             self.sent[self._by_hand.pop(0)[1]] += 1
         for provider in self._providers:
-            told = VolumeTold(provider, "all_time", self.sent[provider], "sent")
+            told = VolumeTold(
+                provider=provider, window="all_time", count=self.sent[provider], what="sent"
+            )
             yield hour + MINUTE, told
 
     def day(self, day: Instant, *, first: bool) -> list[Timed]:
         """What a day brings, at whatever time of it."""
         out: list[Timed] = []
         if first:
-            out += [(day, PostureRead(one, LISTS, LISTS, {})) for one in self._providers]
+            out += [
+                (day, PostureRead(provider=one, lists=LISTS, anew=LISTS, items={}))
+                for one in self._providers
+            ]
             out += [(day, self._lookalike(fresh=False)) for _ in range(20)]
         self._reports(out, day)
         for provider in self._providers:
@@ -119,7 +124,7 @@ class Beside:
             self._notices(out, day, provider)
             if self._chance.random() < 0.1:
                 mail, at = (
-                    ForeignMailReported(provider, self._name("mail"), "unmarked"),
+                    ForeignMailReported(provider=provider, mail=self._name("mail"), why="unmarked"),
                     self._when(day),
                 )
                 self._by_hand = sorted([*self._by_hand, (at, provider)])
@@ -132,7 +137,9 @@ class Beside:
         if self._chance.random() < 1 / 30:
             tried = self._chance.randrange(3, 40)
             provider = self._chance.choice(self._providers)
-            hit = HoneyMailArrived(provider, f"adr_honey_{provider}", ("link",), tried)
+            hit = HoneyMailArrived(
+                provider=provider, honey=f"adr_honey_{provider}", words=("link",), strays=tried
+            )
             out.append((self._when(day), hit))
         return out
 
@@ -155,7 +162,14 @@ class Beside:
 
     def _lookalike(self, *, fresh: bool) -> LookalikeSeen:
         mx = self._chance.random() < 0.25
-        return LookalikeSeen(DOMAIN, self._name("shop") + ".example", "typo", mx, True, fresh)
+        return LookalikeSeen(
+            domain=DOMAIN,
+            name=self._name("shop") + ".example",
+            way="typo",
+            mx=mx,
+            address=True,
+            fresh=fresh,
+        )
 
     def _reports(self, out: list[Timed], day: Instant) -> None:
         """Of the day before."""
@@ -206,14 +220,28 @@ class Beside:
                     expected = self._chance.random() < ANNOUNCED / times
                 name = self._name("chg")
                 change = PostureChanged(
-                    provider, name, kind, f"item_{name}", "added", (), strange, expected
+                    provider=provider,
+                    change=name,
+                    item_kind=kind,
+                    item=f"item_{name}",
+                    what="added",
+                    fields=(),
+                    strange=strange,
+                    expected=expected,
                 )
                 out.append((at, change))
-                noticed = ProviderNoticed(provider, "mail", "change", True, kind)
+                noticed = ProviderNoticed(
+                    provider=provider, via="mail", notice="change", authentic=True, about=kind
+                )
                 out.append((at + 2 * MINUTE, noticed))
                 if not expected:
                     later = at + round(self._chance.uniform(0.5, 6) * HOUR)
-                    out.append((later, PostureAccepted(provider, (name,), "key_operator")))
+                    out.append(
+                        (
+                            later,
+                            PostureAccepted(provider=provider, changes=(name,), by="key_operator"),
+                        )
+                    )
 
     def _notices(self, out: list[Timed], day: Instant, provider: str) -> None:
         for days, via, word, authentic in (
@@ -223,24 +251,58 @@ class Beside:
             (7.0, "mail", "suspended", False),
         ):
             if self._chance.random() < 1 / days:
-                out.append((self._when(day), ProviderNoticed(provider, via, word, authentic)))
+                out.append(
+                    (
+                        self._when(day),
+                        ProviderNoticed(
+                            provider=provider, via=via, notice=word, authentic=authentic
+                        ),
+                    )
+                )
 
     def _people(self, out: list[Timed], day: Instant) -> None:
         chance = self._chance
         for _ in self._often(1 / 3):
             account = f"acc_{chance.randrange(self._addresses)}"
-            out.append((self._when(day), SupportClaimed(account, "reset", "key_desk")))
+            out.append(
+                (self._when(day), SupportClaimed(account=account, what="reset", by="key_desk"))
+            )
         for _ in range(40):
             at, account = self._when(day), f"acc_{chance.randrange(self._addresses)}"
             known, factor = chance.random() < 0.85, chance.random() < 0.3
             network, browser = f"net_{chance.randrange(5000)}", self._name("browser")
             session = self._name("ses")
-            out.append((at, SignedInFact(account, session, network, browser, factor, known)))
+            out.append(
+                (
+                    at,
+                    SignedInFact(
+                        account=account,
+                        session=session,
+                        network=network,
+                        browser=browser,
+                        factor=factor,
+                        known_browser=known,
+                    ),
+                )
+            )
             if chance.random() < 0.05:
                 what = chance.choice(("address", "password"))
                 until = at + 3 * DAY
-                held = ChangeHeld(account, self._name("change"), what, None, until, factor)
+                held = ChangeHeld(
+                    account=account,
+                    change=self._name("change"),
+                    what=what,
+                    address=None,
+                    until=until,
+                    factor=factor,
+                )
                 out.append((at + 5 * MINUTE, held))
             if chance.random() < 0.02:
-                bound = FactorBound(account, self._name("fac"), "totp", browser, network)
+                bound = FactorBound(
+                    account=account,
+                    factor=self._name("fac"),
+                    factor_kind="totp",
+                    browser=browser,
+                    network=network,
+                )
                 out.append((at + 8 * MINUTE, bound))

@@ -53,7 +53,8 @@ def _verdicts(found: Measured, lived: Ordinary, speed: Speed | None) -> Iterator
     years, false = lived.days / YEAR, sum(lived.false.values())
     yield Verdict(
         f"less than one party in {YEARS} years is falsely accused",
-        f"{false} in {years:.3g} years; at 95% under {lived.at_most * YEARS:.3g} in {YEARS}",
+        f"{false} in {years:.3g} years; at 95% under {lived.at_most * YEARS:.3g} in {YEARS};"
+        f" asked whether it was one of us: {sum(lived.asked.values())}",
         not false or false < years / YEARS,
         shown=years >= YEARS,
     )

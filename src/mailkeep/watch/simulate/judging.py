@@ -9,7 +9,8 @@ import msgspec
 
 from mailkeep.base.clock import HOUR, SECOND, Instant
 from mailkeep.events.types import Recorded
-from mailkeep.watch.correlation import Beliefs, hear, weigh
+from mailkeep.watch.asking import Told, accuses, is_by_hand
+from mailkeep.watch.correlation import Beliefs, Opinion, hear, weigh
 from mailkeep.watch.engine import Engine
 from mailkeep.watch.events import SignalRaised
 from mailkeep.watch.types import NEVER, Hypothesis, Signal, Subject, WatchSettings
@@ -19,7 +20,7 @@ from .company import Truth
 
 class Held(msgspec.Struct, frozen=True):
     """An opinion that opened: what would have been an incident, or a part of one. ``until``: when
-    it was let go."""
+    it was let go; ``asks``: all that time it asked whether it was one of our own people."""
 
     hypothesis: Hypothesis
     subject: Subject
@@ -27,6 +28,7 @@ class Held(msgspec.Struct, frozen=True):
     may_cut: bool
     detectors: tuple[str, ...]
     until: Instant = NEVER
+    asks: bool = False
 
 
 class Judged(msgspec.Struct):
@@ -109,8 +111,30 @@ class Judge:
                 self.judged.cut.add(one.subject)
             if (one.hypothesis, one.subject) not in before:
                 said = tuple(term.detector for term in one.terms if term.counted > 0)
-                new = Held(one.hypothesis, one.subject, now, one.may_cut_automatically, said)
+                cut = one.may_cut_automatically
+                new = Held(one.hypothesis, one.subject, now, cut, said, asks=_asks(one))
                 self.judged.held.append(new)
+            elif not _asks(one):
+                self._accuse(one)
+
+    def _accuse(self, opinion: Opinion) -> None:
+        """What was a question is none any more, for good."""
+        self.judged.held = [
+            msgspec.structs.replace(one, asks=False)
+            if one.asks
+            and one.until == NEVER
+            and (one.hypothesis, one.subject) == (opinion.hypothesis, opinion.subject)
+            else one
+            for one in self.judged.held
+        ]
+
+
+def _asks(opinion: Opinion) -> bool:
+    """Whether an incident about it would ask, and accuse nobody."""
+    if opinion.hypothesis is not Hypothesis.PROVIDER_COMPROMISED:
+        return False
+    signs = [Told(one.detector, one.counted, one.said, one.forger) for one in opinion.terms]
+    return is_by_hand(signs) and not accuses(signs)
 
 
 def judge(log: Iterable[Recorded], settings: WatchSettings, through: Instant = 0) -> Judged:
@@ -137,7 +161,9 @@ def _taken(engine: Engine, recorded: Recorded) -> Iterator[Signal]:
         for number, signal in enumerate(engine.step(one)):
             yield signal
             name = f"{one.id}_{number}"
-            again = Recorded(one.position, one.placed_at, one.placed_at, name, SignalRaised(signal))
+            again = Recorded(
+                one.position, one.placed_at, one.placed_at, name, SignalRaised(signal=signal)
+            )
             waiting.append(again)
 
 

@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import NamedTuple
 
+import msgspec
+
 from mailkeep.base.clock import DAY, HOUR, SECOND, Instant
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished, DeliveryReported, FailedOver
@@ -251,14 +253,20 @@ class Life:
             late += batch - late % batch
         roll = chance.random()
         event = "bounced" if roll < bounces else "delivered"
-        out.append(
-            (late, DeliveryReported(provider, message, event, message, stream, address, None))
+        report = DeliveryReported(
+            provider=provider,
+            claim=message,
+            event=event,
+            message=message,
+            stream=stream,
+            address=address,
+            at_provider=None,
         )
+        out.append((late, report))
         if roll > 0.9:  # a gateway looks into it
             seen = late + round(22 * SECOND * chance.random())
             for word in ("opened", "clicked"):
-                again = DeliveryReported(provider, message, word, message, stream, address, None)
-                out.append((seen, again))
+                out.append((seen, msgspec.structs.replace(report, event=word)))
         return arrived if event == "delivered" else None
 
     def _move(
@@ -273,7 +281,8 @@ class Life:
     ) -> None:
         """What one refused goes to another, once."""
         taken = self._chance.choice([one for one in self.house.providers if one != left])
-        out.append((at, FailedOver(message, stream, left, taken, because)))
+        moved = FailedOver(message=message, stream=stream, left=left, taken=taken, because=because)
+        out.append((at, moved))
         troubles = [one for one in self._troubles if one.provider == taken]
         self._attempt(out, taken, at + SECOND, message, stream, address, troubles, tried=True)
 
@@ -329,18 +338,24 @@ class Life:
             out.append((at, answer))
             if outcome == "accepted":
                 self._beside.sent[provider] += 1
-                out.append((at, CanarySent(provider, name, sort.mailbox)))
+                out.append((at, CanarySent(provider=provider, message=name, mailbox=sort.mailbox)))
                 if not lost:
                     strangers = self._strangers() if own else ()
                     failed = () if sort.family == OTHER else mishaps.failed(provider, at)
                     signed = mishaps.signed(provider, at) if sort.mailbox in OURS else ()
                     arrived = CanaryArrived(
-                        *(provider, name, seconds, strangers, sort.mailbox, failed), signed=signed
+                        provider=provider,
+                        message=name,
+                        seconds=seconds,
+                        strangers=strangers,
+                        mailbox=sort.mailbox,
+                        failed=failed,
+                        signed=signed,
                     )
                     out.append((at + round(seconds * SECOND), arrived))
                     self._reported(out, provider, at, name, seconds, sort.stream)
             elif outcome == "rejected":
-                out.append((at, CanaryRefused(provider, name, outcome)))
+                out.append((at, CanaryRefused(provider=provider, message=name, outcome=outcome)))
             at += round(sort.every * chance.uniform(0.8, 1.2) * SECOND)
         self._next_canary[provider, sort.mailbox] = at
 
@@ -355,7 +370,15 @@ class Life:
     ) -> None:
         """A provider reports a canary as any other mail."""
         heard = at + self._batched(round((took + self._chance.lognormvariate(0.0, 0.6)) * SECOND))
-        report = DeliveryReported(provider, name, "delivered", name, stream, f"adr_{name}", None)
+        report = DeliveryReported(
+            provider=provider,
+            claim=name,
+            event="delivered",
+            message=name,
+            stream=stream,
+            address=f"adr_{name}",
+            at_provider=None,
+        )
         out.append((heard, report))
 
     def _batched(self, late: int) -> int:

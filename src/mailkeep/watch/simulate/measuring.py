@@ -70,7 +70,8 @@ class Ordinary(msgspec.Struct, frozen=True):
     """Ordinary life: what was held and was not so.
 
     Attributes:
-        false: incidents about a party, which outsiders cannot stage; ``provoked``: campaigns.
+        false: incidents that accuse a party, which outsiders cannot stage; ``provoked``: campaigns;
+            ``asked``: incidents that asked no more than whether it was one of us, who it was.
         at_most: false incidents a year, with 95% confidence.
         outages, called: outages by their shape that touched ``FEW`` mails or more, and what else
             went on, and how many of them were held to be what they were; ``brief``: outages that
@@ -90,6 +91,7 @@ class Ordinary(msgspec.Struct, frozen=True):
     brief_called: int
     cut: int
     signals: dict[str, float]
+    asked: dict[str, int] = {}
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -161,7 +163,9 @@ def surge(factor: float, seed: int, runs: int, settings: WatchSettings) -> Surge
             at, number = round(when), number + 1
             # Of the resets of the surge, one in ``factor`` is none of the attack's.
             attacks += when >= start and chance.random() >= 1 / factor
-            asked = RecoveryRequested(None, None, f"adr_{number}", "net", "b")
+            asked = RecoveryRequested(
+                recovery=None, account=None, address=f"adr_{number}", network="net", browser="b"
+            )
             if running.step(Recorded(number, at, at, f"evt_{number}", asked)) and when >= start:
                 counts.append(attacks)
                 break
@@ -242,7 +246,8 @@ def ordinary(
     found = judge(watched(), settings)
     wrong = found.wrong(life.truths)
     campaign = [one for one in wrong if one.hypothesis is Hypothesis.CAMPAIGN]
-    false = [one for one in wrong if one.hypothesis is not Hypothesis.CAMPAIGN]
+    about = [one for one in wrong if one.hypothesis is not Hypothesis.CAMPAIGN]
+    false, asked = [one for one in about if not one.asks], [one for one in about if one.asks]
     few = {
         id(truth): truth.hypothesis is Hypothesis.PROVIDER_SILENT
         and life.touched[truth.subject.id, truth.start] < FEW
@@ -281,6 +286,7 @@ def ordinary(
         called["brief"],
         len(found.cut),
         {name: round(count / years, 1) for name, count in sorted(quiet.items())},
+        _names(asked, life.truths),
     )
 
 
@@ -312,6 +318,7 @@ def together(lives: Sequence[Ordinary]) -> Ordinary:
         sum(one.brief_called for one in lives),
         sum(one.cut for one in lives),
         {name: round(rate, 1) for name, rate in sorted(signals.items())},
+        added(lambda one: one.asked),
     )
 
 

@@ -82,8 +82,15 @@ class Mishaps:
         span: tuple[Instant, Instant],
     ) -> None:
         whole = lists == self._lists
-        out.append((span[0], PostureBlind(provider, lists, why, before=True, whole=whole)))
-        out.append((span[1], PostureRead(provider, self._lists, lists, {})))
+        out.append(
+            (
+                span[0],
+                PostureBlind(provider=provider, lists=lists, reason=why, before=True, whole=whole),
+            )
+        )
+        out.append(
+            (span[1], PostureRead(provider=provider, lists=self._lists, anew=lists, items={}))
+        )
 
     def _span(self, day: Instant) -> tuple[Instant, Instant]:
         start = day + 7 * HOUR + round(self._chance.random() * 11 * HOUR)

@@ -60,7 +60,7 @@ class Outside:
                     if where != "network_office" and self._asks.random() < ASKED:
                         later = used[0] + round(self._asks.uniform(0.5, 6) * HOUR)
                         told = (f"line_{self._number}",)
-                        out.append((later, ConsoleAccepted(told, "key_operator")))
+                        out.append((later, ConsoleAccepted(told=told, by="key_operator")))
             if self._chance.random() < DEPLOYS:
                 out.append(self._used(day, provider, "change", "staff_ci", "network_ci"))
             if self._chance.random() < MAKES_KEY:
@@ -103,11 +103,19 @@ class Outside:
             (60, self._domain, False),
         ):
             if chance.random() < 1 / days:
-                report = AbuseReported(f"mail_{day}_{days}", domain, "", "", ours)
+                report = AbuseReported(
+                    report=f"mail_{day}_{days}", domain=domain, name="", said="", ours=ours
+                )
                 out.append((day + 8 * HOUR + round(chance.random() * 12 * HOUR), report))
         if chance.random() < 1 / 30:
             account = f"acc_{chance.randrange(50_000)}"
-            denied = SessionDenied(account, f"ses_{day}", f"browser_{day}", f"network_{day}", 1)
+            denied = SessionDenied(
+                account=account,
+                session=f"ses_{day}",
+                browser=f"browser_{day}",
+                network=f"network_{day}",
+                ended=1,
+            )
             out.append((day + 8 * HOUR + round(chance.random() * 12 * HOUR), denied))
         return out
 
@@ -123,7 +131,16 @@ class Outside:
     ) -> Timed:
         at = day + 7 * HOUR + round(self._chance.random() * 11 * HOUR)
         line = self._name("line")
-        fact = ConsoleUsed(line, "log", provider, True, act, who, where, expected=expected)
+        fact = ConsoleUsed(
+            told=line,
+            log="log",
+            party=provider,
+            provider=True,
+            act=act,
+            actor=who,
+            network=where,
+            expected=expected,
+        )
         return at, fact
 
     def _name(self, kind: str) -> str:

@@ -54,10 +54,15 @@ class Owners:
             self._changes(out, self._when(day))
         if chance.random() < BLOCKED:
             way = chance.choice(("known", "known", "stranger", "account", "recovery"))
-            blocked = FactorBlocked(self._account(), self._name("fac"), "totp", way)
+            blocked = FactorBlocked(
+                account=self._account(), factor=self._name("fac"), factor_kind="totp", way=way
+            )
             out.append((self._when(day), blocked))
         if chance.random() < COPIED:
-            at, copied = self._when(day), PasskeyCopied(self._account(), self._name("fac"))
+            at, copied = (
+                self._when(day),
+                PasskeyCopied(account=self._account(), factor=self._name("fac")),
+            )
             for again in range(chance.randrange(1, 4)):
                 out.append((at + again * MINUTE, copied))
         if chance.random() < MOVED:
@@ -68,11 +73,24 @@ class Owners:
         chance = self._chance
         account = self._name("acc_new")
         browser, network = self._name("browser_new"), f"net_{chance.randrange(5000)}"
-        out.append((at, AccountOpened(account, f"adr_{account}")))
-        signed = SignedInFact(account, self._name("ses"), network, browser, False, False)
+        out.append((at, AccountOpened(account=account, address=f"adr_{account}")))
+        signed = SignedInFact(
+            account=account,
+            session=self._name("ses"),
+            network=network,
+            browser=browser,
+            factor=False,
+            known_browser=False,
+        )
         out.append((at + MINUTE, signed))
         if chance.random() < BINDS:
-            bound = FactorBound(account, self._name("fac"), "totp", browser, network)
+            bound = FactorBound(
+                account=account,
+                factor=self._name("fac"),
+                factor_kind="totp",
+                browser=browser,
+                network=network,
+            )
             out.append((at + 4 * MINUTE, bound))
         if chance.random() < 0.1:
             added = ChangeHeld(
@@ -89,30 +107,81 @@ class Owners:
         """In a browser that the account knows: a new telephone, a new address."""
         chance, account, factor = self._chance, self._account(), self._name("fac")
         browser, network = self._name("browser_own"), f"net_{chance.randrange(5000)}"
-        out.append((at, SignedInFact(account, self._name("ses"), network, browser, True, True)))
+        out.append(
+            (
+                at,
+                SignedInFact(
+                    account=account,
+                    session=self._name("ses"),
+                    network=network,
+                    browser=browser,
+                    factor=True,
+                    known_browser=True,
+                ),
+            )
+        )
         what = chance.choice(("factor", "leaving", "address_added", "password"))
         if what == "leaving":
-            out.append((at + 3 * MINUTE, FactorLeaving(account, factor, "totp", at + DAY)))
-            out.append((at + DAY, FactorRevoked(account, factor, "totp", "owner")))
+            out.append(
+                (
+                    at + 3 * MINUTE,
+                    FactorLeaving(
+                        account=account, factor=factor, factor_kind="totp", until=at + DAY
+                    ),
+                )
+            )
+            out.append(
+                (
+                    at + DAY,
+                    FactorRevoked(account=account, factor=factor, factor_kind="totp", why="owner"),
+                )
+            )
             return
         if what == "factor":
-            bound = FactorBound(account, factor, "totp", browser, network, held=True)
+            bound = FactorBound(
+                account=account,
+                factor=factor,
+                factor_kind="totp",
+                browser=browser,
+                network=network,
+                held=True,
+            )
             out.append((at + 3 * MINUTE, bound))
-            old = FactorRevoked(account, self._name("fac"), "totp", "replaced")
+            old = FactorRevoked(
+                account=account, factor=self._name("fac"), factor_kind="totp", why="replaced"
+            )
             out.append((at + 4 * MINUTE, old))
         change, address = self._name("change"), f"adr_{account}"
-        held = ChangeHeld(account, change, what, address, at + 3 * DAY, True)
+        held = ChangeHeld(
+            account=account,
+            change=change,
+            what=what,
+            address=address,
+            until=at + 3 * DAY,
+            factor=True,
+        )
         out.append((at + 3 * MINUTE, held))
         if chance.random() < DENIES:
             later = at + round(chance.uniform(0.1, 30) * HOUR)
             provider = chance.choice(self._providers)
-            out.append((later, ChangeDenied(account, change, address, provider, acted=True)))
+            out.append(
+                (
+                    later,
+                    ChangeDenied(
+                        account=account,
+                        change=change,
+                        address=address,
+                        provider=provider,
+                        acted=True,
+                    ),
+                )
+            )
 
     def _moves(self, out: list[Timed], day: Instant) -> None:
         """Over one to three days; each says once that its share is used up."""
         start, days = self._when(day), self._chance.randrange(1, 4)
         for number in range(days):
-            wrote = SubjectsRewritten("app_shop", "key_shop", 400, 20_000)
+            wrote = SubjectsRewritten(application="app_shop", key="key_shop", count=400, of=20_000)
             out.append((start + number * DAY, wrote))
         until = start + days * DAY + DAY
         self._truths.append(Truth(Hypothesis.LEAKED_HERE, OUR_HOUSE, start, until, MOVE))

@@ -61,15 +61,39 @@ class Recoveries:
         name, account = f"r{number}", f"acc_{chance.randrange(self._accounts)}"
         network, browser = f"net_{chance.randrange(5000)}", f"b{number}"
         if chance.random() < 0.1:  # no account has this address
-            out.append((at, RecoveryRequested(None, None, f"adr_x{name}", network, browser)))
+            out.append(
+                (
+                    at,
+                    RecoveryRequested(
+                        recovery=None,
+                        account=None,
+                        address=f"adr_x{name}",
+                        network=network,
+                        browser=browser,
+                    ),
+                )
+            )
             return
         address = f"adr_{account}"
-        out.append((at, RecoveryRequested(name, account, address, network, browser)))
+        out.append(
+            (
+                at,
+                RecoveryRequested(
+                    recovery=name,
+                    account=account,
+                    address=address,
+                    network=network,
+                    browser=browser,
+                ),
+            )
+        )
         routes = dict(zip(("link", "code"), chance.sample(self._providers, 2), strict=True))
         came: dict[str, Instant | None] = {}
         for proof, provider in routes.items():
             message = f"{name}{proof}"
-            sent = ProofSent(name, account, proof, message, provider)
+            sent = ProofSent(
+                recovery=name, account=account, proof=proof, message=message, provider=provider
+            )
             out.append((at + SECOND // 10, sent))
             came[proof] = self._send(out, provider, at + SECOND // 5, message, address)
         if chance.random() < 1 / 7:
@@ -81,7 +105,16 @@ class Recoveries:
 
         def shown(proof: str) -> ProofRedeemed:
             way = (routes[proof],)
-            return ProofRedeemed(name, account, proof, way, asked, known, network, browser)
+            return ProofRedeemed(
+                recovery=name,
+                account=account,
+                proof=proof,
+                providers=way,
+                same_browser=asked,
+                known_browser=known,
+                network=network,
+                browser=browser,
+            )
 
         for place, (proof, then) in enumerate(shows):
             if place:
@@ -94,7 +127,7 @@ class Recoveries:
             if len(shows) == 2:
                 self._both(out, name, account, browser, network, when, routes, known=known)
             return
-        out.append((at + HOUR, RecoveryVoided(name, account, "expired")))
+        out.append((at + HOUR, RecoveryVoided(recovery=name, account=account, why="expired")))
 
     def _both(
         self,
@@ -115,26 +148,74 @@ class Recoveries:
         factor, held = hash_of(f"factor {account}") % 100 < FACTORS * 100, False
         done = when + 60 * SECOND
         if factor and own.random() < LEFT_AT_HOME:
-            out.append((done, StoppedByFactor(name, account)))
-            out.append((when + HOUR, RecoveryVoided(name, account, "expired")))
+            out.append((done, StoppedByFactor(recovery=name, account=account)))
+            out.append((when + HOUR, RecoveryVoided(recovery=name, account=account, why="expired")))
             return
         if raised and not factor:
             held, length = True, HOLD / SECOND
-            out.append((done, RecoveryHeld(name, account, browser, length, ("risk",), score)))
+            out.append(
+                (
+                    done,
+                    RecoveryHeld(
+                        recovery=name,
+                        account=account,
+                        browser=browser,
+                        seconds=length,
+                        reasons=("risk",),
+                        risk=score,
+                    ),
+                )
+            )
             if own.random() < FORGOT:
                 at = done + round(own.uniform(5, 50) * MINUTE)
                 first = own.choice(tuple(routes.values()))
-                out.append((at, RecoveryDenied(name, account, False, first, True)))
-                out.append((at, RecoveryVoided(name, account, "denied")))
+                out.append(
+                    (
+                        at,
+                        RecoveryDenied(
+                            recovery=name,
+                            account=account,
+                            after_completion=False,
+                            provider=first,
+                            acted=True,
+                        ),
+                    )
+                )
+                out.append((at, RecoveryVoided(recovery=name, account=account, why="denied")))
                 return
             if own.random() < GIVES_UP:
-                out.append((done + DAY, RecoveryVoided(name, account, "expired")))
+                out.append(
+                    (done + DAY, RecoveryVoided(recovery=name, account=account, why="expired"))
+                )
                 return
             done += HOLD + round(own.lognormvariate(0, 1.2) * 30 * MINUTE)
-        out.append((done, RecoveryCompleted(name, account, factor, browser, score, held)))
+        out.append(
+            (
+                done,
+                RecoveryCompleted(
+                    recovery=name,
+                    account=account,
+                    factor=factor,
+                    browser=browser,
+                    risk=score,
+                    held=held,
+                ),
+            )
+        )
         if forgot:  # that they had asked
             first = own.choice(tuple(routes.values()))
-            out.append((done + HOUR, RecoveryDenied(name, account, True, first, True)))
+            out.append(
+                (
+                    done + HOUR,
+                    RecoveryDenied(
+                        recovery=name,
+                        account=account,
+                        after_completion=True,
+                        provider=first,
+                        acted=True,
+                    ),
+                )
+            )
         self._after(out, account, browser, network, done)
 
     def _after(
@@ -149,12 +230,37 @@ class Recoveries:
             self._number += 1
             at, name = done + round(own.uniform(2, 40) * MINUTE), f"after{self._number}"
             if what == "factor":
-                out.append((at, FactorBound(account, name, "totp", browser, network)))
+                out.append(
+                    (
+                        at,
+                        FactorBound(
+                            account=account,
+                            factor=name,
+                            factor_kind="totp",
+                            browser=browser,
+                            network=network,
+                        ),
+                    )
+                )
             elif what == "revoked":
-                out.append((at, FactorRevoked(account, name, "totp", "owner")))
+                out.append(
+                    (
+                        at,
+                        FactorRevoked(
+                            account=account, factor=name, factor_kind="totp", why="owner"
+                        ),
+                    )
+                )
             else:
                 word = "password" if what == "password" else "address_added"
-                held = ChangeHeld(account, name, word, f"adr_{name}", at + 3 * DAY, False)
+                held = ChangeHeld(
+                    account=account,
+                    change=name,
+                    what=word,
+                    address=f"adr_{name}",
+                    until=at + 3 * DAY,
+                    factor=False,
+                )
                 out.append((at, held))
 
     def rehearse(self, out: list[Timed], hour: Instant, count: float) -> None:

@@ -140,7 +140,16 @@ def _one(
         signals = _tick(running, last, at) if facts > learn else []
         facts += 1
         name = f"m{facts}"
-        sent = AttemptFinished(name, name, "a", "bulk", "adr", "accepted", "", 0.1)
+        sent = AttemptFinished(
+            message=name,
+            attempt=name,
+            provider="a",
+            stream="bulk",
+            address="adr",
+            outcome="accepted",
+            detail="",
+            seconds=0.1,
+        )
         signals += running.step(Recorded(facts, at, at, name, sent))
         if any(one.evidence for one in signals):
             if facts > lost:
@@ -149,7 +158,15 @@ def _one(
                 return None, alarmed, 0.0
             alarmed = alarmed or facts > learn
         if facts <= lost:
-            heard = DeliveryReported("a", name, "delivered", name, "bulk", "adr", None)
+            heard = DeliveryReported(
+                provider="a",
+                claim=name,
+                event="delivered",
+                message=name,
+                stream="bulk",
+                address="adr",
+                at_provider=None,
+            )
             running.step(Recorded(facts, at, at, name, heard))
             last = at
             begun = at if facts <= learn else begun

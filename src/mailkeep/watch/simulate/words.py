@@ -141,12 +141,14 @@ def life(one: Ordinary) -> list[str]:
     lines = [
         f"Ordinary life: {years:.2f} years, {one.facts:,} facts, {one.seconds:.0f} s of one core.",
         "",
-        f"- False incidents about a party: {false}; at 95% under {one.at_most:.2g} a year.",
+        f"- Parties accused falsely: {false}; at 95% under {one.at_most:.2g} a year.",
+        f"- Incidents that asked whether it was one of us, as it was: {sum(one.asked.values())}.",
         f"- Held to be what it was: {outages or 'nothing went on'}; {brief}.",
         f"- Campaigns held that were none: {sum(one.provoked.values())}.",
         f"- Parties that could have been cut off automatically: {one.cut}.",
     ]
     lines += [f"- False: {what}: {count}." for what, count in one.false.items()]
+    lines += [f"- Asked: {what}: {count}." for what, count in one.asked.items()]
     lines += [f"- Campaign held: {what}: {count}." for what, count in one.provoked.items()]
     quiet = ", ".join(f"{name} {count:g}" for name, count in one.signals.items()) or "none"
     return [*lines, f"- Signals a year while nothing was going on: {quiet}."]
