@@ -20,7 +20,7 @@ from litestar.exceptions.base_exceptions import LitestarDeprecationWarning
 from mailkeep.app.application import Application
 from mailkeep.http import server
 from mailkeep.http.console import cases
-from mailkeep.mail import api_keys
+from mailkeep.mail import api_keys, counting
 from mailkeep.store.migrate import upgrade
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +56,8 @@ async def main(messages: int) -> bool:
             incidents_=max(messages // 200, 10),
         )
         await pictures.leave(running)
+        while await counting.step(running.database):  # as it is beside the mail
+            pass
         async with running.database.write() as tx:
             key = await api_keys.create(tx, running.keys, "proof", ["operate"], by="proof")
         with warnings.catch_warnings():
