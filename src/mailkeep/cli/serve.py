@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -46,15 +47,18 @@ async def production(home: Path, host: str, port: int, *, as_json: bool = False)
         words = f"Mailkeep listens on {url}"
         if ports:
             words += f"\nand takes mail in by SMTP on port {', '.join(map(str, ports))}"
-        result({"ready": True, "url": url, "smtp": ports}, words, as_json=as_json)
-        from . import doctor  # nobody waits for it before mail is taken
+        async with asyncio.TaskGroup() as beside:
+            checking: list[asyncio.Task[None]] = []
 
-        checking = asyncio.create_task(doctor.at_start(home, settings), name="doctor")
-        try:
-            await _serve(running, claimed)
-        finally:
-            checking.cancel()
-            await asyncio.gather(checking, return_exceptions=True)
+            def ready() -> None:
+                result({"ready": True, "url": url, "smtp": ports}, words, as_json=as_json)
+                from . import doctor  # nobody waits for it before mail is taken
+
+                checking.append(beside.create_task(doctor.at_start(home, settings), name="doctor"))
+
+            await _serve(running, claimed, ready)
+            for one in checking:
+                one.cancel()
 
 
 async def development(
@@ -118,12 +122,15 @@ async def development(
                 by="development",
             )
         dev.keep_key(home, key)
-        if as_json:
-            result(dev.described(url, smtp_port, key, home, standins, given), "", as_json=True)
-        else:
-            dev.greet(out, url, smtp_port, key, home, standins, given)
+
+        def ready() -> None:
+            if as_json:
+                result(dev.described(url, smtp_port, key, home, standins, given), "", as_json=True)
+            else:
+                dev.greet(out, url, smtp_port, key, home, standins, given)
+
         hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
-        await _serve(running, claimed, hosts)
+        await _serve(running, claimed, ready, hosts)
 
 
 class _Catcher:
@@ -137,7 +144,13 @@ class _Catcher:
             await self.running.receive(recipients, raw)
 
 
-async def _serve(running: Application, claimed: socket.socket, hosts: tuple[str, ...] = ()) -> None:
+async def _serve(
+    running: Application,
+    claimed: socket.socket,
+    ready: Callable[[], None],
+    hosts: tuple[str, ...] = (),
+) -> None:
+    """Serve until stopped; ``ready`` is called once connections are taken."""
     config = uvicorn.Config(
         server.create(running, hosts),
         http=connections.bounded(connections.most_connections()),
@@ -157,15 +170,23 @@ async def _serve(running: Application, claimed: socket.socket, hosts: tuple[str,
     # once, here, takes two tenths of a start and finds a thousand objects.
     gc.freeze()
     gc.enable()
-    await _Server(config, running).serve([claimed])
+    await _Server(config, running, ready).serve([claimed])
 
 
 class _Server(uvicorn.Server):
-    """Says that it is not ready as soon as it is asked to end, while it answers what it has."""
+    """Says when it takes connections, and that it is not ready as soon as it is asked to end, while
+    it answers what it has."""
 
-    def __init__(self, config: uvicorn.Config, running: Application) -> None:
+    def __init__(
+        self, config: uvicorn.Config, running: Application, ready: Callable[[], None]
+    ) -> None:
         super().__init__(config)
         self._app = running
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._app.telemetry.stopping = True
