@@ -3,6 +3,7 @@
 import re
 
 from mailkeep.base.errors import Invalid
+from mailkeep.base.raw_mail import HEADERS
 
 IDEMPOTENCY_HEADER = "X-Mailkeep-Idempotency-Key"
 
@@ -17,6 +18,7 @@ def idempotency(raw: bytes) -> str | None:
     Raises:
         Invalid: it stands there twice, is folded, empty, too long or not visible ASCII.
     """
+    raw = raw[:HEADERS]  # of a message that was parsed: its header is not larger
     end = _END.search(raw)
     head = raw if end is None else raw[: end.start()]
     found = _KEY.findall(head)

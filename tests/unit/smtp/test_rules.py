@@ -152,3 +152,10 @@ def test_an_idempotency_key_stands_in_the_header_only() -> None:
 )
 def test_refusals(error: Unavailable, reply: str) -> None:
     assert refusal(error).startswith(reply)
+
+
+def test_a_key_is_looked_for_in_what_may_be_a_header() -> None:
+    """A body that no empty line parts from its header was searched whole, in the loop."""
+    key = b"X-Mailkeep-Idempotency-Key: 7\r\n"
+    assert asked.idempotency(b"From: a\r\nx\r\n" + key) == "7"
+    assert asked.idempotency(b"From: a\r\n" + b"x\r\n" * 100_000 + key) is None
