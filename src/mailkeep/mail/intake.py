@@ -314,10 +314,9 @@ class Intake:
         )
         rows.facts.append(MessageAccepted(message=message, stream=stream.name, address=address))
         if bait.leaks:
+            why = GiveUpReason.HONEY
             rows.facts.append(
-                MessageGivenUp(
-                    message=message, stream=stream.name, address=address, why=GiveUpReason.HONEY
-                )
+                MessageGivenUp(message=message, stream=stream.name, address=address, why=why)
             )
             return message
         if stream.genuine:
