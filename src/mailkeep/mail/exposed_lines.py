@@ -163,8 +163,8 @@ def _lines() -> Select[Any]:
     last: BindParameter[str] = bindparam("last")
     within = (_f.c.first_at <= end, tuple_(*_ORDER) <= tuple_(end, last))
     rows = _behind(line.label("line")).where(*within).subquery()
-    found: Select[Any] = select(func.count(), _Joined(rows.c.line))
-    return found.select_from(rows)
+    found: list[Any] = [func.count(), _Joined(rows.c.line)]
+    return select(*found).select_from(rows)
 
 
 _END = Repeated(lambda _insert: _ends())
