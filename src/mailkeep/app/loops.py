@@ -10,7 +10,7 @@ from typing import Protocol
 import structlog
 
 from mailkeep.base.errors import Unavailable
-from mailkeep.base.loops import Loop, Seconds, StepFailed
+from mailkeep.base.loops import Loop, OutsideFault, Seconds
 
 log = structlog.get_logger(__name__)
 
@@ -123,8 +123,10 @@ def _failed(error: Exception, which: dict[str, str], pulse: Pulse, wait: float) 
         pulse.failures[which["loop"], "unavailable"] += 1
         log.warning("loop.unavailable", **which, error=str(error))
         return wait
-    pulse.failures[which["loop"], "fault"] += 1
-    if not isinstance(error, StepFailed):
+    if isinstance(error, OutsideFault):
+        pulse.failures[which["loop"], "outside"] += 1
+    else:
         # A loop that ends silently is a protection that is silently missing.
+        pulse.failures[which["loop"], "fault"] += 1
         log.exception("loop.failed", **which, error=type(error).__name__)
     return max(wait, PAUSE_SECONDS)

@@ -1,6 +1,7 @@
 """Clocks and instants. Time is always passed in; an instant is an ``int`` of microseconds since the
 Unix epoch, UTC."""
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -21,8 +22,15 @@ class Clock(Protocol):
     def now(self) -> Instant: ...
 
 
+def _since_boot() -> int:
+    """Nanoseconds of a clock that nobody sets, and that goes on while the machine sleeps."""
+    boot: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic_ns() if boot is None else time.clock_gettime_ns(boot)
+
+
 class SystemClock:
-    """The machine's clock, which within one process never steps back and never stands still.
+    """The machine's clock, which within one process never steps back and never stands still,
+    whichever of its threads asks.
 
     A clock set back would bring expired codes to life again: it then goes at half its speed until
     the machine's has caught up. One that jumps ahead would let waiting mail expire: a jump counts
@@ -33,20 +41,24 @@ class SystemClock:
     """
 
     def __init__(
-        self,
-        wall: Callable[[], int] = time.time_ns,
-        steady: Callable[[], int] = time.monotonic_ns,
+        self, wall: Callable[[], int] = time.time_ns, steady: Callable[[], int] = _since_boot
     ) -> None:
         self._wall, self._steady = wall, steady
         self._last, self._read = wall() // 1000, steady() // 1000
         self._jumped: int | None = None  # when, by the steady one, a jump was seen first
+        self._one_asks = threading.Lock()
 
     def now(self) -> Instant:
+        with self._one_asks:
+            return self._now()
+
+    def _now(self) -> Instant:
         wall, read = self._wall() // 1000, self._steady() // 1000
         passed, self._read = read - self._read, read
         jumped, self._jumped = self._jumped, None
         if wall < self._last:
             self._last += passed // 2
+            self._read -= passed % 2  # or nothing would pass for who asks each microsecond
         elif wall - self._last - passed <= JUMP or (jumped is not None and read - jumped >= LASTED):
             self._last = wall
         else:

@@ -105,8 +105,6 @@ class KeyRing:
 
     def destroy_expired(self, now: Instant) -> list[int]:
         """Destroy every hourly key whose hour has passed; returns the hours."""
-        # Another process on the same keys may have destroyed the file: what is in memory goes too.
-        self._hours = {hour: key for hour, key in self._hours.items() if not _past(hour, now)}
         gone = []
         for path in sorted(self._hourly.glob("*.key")):
             hour = int(path.stem)
@@ -114,6 +112,10 @@ class KeyRing:
                 with contextlib.suppress(FileNotFoundError):  # another one was quicker
                     destroy(path)
                     gone.append(hour)
+        # What is in memory goes last, and also where another process has destroyed the file: else a
+        # key that is read meanwhile would stay.
+        for hour in [one for one in list(self._hours) if _past(one, now)]:
+            self._hours.pop(hour, None)
         return gone
 
     def hourly_count(self) -> int:

@@ -10,8 +10,9 @@ Loop = Coroutine[Any, Any, None]  #: runs until it is cancelled
 Seconds = float | Callable[[], float]  #: asked anew for each wait
 
 
-class StepFailed(Exception):
-    """A step failed and has said so in the log: it is counted, and not said once more."""
+class OutsideFault(Exception):
+    """A step failed for what others do or do not, and has said so in the log: it is counted apart,
+    and not said once more."""
 
 
 class Keeper(Protocol):

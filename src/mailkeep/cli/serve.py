@@ -47,18 +47,20 @@ async def production(home: Path, host: str, port: int, *, as_json: bool = False)
         words = f"Mailkeep listens on {url}"
         if ports:
             words += f"\nand takes mail in by SMTP on port {', '.join(map(str, ports))}"
-        async with asyncio.TaskGroup() as beside:
-            checking: list[asyncio.Task[None]] = []
+        checking: list[asyncio.Task[None]] = []
 
-            def ready() -> None:
-                result({"ready": True, "url": url, "smtp": ports}, words, as_json=as_json)
-                from . import doctor  # nobody waits for it before mail is taken
+        def ready() -> None:
+            result({"ready": True, "url": url, "smtp": ports}, words, as_json=as_json)
+            from . import doctor  # nobody waits for it before mail is taken
 
-                checking.append(beside.create_task(doctor.at_start(home, settings), name="doctor"))
+            checking.append(asyncio.create_task(doctor.at_start(home, settings), name="doctor"))
 
+        try:
             await _serve(running, claimed, ready)
+        finally:
             for one in checking:
                 one.cancel()
+            await asyncio.gather(*checking, return_exceptions=True)
 
 
 async def development(

@@ -39,7 +39,8 @@ def _build(
         body = keys.unseal_hour(job.hour, f"body {job.message}", job.body)
     content = msgspec.json.decode(body, type=Content)
     message = to_outgoing(content, job.message, job.attempt, stream, job.created_at)
-    back = returns.return_path(keys, config, job.message)
+    shared = len(message.recipients()) > 1
+    back = returns.return_path(keys, config, job.message, shared=shared)
     if back is not None:
         message = msgspec.structs.replace(message, return_path=back)
     named = [one.email for one in message.recipients()]

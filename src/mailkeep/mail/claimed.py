@@ -60,9 +60,16 @@ class Claimed:
         self.facts: list[Fact] = []
 
     def start(
-        self, message: Due, provider: str, now: Instant, *, ask: bool = False, final: bool = True
+        self,
+        message: Due,
+        provider: str,
+        now: Instant,
+        *,
+        ask: bool = False,
+        final: bool = True,
+        refused: bool = False,
     ) -> None:
-        """Start an attempt at a provider; ``ask`` and ``final``: see ``Job``."""
+        """Start an attempt at a provider; ``ask``, ``final`` and ``refused``: see ``Job``."""
         attempt = new_id("att", now)
         self.attempts.append(
             {"id": attempt, "message_id": message.id, "provider": provider, "started_at": now}
@@ -100,6 +107,7 @@ class Claimed:
                 body=bytes(message.data or b""),
                 ask=ask,
                 final=final,
+                refused=refused,
                 size=message.size or 0,
                 family=message.family,
                 recipients=1 + message.copies.count(",") + 1 if message.copies else 1,

@@ -39,6 +39,7 @@ from .routing import BUSY, Busy, Go, Trickle, Wanted, choose, others, shifted
 from .shifting import SHIFTS
 from .suppressions import unwelcome_to
 from .types import (
+    LASTING,
     WITHHELD,
     GiveUpReason,
     Job,
@@ -239,13 +240,14 @@ def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> N
     last = before[-1] if before else None
     ask = _asks(one, last, ways)
     wanted = _wanted(one, before, ways.stream)
+    asked = wanted
     if ask and last is not None:
-        wanted = msgspec.structs.replace(wanted, only=(last.provider,))
+        asked = msgspec.structs.replace(wanted, only=(last.provider,))
     choice = choose(
         ways.routes,
         breakers=ways.breakers,
         cut=ways.cut,
-        wanted=wanted,
+        wanted=asked,
         draw=_draw(),
         now=ways.now,
         resting=ways.resting,
@@ -268,8 +270,14 @@ def _route(claimed: Claimed, one: Due, before: Sequence[_Try], ways: _Ways) -> N
                     because=because,
                 )
             )
-        final = not others(ways.routes, ways.cut, wanted, choice.provider)
-        claimed.start(one, choice.provider, ways.now, ask=ask, final=final)
+        final = not others(
+            ways.routes,
+            cut=ways.cut,
+            resting=ways.resting,
+            wanted=wanted,
+            than=choice.provider,
+        )
+        claimed.start(*(one, choice.provider, ways.now), ask=ask, final=final, refused=wanted.over)
     else:
         claimed.wait(one, min(max(choice.until, ways.now + SECOND // 4), one.expires_at))
 
@@ -281,6 +289,8 @@ def _wanted(one: Due, before: Sequence[_Try], stream: StreamSettings) -> Wanted:
         avoid=split(one.avoid),
         tried=tuple(attempt.provider for attempt in before),
         refused=_refusers(before),
+        over=any(attempt.outcome == OutcomeKind.REJECTED.value for attempt in before),
+        insists=bool(one.secret),
         bound=bool(one.secret) and _is_unsure(before[-1] if before else None),
         probes=stream.priority > 0 and not one.secret,
     )
@@ -338,8 +348,8 @@ async def cut_providers(tx: Tx) -> frozenset[str]:
 
 
 def _refusers(before: Sequence[_Try]) -> tuple[str, ...]:
-    """Who refused a mail for good, as often as they did."""
-    return tuple(one.provider for one in before if one.outcome == OutcomeKind.REJECTED.value)
+    """Who gave a lasting refusal, as often as they did."""
+    return tuple(one.provider for one in before if one.outcome in LASTING)
 
 
 async def _tried(tx: Tx, ids: list[str]) -> Mapping[str, list[_Try]]:

@@ -21,7 +21,7 @@ from .events import AttemptFinished, MessageGivenUp
 from .outbox import shred_bodies
 from .routing import backoff
 from .splitting import Splitting, parted
-from .types import WITHHELD, GiveUpReason, Job, Status
+from .types import LASTING, WITHHELD, GiveUpReason, Job, Status
 
 TELL = 30 * SECOND  #: how long a provider whose answer was lost has to tell that it has the mail
 
@@ -136,7 +136,7 @@ async def finish(
 async def _cut(tx: Tx, finished: Sequence[Finished]) -> dict[str, Instant]:
     """When providers were cut off, where that matters: whether one refused a mail for good."""
     kinds = {one.outcome.kind for one in finished if one.outcome is not None}
-    if OutcomeKind.REJECTED not in kinds:
+    if LASTING.isdisjoint(kinds):
         return {}
     return {row[0]: row[1] or 0 for row in await tx.fetch(bodies.STATES)}
 

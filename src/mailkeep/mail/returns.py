@@ -7,8 +7,8 @@ option ``return_path_domain`` gets one for every message, authenticated by a key
 Security: whoever was given the mail (the relay, each server on the way) knows its return path, and
 may say what they like about that one message: so it is a claim, as any provider's report is. The
 number for each message is bounded, and what comes to an address that we did not make is dropped.
-Where a message has copies, each of their readers knows the path too, so nobody is believed about
-another one: the bounce is kept, and moves nothing.
+Where others were handed the same mail, each of them knows the path too, so it is a path of another
+kind, and nobody is believed about another one: such a bounce is kept, and moves nothing.
 """
 
 import asyncio
@@ -33,8 +33,11 @@ MOST = 100  #: reports that are believed of one message
 FORGED, UNREADABLE, TOO_MANY = "forged-bounce", "unreadable-bounce", "too-many-bounces"
 
 
-def return_path(keys: KeyRing, config: ProviderConfig, message: str) -> str | None:
+def return_path(keys: KeyRing, config: ProviderConfig, message: str, *, shared: bool) -> str | None:
     """The envelope sender of a message; None where bounces do not come back to us.
+
+    Args:
+        shared: others than its recipient are handed the message as well.
 
     Raises:
         MisconfiguredProvider: the option is no domain.
@@ -43,7 +46,7 @@ def return_path(keys: KeyRing, config: ProviderConfig, message: str) -> str | No
     if domain is None:
         return None
     try:
-        return verp.return_path(message, domain, _key(keys, config.name))
+        return verp.return_path(message, domain, _key(keys, config.name, shared=shared))
     except ValueError as error:
         raise MisconfiguredProvider(
             "return_path_domain is not a domain", field="options.return_path_domain"
@@ -92,9 +95,10 @@ class Returns:
         for recipient in recipients:
             relays = self._relays.get(addresses.domain(recipient).lower(), [])
             known = [
-                (relay, message)
+                (relay, message, shared)
                 for relay in relays
-                if (message := verp.read(recipient, _key(self._keys, relay))) is not None
+                for shared in (False, True)
+                if (message := verp.read(recipient, _key(self._keys, relay, shared=shared)))
             ]
             found.update(dict.fromkeys(known))
             if relays and not known:
@@ -106,15 +110,19 @@ class Returns:
         return sum([await self._believe(*one, returned, raw) for one in found])
 
     async def _believe(
-        self, relay: str, message: str, returned: Sequence[bounces.Returned], raw: bytes
+        self,
+        relay: str,
+        message: str,
+        shared: bool,
+        returned: Sequence[bounces.Returned],
+        raw: bytes,
     ) -> int:
         now = self._database.clock.now()
         if not returned:
             await self._claims.refuse(relay, UNREADABLE, now)
             return 0
-        c, m = tables.claims.c, tables.messages.c
+        c = tables.claims.c
         async with self._database.read() as tx:
-            copies = await tx.value(select(m.copies).where(m.id == message))
             before = await tx.value(
                 select(func.count()).where(c.message_id == message, c.provider == relay)
             )
@@ -129,7 +137,7 @@ class Returns:
                 kind=one.kind,
                 provider_message_id=None,
                 message_id=message,
-                recipient=None if copies else one.recipient,
+                recipient=None if shared else one.recipient,
                 at=None,
                 detail=one.status,
                 authenticated="shared_secret",
@@ -145,5 +153,5 @@ def _domain(config: ProviderConfig) -> str | None:
     return domain if domain and config.kind == "smtp" else None
 
 
-def _key(keys: KeyRing, relay: str) -> bytes:
-    return keys.pepper("return path", relay)
+def _key(keys: KeyRing, relay: str, *, shared: bool) -> bytes:
+    return keys.pepper("return path of many" if shared else "return path", relay)

@@ -24,7 +24,9 @@ class Wanted(msgspec.Struct, frozen=True):
             was ambiguous: another provider could then read it too).
         probes: it may probe whether a provider is back while another stands. Not recovery mail: a
             provider that still hangs would delay it.
-        refused: those that refused it for good, as often as they did.
+        refused: those that gave a lasting refusal (``types.LASTING``), as often as they did.
+        over: one of them refused it for good.
+        insists: it goes to a provider at rest rather than to one that refused it: recovery mail.
     """
 
     only: tuple[str, ...]
@@ -33,6 +35,8 @@ class Wanted(msgspec.Struct, frozen=True):
     bound: bool = False
     probes: bool = False
     refused: tuple[str, ...] = ()
+    over: bool = False
+    insists: bool = False
 
 
 class Busy:
@@ -172,8 +176,8 @@ def choose(
         trickle: counts what standbys carry all the same; without it they carry nothing.
         family: who keeps the recipient's mailbox, see ``families``.
 
-    Only those who refused this message for good least often are asked: so each is, before one is
-    asked again that a person may have mended meanwhile.
+    What was refused for good goes only to those who refused it least often: so each is asked before
+    one is asked again that a person may have mended meanwhile.
 
     Closed breakers go before probes, providers that have not failed this message before those that
     have, routes with weight before standbys; among equals by weight. But whose rest is over is
@@ -189,9 +193,10 @@ def choose(
     ]
     if not allowed:
         return Wait(now + 5 * SECOND, "no_route")
-    least = min(wanted.refused.count(route.provider) for route in allowed)
-    allowed = [route for route in allowed if wanted.refused.count(route.provider) == least]
+    if wanted.insists:
+        allowed = _refused_least(allowed, wanted)
     allowed = [route for route in allowed if route.provider not in resting] or allowed
+    allowed = _refused_least(allowed, wanted)
 
     def breaker(route: RouteSettings) -> Breaker:
         return breakers.get(route.provider, Breaker())
@@ -219,10 +224,22 @@ def choose(
     return Go(chosen.provider, probe=not breaker(chosen).closed())
 
 
-def others(routes: Sequence[RouteSettings], cut: Set[str], wanted: Wanted, provider: str) -> bool:
-    """Whether a message that ``provider`` refuses for good may go to one who has refused it less
-    often."""
-    out, times = {*wanted.avoid, *cut, provider}, wanted.refused.count(provider)
+def _refused_least(routes: list[RouteSettings], wanted: Wanted) -> list[RouteSettings]:
+    if not wanted.over:
+        return routes
+    least = min(wanted.refused.count(route.provider) for route in routes)
+    return [route for route in routes if wanted.refused.count(route.provider) == least]
+
+
+def others(
+    routes: Sequence[RouteSettings], *, cut: Set[str], resting: Set[str], wanted: Wanted, than: str
+) -> bool:
+    """Whether a message that a provider refuses now may go to another one, which has refused it
+    less often. Not to one at rest, unless it insists: else whoever is inside one provider could
+    hand all of its mail to another that is under suspicion."""
+    out, times = {*wanted.avoid, *cut, than}, wanted.refused.count(than)
+    if not wanted.insists:
+        out |= resting
     return any(
         route.provider not in out
         and (not wanted.only or route.provider in wanted.only)

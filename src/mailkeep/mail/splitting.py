@@ -67,7 +67,9 @@ def parted(job: Job, outcome: Outcome | None) -> Parted | None:
     # A copy goes on only with a message that goes on, and never with one that is over.
     over = job.ends(outcome.kind)
     elsewhere = tuple(
-        (one.email, one.kind) for one in outcome.copies if over and not job.ends(one.kind)
+        (one.email, one.kind)
+        for one in outcome.copies
+        if over and one.kind is not OutcomeKind.ACCEPTED
     )
     served = tuple(
         one.email for one in outcome.copies if not over and one.kind is OutcomeKind.ACCEPTED

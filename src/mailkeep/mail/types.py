@@ -31,7 +31,7 @@ class GiveUpReason(Word):
     """Why a message will not be sent."""
 
     EXPIRED = "expired"  #: its time, or that of the recovery that it belonged to, is over
-    REJECTED = "rejected"  #: a provider refused it for good
+    REJECTED = "rejected"  #: refused for good, and no provider carries it
     NO_BODY = "no body"  #: its body is gone
     HONEY = "honey"  #: it would show a honey address to another provider than its own
     SUPPRESSED = "suppressed"  #: nothing is sent to its recipient
@@ -288,11 +288,18 @@ class Taken(msgspec.Struct, frozen=True):
     repeated: bool = False
 
 
+#: What a provider says again of a mail that it said it of once, until somebody mends something.
+LASTING = frozenset(
+    {OutcomeKind.REJECTED, OutcomeKind.SUPPRESSED_THERE, OutcomeKind.SENDER_REFUSED}
+)
+
+
 class Job(msgspec.Struct, frozen=True):
     """A claimed message, ready to be sent by the worker that holds its lease.
 
     ``ask``: its provider may have it already, and is asked first. ``final``: if it refuses the mail
-    for good, that is the end; if not, another provider is asked as well. ``size``: of its body, in
+    for good, that is the end; if not, another provider is asked as well; ``refused``: one did so
+    before. ``size``: of its body, in
     octets; a large one is not in ``body`` yet: it is read when there is a place to send it from.
     ``family``: the mailbox provider's family of the recipient; ``recipients``: how many get it,
     copies included.
@@ -312,14 +319,19 @@ class Job(msgspec.Struct, frozen=True):
     body: bytes
     ask: bool = False
     final: bool = True
+    refused: bool = False
     size: int = 0
     family: str = ""
     recipients: int = 1
 
     def ends(self, kind: OutcomeKind) -> bool:
         """Whether nothing remains to be tried. A refusal for good is one provider's word, and it
-        may be a thief's: where there is another one, that is asked too."""
-        return kind is OutcomeKind.ACCEPTED or (kind is OutcomeKind.REJECTED and self.final)
+        may be a thief's: where there is another one, that is asked too. One that only does not
+        carry it has said so as well, once somebody refused it for good."""
+        if kind is OutcomeKind.ACCEPTED:
+            return True
+        refused = kind is OutcomeKind.REJECTED or (self.refused and kind in LASTING)
+        return refused and self.final
 
 
 def split(joined: str) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ class OutcomeKind(enum.StrEnum):
 
     ACCEPTED = "accepted"  #: the provider took the message; it says nothing about delivery
     DEFERRED = "deferred"  #: not now, for a reason about this message; worth another try later
-    REJECTED = "rejected"  #: this message or this recipient is refused for good, here or elsewhere
+    REJECTED = "rejected"  #: this message or this recipient is refused for good
     SUPPRESSED_THERE = "suppressed_there"  #: this provider's own list or rule holds it back
     SENDER_REFUSED = "sender_refused"  #: this provider does not let us send as this sender
     SUSPENDED = "suspended"  #: refused: our account there may not send, or has its mail held

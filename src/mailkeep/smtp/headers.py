@@ -17,6 +17,8 @@ from mailkeep.base.raw_mail import Budget, TooDear, check_lines
 #: as long as these can be.
 ADDRESSES = 16 * 1024
 SEPARATORS = 500  #: of addresses in one field; names in quotes have commas too
+DOTS = 1000  #: in one field of addresses
+WORDS = 500  #: encoded ones (RFC 2047) in one field
 PARAMETERS = 64 * 1024  #: octets of all ``Content-`` fields: of 100 files with long names
 HEADER = 64 * 1024  #: octets of all other fields
 
@@ -49,6 +51,10 @@ class Spent(Budget):
                 raise TooDear(f"the fields of addresses are larger than {ADDRESSES >> 10} kB")
             if sum(line.count(",") + line.count(";") for line in lines) > SEPARATORS:
                 raise TooDear(f"a field has more than {SEPARATORS} addresses")
+            if sum(line.count(".") for line in lines) > DOTS:
+                raise TooDear(f"a field of addresses has more than {DOTS:,} dots")
+        if sum(line.count("=?") for line in lines) > WORDS:
+            raise TooDear(f"a field has more than {WORDS} encoded words")
         return name
 
     def once(self, parse: Callable[[str, str], Any], name: str, value: str) -> Any:

@@ -15,19 +15,20 @@ from typing import NamedTuple, Protocol
 from .types import Forger
 
 #: Detectors of what is done by whoever signs in to our account.
-BY_HAND = frozenset(
-    {"account_drift", "export_seen", "console_sign_in", "provider_notice", "unknown_message"}
-)
+BY_HAND = frozenset({"account_drift", "export_seen", "console_sign_in", "provider_notice"})
+MAIL = "unknown_message"
+TRIED = 3  #: mails that somebody tries by hand in a day; judged
 #: Detectors of what owners say: none of our own doing at a console makes them.
 OWNERS = frozenset({"denial", "support_claim"})
 BESIDE = 2.0  #: nats of all else; judged: what every week brings stays below, a sign of its own not
-#: What these say at most of our own doing. A notice of a break-in says more; so does more mail than
-#: the two or three that somebody tries by hand, or mail under an id in our own form.
-AT_MOST = {"provider_notice": 1.5, "unknown_message": 4.0}
+#: What these say at most of our own doing. A notice of a break-in says more; so do mail under an
+#: id in our own form, and three mails or more within minutes.
+AT_MOST = {"provider_notice": 1.5, MAIL: 4.9}
 
 
 class Sign(Protocol):
-    """A term of an opinion: ``nats`` as it counts now, ``said`` when it was new."""
+    """A term of an opinion: ``nats`` as it counts now, ``said`` when it was new; ``events``: ids of
+    the facts on which it rests."""
 
     @property
     def detector(self) -> str: ...
@@ -41,6 +42,9 @@ class Sign(Protocol):
     @property
     def forger(self) -> Forger: ...
 
+    @property
+    def events(self) -> tuple[str, ...]: ...
+
 
 class Told(NamedTuple):
     """One that is nothing else."""
@@ -49,6 +53,7 @@ class Told(NamedTuple):
     nats: float
     said: float
     forger: Forger
+    events: tuple[str, ...]
 
 
 def is_by_hand(signs: Iterable[Sign]) -> bool:
@@ -63,7 +68,9 @@ def accuses(signs: Iterable[Sign]) -> bool:
         said = max(one.nats, one.said)
         if one.detector in OWNERS or said > AT_MOST.get(one.detector, said):
             return True
-        if one.detector not in BY_HAND:
+        if one.detector == MAIL and len(one.events) > TRIED:
+            return True
+        if one.detector not in BY_HAND | {MAIL}:
             # What anyone could stage says nothing while it counts nothing.
             if said >= BESIDE and (one.nats > 0 or one.forger is not Forger.ANYONE):
                 return True

@@ -21,7 +21,7 @@ import structlog
 from sqlalchemy import select
 
 from mailkeep.base.errors import MailkeepError, Unavailable
-from mailkeep.base.loops import Keeper, StepFailed
+from mailkeep.base.loops import Keeper, OutsideFault
 from mailkeep.base.secret import Secret
 from mailkeep.events import turns
 from mailkeep.store.database import Database, Tx
@@ -99,7 +99,7 @@ class Mailboxes:
                 await self._failed(mailbox, str(error))
                 if isinstance(error, Unavailable):
                     raise
-                raise StepFailed from error
+                raise OutsideFault from error
             session = current
             return True  # the session itself waits for mail
 

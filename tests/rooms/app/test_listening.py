@@ -122,7 +122,7 @@ async def _bounce(running: Application, port: int) -> None:
                 id="att_1", message_id=message, provider="r", started_at=1, outcome="accepted"
             )
         )
-    path = return_path(running.keys, running.providers["r"], message)
+    path = return_path(running.keys, running.providers["r"], message, shared=False)
     assert path is not None
     failed = b"X-Failed-Recipients: ada@example.net\r\n\r\nRCPT TO: 550 5.1.1 no\r\n"
     for to, status in ((f"b{path}", "accepted"), (path, "bounced")):

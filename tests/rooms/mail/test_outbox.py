@@ -141,6 +141,53 @@ async def test_who_refuses_for_good_is_not_believed_alone(
     assert await _has_body(database, message) == (stream == "bulk")
 
 
+@pytest.mark.parametrize("stream", ["recovery", "bulk"])
+@pytest.mark.parametrize("lasting", [OutcomeKind.SUPPRESSED_THERE, OutcomeKind.SENDER_REFUSED])
+@pytest.mark.parametrize("first", [True, False])
+async def test_what_one_refuses_for_good_and_none_other_carries_is_over(
+    database: Database, accept: Accept, stream: str, lasting: OutcomeKind, first: bool
+) -> None:
+    """Else it was tried at the other one, in vain, some hundred times a day."""
+    message = await accept(new(stream))
+    said = [OutcomeKind.REJECTED, lasting] if first else [lasting, OutcomeKind.REJECTED]
+    for kind in said:
+        (job,) = await _claim(database, stream)
+        await _finish(database, job, kind)
+    assert await _status(database, message) == "given_up"
+
+
+async def test_what_none_carries_for_now_waits_until_somebody_mends_it(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    """A domain that is not verified at one, a list at the other: nobody said never."""
+    message = await accept(new())
+    for kind in (OutcomeKind.SENDER_REFUSED, OutcomeKind.SUPPRESSED_THERE):
+        (job,) = await _claim(database)
+        await _finish(database, job, kind)
+    assert await _status(database, message) == "queued"
+    clock.advance(600)
+    assert len(await _claim(database)) == 1
+
+
+async def test_who_is_asked_about_a_mail_and_then_refuses_it_ends_nothing(
+    database: Database, accept: Accept, clock: ManualClock
+) -> None:
+    """Whoever loses an answer, and says then that they never had it, is one provider as well."""
+    message = await accept(new())
+    (first,) = await _claim(database)
+    await _finish(database, first, OutcomeKind.AMBIGUOUS)
+    clock.advance(60)
+    async with database.write() as tx:
+        (again,) = await outbox.claim(
+            database, tx, STREAMS["bulk"], {}, 1, askable=frozenset({first.provider})
+        )
+    assert (again.provider, again.ask) == (first.provider, True)
+    await _finish(database, again, OutcomeKind.REJECTED)
+    assert await _status(database, message) == "queued"
+    (other,) = await _claim(database)
+    assert other.provider != first.provider
+
+
 async def test_a_secret_that_only_one_may_read_ends_when_that_one_refuses_it(
     database: Database, accept: Accept
 ) -> None:

@@ -1,6 +1,7 @@
 """Bounces of relays: which message they are believed of, and what they can do to it."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,7 +14,7 @@ from mailkeep.mail.returns import Returns
 from mailkeep.mail.types import Job, NewMessage
 from mailkeep.providers import registry
 from mailkeep.providers.errors import MisconfiguredProvider
-from mailkeep.providers.message import Address
+from mailkeep.providers.message import Address, Shown
 from mailkeep.providers.types import (
     Claim,
     ClaimKind,
@@ -99,13 +100,26 @@ async def test_a_bounce_is_believed_once(room: Room, accept: Accept) -> None:
     assert room.claims.duplicates[job.provider] == 1
 
 
-async def test_who_has_a_copy_is_not_believed_about_another_one(room: Room, accept: Accept) -> None:
-    """The path stands in every copy, and what is said of whom is anybody's word."""
+EVE = (Address("eve@example.net"),)
+
+
+@pytest.mark.parametrize(
+    ("beside", "status"),
+    [
+        ({"bcc": EVE}, "accepted"),
+        ({"shown": Shown((Address("ada@example.net"),), EVE)}, "bounced"),
+        ({"shown": Shown((), EVE), "bcc": (Address("mallory@example.net"),)}, "accepted"),
+    ],
+)
+async def test_who_was_handed_the_same_mail_is_not_believed_about_another_one(
+    room: Room, accept: Accept, beside: dict[str, Any], status: str
+) -> None:
+    """The path stands in all of them; whom a submitted mail only shows has one of their own."""
     message = new()
-    content = msgspec.structs.replace(message.content, bcc=(Address("eve@example.net"),))
+    content = msgspec.structs.replace(message.content, **beside)
     job, path = await room.sent(accept, msgspec.structs.replace(message, content=content))
     assert await room.returns.receive([path], REPORT) == 1
-    assert await room.told(job.message) == ("accepted", ["bounced"])
+    assert await room.told(job.message) == (status, ["bounced"])
 
 
 async def test_what_may_pass_moves_nothing(room: Room, accept: Accept) -> None:
@@ -146,7 +160,7 @@ async def test_a_relay_that_never_had_the_message_says_nothing_of_it(
 ) -> None:
     job, _ = await room.sent(accept)
     (other,) = set(RELAYS) - {job.provider}
-    path = returns.return_path(keys, RELAYS[other], job.message)
+    path = returns.return_path(keys, RELAYS[other], job.message, shared=False)
     assert path is not None
     await room.returns.receive([path], REPORT)
     assert await room.told(job.message) == ("accepted", [])
@@ -168,7 +182,7 @@ async def test_no_mail_that_comes_back_fills_the_database(
 def test_only_a_relay_with_the_option_has_return_paths(keys: KeyRing) -> None:
     message = "msg_" + "0" * 26
     for config in (provider("one", 9, "smtp"), _relay("one", ""), _relay("one", kind="mandrill")):
-        assert returns.return_path(keys, config, message) is None
+        assert returns.return_path(keys, config, message, shared=False) is None
     with pytest.raises(MisconfiguredProvider) as caught:
-        returns.return_path(keys, _relay("one", "not a domain"), message)
+        returns.return_path(keys, _relay("one", "not a domain"), message, shared=False)
     assert caught.value.field == "options.return_path_domain"

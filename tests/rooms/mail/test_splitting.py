@@ -140,18 +140,31 @@ async def test_who_has_the_mail_does_not_get_it_again_with_who_was_refused(
 async def test_a_recipient_who_does_not_exist_takes_no_copy_with_them(
     room: Room, accept: Accept
 ) -> None:
-    """The message is over once every provider refused it; whoever was refused for the last one's
-    own reasons is served."""
+    """The message is over once every provider refused it; whoever is refused with it is not."""
     message = await accept(copied())
     (job,) = await room.claim()
     await room.finish(job, NEVER, OUT, OK, NEVER)
     (other,) = await room.claim()
     assert (other.provider != job.provider, goes_to(read(other))) == (True, [ADA, BOB, DORA])
-    await room.finish(other, NEVER, OUT, NEVER)
-    (copy,) = await room.claim()
-    assert goes_to(read(copy)) == [BOB]
+    await room.finish(other, NEVER, OUT)
+    (copy,) = await room.claim()  # about Bob the other provider is asked once more
+    assert (goes_to(read(copy)), copy.provider) == ([BOB], job.provider)
     async with room.database.read() as tx:
         assert (await lives.one(tx, message)).status == "given_up"
+
+
+async def test_a_copy_that_one_refuses_for_good_is_tried_at_the_other(
+    room: Room, accept: Accept
+) -> None:
+    message = await accept(copied())
+    (job,) = await room.claim()
+    await room.finish(job, OK, OK, OK, NEVER)
+    (copy,) = await room.claim()
+    assert (goes_to(read(copy)), copy.provider != job.provider) == ([DORA], True)
+    await room.finish(copy, NEVER)
+    async with room.database.read() as tx:
+        assert (await lives.one(tx, copy.message)).status == "given_up"
+        assert (await lives.one(tx, message)).status == "accepted"
 
 
 @pytest.mark.parametrize("only", [("one",), ()])

@@ -215,7 +215,7 @@ async def test_who_fails_is_noted_and_tried_again(
     monkeypatch.setattr(mailboxes, "AGAIN", (0.01, 0.02))
     reader.secret = Secret("wrong")
     pulse = Pulse()
-    failed = (NAME, "fault")
+    failed = (NAME, "outside")
     await until([reader.start().run(keeper(pulse))], lambda: pulse.failures[failed] > 1)
     assert not pulse.well, "no look went well"
     async with reader.database.read() as tx:

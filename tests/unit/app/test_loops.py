@@ -11,7 +11,7 @@ from supervised import until
 from mailkeep.app import provider_keys, wiring_watch
 from mailkeep.app.loops import Pulse, begin, keep
 from mailkeep.base.errors import Unavailable
-from mailkeep.base.loops import StepFailed
+from mailkeep.base.loops import OutsideFault
 from mailkeep.events.turns import Turn
 
 
@@ -47,7 +47,7 @@ async def test_waits_double_while_a_step_fails_and_are_the_usual_ones_again(
         if answer is None:
             raise asyncio.CancelledError
         if answer == "x":
-            raise StepFailed
+            raise OutsideFault
         return bool(answer)
 
     async def sleep(seconds: float) -> None:
@@ -57,7 +57,7 @@ async def test_waits_double_while_a_step_fails_and_are_the_usual_ones_again(
     with capture_logs() as said, pytest.raises(asyncio.CancelledError):
         await keep("kind", step, lambda: 7.0, pulse=pulse, again=(5.0, 15.0))
     assert waits == [5.0, 10.0, 15.0, 7.0, 5.0, 5.0]
-    assert pulse.failures == {("kind", "fault"): 5}
+    assert pulse.failures == {("kind", "outside"): 5}
     assert not said, "the room has said it"
 
 

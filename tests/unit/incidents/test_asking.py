@@ -160,7 +160,7 @@ def test_what_no_colleague_does_accuses_the_provider(beside: tuple[Fact, ...]) -
     assert judge(incident, BUSY, STANDS).level is Level.CRITICAL
 
 
-@pytest.mark.parametrize(("mails", "question"), [(1, True), (2, True), (20, False)])
+@pytest.mark.parametrize(("mails", "question"), [(1, True), (2, True), (4, False), (20, False)])
 def test_a_mail_that_is_tried_by_hand_ends_no_question_and_many_do(
     mails: int, question: bool
 ) -> None:
@@ -170,6 +170,30 @@ def test_a_mail_that_is_tried_by_hand_ends_no_question_and_many_do(
     incident = _incident(*SITTING, *sent)
     assert incident is not None
     assert asks(incident) is question
+
+
+def test_mail_that_comes_slowly_for_a_week_is_not_tried_by_hand() -> None:
+    """It surprises nobody by its rate, and is far more than anybody tries."""
+    mails = [
+        ForeignMailReported(provider="a", mail=f"mail_{number}", why="unmarked")
+        for number in range(12)
+    ]
+    timed: list[tuple[float, Fact]] = [(n * 2700.0, one) for n, one in enumerate(mails)]
+    timed += [(12 * 2700.0 + n, one) for n, one in enumerate(SITTING)]
+    incident = _of(*timed)
+    assert incident is not None
+    assert not asks(incident)
+
+
+def test_mail_alone_is_no_sitting_at_the_console() -> None:
+    incident = _incident(*SITTING)
+    assert incident is not None
+    mail = Reason("unknown_message", 8.5, "2 mails", "", ("evt_1",), Forger.NOBODY, 3.0)
+    views = tuple(
+        msgspec.structs.replace(one, reasons=(mail,)) if one.open else one
+        for one in incident.opinions
+    )
+    assert not asks(msgspec.structs.replace(incident, opinions=views))
 
 
 def test_a_mail_under_an_id_of_our_own_form_is_nobodys_of_ours() -> None:

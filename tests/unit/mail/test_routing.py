@@ -3,6 +3,7 @@
 from functools import partial
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,10 +38,23 @@ def test_a_provider_that_failed_this_message_is_left() -> None:
 
 
 def test_who_refused_it_for_good_is_asked_again_after_all_the_others() -> None:
-    assert _choose(Wanted((), (), refused=("a",)), b=OPEN) == Go("c", probe=False)
-    assert isinstance(_choose(Wanted((), (), refused=("a",)), b=OPEN, c=OPEN), Wait)
-    assert _choose(Wanted((), (), refused=("a", "b", "c")), draw=0.1) == Go("a", probe=False)
-    assert _choose(Wanted((), (), refused=("a", "b", "c", "a"))) == Go("b", probe=False)
+    def refused(*by: str) -> Wanted:
+        return Wanted((), (), refused=by, over=True)
+
+    assert _choose(refused("a"), b=OPEN) == Go("c", probe=False)
+    assert isinstance(_choose(refused("a"), b=OPEN, c=OPEN), Wait)
+    assert _choose(refused("a", "b", "c"), draw=0.1) == Go("a", probe=False)
+    assert _choose(refused("a", "b", "c", "a")) == Go("b", probe=False)
+    only_there = msgspec.structs.replace(refused("a"), over=False)  # it may be mended meanwhile
+    assert _choose(only_there, b=OPEN, c=OPEN) == Go("a", probe=False)
+
+
+@pytest.mark.parametrize("insists", [True, False])
+def test_a_refusal_brings_ordinary_mail_to_nobody_under_suspicion(insists: bool) -> None:
+    wanted = Wanted((), (), refused=("a",), over=True, insists=insists)
+    choice = choose((A, B), breakers={}, cut=set(), wanted=wanted, draw=0.0, now=NOW, resting={"b"})
+    assert choice == Go("b" if insists else "a", probe=False)
+    assert others((A, B), cut=set(), resting={"b"}, wanted=wanted, than="a") is insists
 
 
 @given(refusals=st.permutations("abc"), cut=st.frozensets(st.sampled_from("abc")))
@@ -48,7 +62,8 @@ def test_a_mail_is_over_when_each_refused_it_once(refusals: list[str], cut: froz
     """Those that are cut off are asked nothing."""
     said: list[str] = []
     for provider in (one for one in refusals if one not in cut):
-        left = others((A, B, C), cut, Wanted((), (), refused=tuple(said)), provider)
+        wanted = Wanted((), (), refused=tuple(said), over=bool(said))
+        left = others((A, B, C), cut=cut, resting=set(), wanted=wanted, than=provider)
         said.append(provider)
         assert left == (len(said) + len(cut) < 3)
 

@@ -211,7 +211,7 @@ class Telemetry:
             )
         for name, task in self.loops.items():
             put("mailkeep_loop_running", not task.done(), name)
-            for why in ("unavailable", "fault"):
+            for why in ("unavailable", "outside", "fault"):
                 failed = self.pulse.failures[name, why]
                 self._rise("mailkeep_loop_failures_total", failed, name, why)
         for name, (_, at) in self.pulse.well.items():

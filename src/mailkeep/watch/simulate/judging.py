@@ -133,7 +133,9 @@ def _asks(opinion: Opinion) -> bool:
     """Whether an incident about it would ask, and accuse nobody."""
     if opinion.hypothesis is not Hypothesis.PROVIDER_COMPROMISED:
         return False
-    signs = [Told(one.detector, one.counted, one.said, one.forger) for one in opinion.terms]
+    signs = [
+        Told(one.detector, one.counted, one.said, one.forger, one.events) for one in opinion.terms
+    ]
     return is_by_hand(signs) and not accuses(signs)
 
 
