@@ -21,7 +21,7 @@ from mailkeep.mail import api_keys
 from mailkeep.mail.grants import Scope
 from mailkeep.response import approval
 from mailkeep.response.services import Response
-from mailkeep.response.types import ActionView, Approval
+from mailkeep.response.types import ActionState, ActionView, Approval
 from mailkeep.store.database import Tx
 from mailkeep.store.migrate import upgrade
 
@@ -123,18 +123,23 @@ def _do(
     if isinstance(done, Approval):
         result(_request(done), f"{done.asked_by} may take the list now, once.", as_json=as_json)
         return
-    lines = [f"{done.name}: {done.state.value}", done.preview.summary]
+    undone = done.state is ActionState.UNDONE
+    does = (
+        "It is taken back; mail that was sent again stays so." if undone else done.preview.summary
+    )
+    lines = [f"{done.name}: {done.state.value}", does]
     if done.unchanged:
         since = f"since {readable(done.at)}, by {done.by}"
         lines[0] = f"{done.name}: {done.state.value} already, {since}; nothing was done now"
-    lines += [f"! {one}" for one in done.preview.warnings]
-    lines += [f"by hand: {one}" for one in done.preview.by_hand]
+    lines += [f"! {one}" for one in done.preview.warnings if not undone]
+    hand = "where this was done by hand, take it back too" if undone else "by hand"
+    lines += [f"{hand}: {one}" for one in done.preview.by_hand]
     figures = (done.result or {}).items()
     lines += [f"{name.replace('_', ' ')}: {value}" for name, value in figures]
     if done.waits is not None:
         until = readable(done.waits.expires_at)
         lines.append(f"A second person must approve it by {until}: {done.waits.id}")
-    if done.state.value == "running":
+    if done.state is ActionState.RUNNING:
         note("It goes on by itself in the running Mailkeep.")
     from mailkeep.http.api.incident_out import action
 

@@ -37,7 +37,7 @@ def list_all(
 
     async def work(tx: Tx) -> tuple[list[Incident], str | None, dict[str, int]]:
         found, after = await incident_queries.page(tx, before or None)
-        return found, after, await response_queries.to_decide(tx, [one.id for one in found])
+        return found, after, await response_queries.to_decide(tx, found)
 
     found, after, deciding = read(home, work)
     lines = [report.line(one, deciding[one.id]) for one in found]

@@ -43,7 +43,7 @@ def full(case: CaseView) -> str:
     start = f"{start[0].lower()}{start[1:]} {clock(one.since)}"
     lines = [headline(one), f"  {one.id}, {one.state.value}; {start}"]
     left = counted(len(todo.still_to_do(case)), "item is", "items are")
-    lines.append(f"  {todo.say(len(todo.to_decide(case.actions)))}; {left} still to do")
+    lines.append(f"  {todo.say(len(todo.to_decide(one, case.actions)))}; {left} still to do")
     if one.word is not None:
         lines.append(f"  {told(one)} ({one.word.by})")
     if case.severity is not None:

@@ -87,7 +87,9 @@ def _check_secret(content: Content) -> None:
             raise Invalid("mail of a secret stream goes to one person only", field=field)
     if sum(len(one.content) for one in content.attachments) > MAX_SECRET_ATTACHMENTS:
         limit = f"{MAX_SECRET_ATTACHMENTS >> 10} kB"
-        raise Invalid(f"mail of a secret stream carries {limit} at most", field="attachments")
+        raise Invalid(
+            f"mail of a secret stream carries files of {limit} at most", field="attachments"
+        )
 
 
 def unfit(

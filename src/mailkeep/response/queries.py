@@ -142,9 +142,10 @@ async def briefs(
     return made, after
 
 
-async def to_decide(tx: Tx, ids: Sequence[str]) -> dict[str, int]:
-    """How many actions of each of these incidents wait for a person."""
-    return {one: len(todo.to_decide(kept)) for one, kept in (await _kept(tx, ids)).items()}
+async def to_decide(tx: Tx, found: Sequence[Incident]) -> dict[str, int]:
+    """How many actions of each of these incidents wait for a person, by the incident's id."""
+    kept = await _kept(tx, [one.id for one in found])
+    return {one.id: len(todo.to_decide(one, kept[one.id])) for one in found}
 
 
 async def _kept(tx: Tx, ids: Sequence[str]) -> dict[str, list[ActionView]]:

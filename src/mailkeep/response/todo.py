@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from mailkeep.base.wording import counted
 from mailkeep.incidents.tracks import Item
+from mailkeep.incidents.types import Incident, State
 
 from .types import ActionState, ActionView, CaseView
 
@@ -17,9 +18,9 @@ def waits(one: ActionView) -> bool:
     return one.waits is not None or (one.state is ActionState.PROPOSED and not one.preview.idle)
 
 
-def to_decide(actions: Iterable[ActionView]) -> list[ActionView]:
-    """Those of an incident's actions that wait for a person."""
-    return [one for one in actions if waits(one)]
+def to_decide(incident: Incident, actions: Iterable[ActionView]) -> list[ActionView]:
+    """Those of an incident's actions that wait for a person; none of a closed one's."""
+    return [one for one in actions if waits(one)] if incident.state is not State.CLOSED else []
 
 
 def still_to_do(case: CaseView) -> tuple[Item, ...]:

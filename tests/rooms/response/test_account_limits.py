@@ -238,7 +238,9 @@ async def test_a_second_pass_that_its_playbook_may_not_do_is_left_to_people(
     secure = await house.of("secure_accounts")
     assert (secure.state, secure.partly) == (ActionState.PROPOSED, True)
     assert secure.held == "its playbook acts by itself only about house_b"
-    assert "secure_accounts" in [one.name for one in todo.to_decide((await house.case()).actions)]
+    case = await house.case()
+    waiting = todo.to_decide(case.incident, case.actions)
+    assert "secure_accounts" in [one.name for one in waiting]
     await _apply(house, "secure_accounts")
     await _work(house)
     assert await _frozen(house, late)

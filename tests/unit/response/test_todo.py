@@ -1,9 +1,12 @@
 """What waits for a person, and what is still to do."""
 
+import msgspec
 import pytest
 
+from mailkeep.incidents.types import Incident, State
 from mailkeep.response import todo
 from mailkeep.response.types import ActionState, ActionView, Approval, Asked, Preview, Step
+from mailkeep.watch.types import Subject
 
 REQUEST = Approval(
     *("apv_1", "inc_1", "cut_provider", Step.UNDO, Asked.WAITING, "", "ada", 1, 2),
@@ -28,7 +31,10 @@ def _action(state: ActionState, *, idle: bool = False, waits: Approval | None = 
     ],
 )
 def test_what_waits_for_a_person(one: ActionView, waits: bool) -> None:
-    assert todo.to_decide([one]) == ([one] if waits else [])
+    incident = Incident("inc_1", Subject("provider", "a"), State.OPEN, 1, 1, ())
+    assert todo.to_decide(incident, [one]) == ([one] if waits else [])
+    closed = msgspec.structs.replace(incident, state=State.CLOSED)
+    assert todo.to_decide(closed, [one]) == []
 
 
 def test_it_is_said_in_words() -> None:

@@ -258,7 +258,7 @@ def _head(one: Incident, actions: list[ActionView]) -> IncidentHeadOut:
         taken_by=one.taken_by,
         part_of=one.part_of,
         said=_word(one.word),
-        to_decide=len(todo.to_decide(actions)),
+        to_decide=len(todo.to_decide(one, actions)),
     )
 
 

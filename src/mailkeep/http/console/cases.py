@@ -67,7 +67,7 @@ class Cases:
 
         async def work(tx: Tx) -> str:
             found, _ = await incidents.page(tx)
-            deciding = await queries.to_decide(tx, [one.id for one in found])
+            deciding = await queries.to_decide(tx, found)
             waiting = [one.id for one in await approval.all_waiting(tx)]
             return digest(msgspec.json.encode((found, deciding, waiting)))
 

@@ -69,7 +69,7 @@ class Incidents(Controller):
         async with running.database.read() as tx:
             found, after = await incidents.page(tx, before)
             waiting, names = await approval.all_waiting(tx), await operators.names(tx)
-            deciding = await queries.to_decide(tx, [one.id for one in found])
+            deciding = await queries.to_decide(tx, found)
         return page(
             operator,
             "incidents",
@@ -221,7 +221,7 @@ async def shown(running: Running, operator: Operator, cases: Cases, incident: st
         offers=offers,
         following=_following(offers, operator),
         word_for_two=approval.word_is_for_two(running.response.means.settings),
-        deciding=len(todo.to_decide(case.actions)),
+        deciding=len(todo.to_decide(case.incident, case.actions)),
         left=len(todo.still_to_do(case)),
         names=names,
         most=_most(case),

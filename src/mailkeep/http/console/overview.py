@@ -134,7 +134,7 @@ async def _needs(
         *_of_hands((await hands.current(tx)).values()),
         *_of_failures(live, await response.failed(tx)),
         *_of_clocks(await incidents.clocks(tx, running.incidents.settings), tx.now),
-        *_of_incidents(live, await response.to_decide(tx, [one.id for one in live])),
+        *_of_incidents(live, await response.to_decide(tx, live)),
         *await _of_house(tx, states),
     ]
 
