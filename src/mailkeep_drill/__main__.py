@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import platform
 import signal
 import sys
@@ -18,7 +19,7 @@ from .processes import NotStarted
 from .record import Facts
 from .report_words import AUGUST, Words, of_scenario
 from .scorecard import Card, score
-from .stage import Options, Stage
+from .stage import ALL, Options, Stage
 from .systems.base import Failed
 
 _MISSED = 1  # exit codes
@@ -36,6 +37,12 @@ def options(arguments: list[str]) -> tuple[Options, Path, bool]:
     parser.add_argument("--seed", type=int, default=8)
     parser.add_argument("--kill9", type=int, default=0, metavar="N", help="SIGKILLs while it runs")
     parser.add_argument("--without-ordinary", action="store_true", help="only Mailkeep")
+    parser.add_argument(
+        "--at-once",
+        type=int,
+        metavar="N",
+        help="runs played beside each other: one more than there are cores; all with --fast",
+    )
     parser.add_argument("--scenario", type=Path, metavar="FILE", help="play this one, and no other")
     parser.add_argument("--report", type=Path, default=Path("drill-report"))
     parser.add_argument("--keep", action="store_true", help="keep databases and logs, say where")
@@ -48,6 +55,8 @@ def options(arguments: list[str]) -> tuple[Options, Path, bool]:
         parser.error("--rate: 0.5 to 20")
     if not 0 <= args.kill9 <= 20:
         parser.error("--kill9: 0 to 20")
+    if args.at_once is not None and not 1 <= args.at_once <= ALL:
+        parser.error(f"--at-once: 1 to {ALL}")
     if args.scenario is not None and not args.scenario.is_file():
         parser.error(f"--scenario: there is no file {args.scenario}")
     chosen = Options(
@@ -60,6 +69,7 @@ def options(arguments: list[str]) -> tuple[Options, Path, bool]:
         kills=args.kill9,
         ordinary=not args.without_ordinary and args.scenario is None,
         scenario=args.scenario,
+        at_once=args.at_once or (ALL if args.fast else min((os.cpu_count() or 1) + 1, ALL)),
     )
     return chosen, args.report, args.keep
 

@@ -1,14 +1,17 @@
 """Which runs a drill has, and a scenario that comes in a file."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from mailkeep_drill.__main__ import options
 from mailkeep_drill.plan import FAST
 from mailkeep_drill.script import Run
-from mailkeep_drill.stage import Options, Part, load, parts
+from mailkeep_drill.stage import ALL, Options, Part, Stage, load, parts
 
 SCENARIO = """
 from mailkeep_drill.script import Run
@@ -32,6 +35,23 @@ def test_the_drill_has_a_run_for_each_reader_and_one_that_falls_silent() -> None
     assert [one.key for one in parts(Options(reader="b", ordinary=False))] == [
         *("mailkeep-b", "mailkeep-silent")
     ]
+
+
+@pytest.mark.parametrize(
+    ("at_once", "rounds"), [(ALL, [5]), (5, [5]), (3, [3, 2]), (1, [1, 1, 1, 1, 1])]
+)
+async def test_no_more_runs_are_played_at_once_than_the_machine_bears(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at_once: int, rounds: list[int]
+) -> None:
+    stage, played = Stage(Options(at_once=at_once), tmp_path), []
+
+    async def play(_self: Stage, runs: Sequence[Run]) -> None:
+        played.append(len(runs))
+
+    monkeypatch.setattr(Stage, "_play", play)
+    stage.runs = [cast(Run, SimpleNamespace(facts=None)) for _ in range(5)]
+    await stage.play()
+    assert played == rounds
 
 
 def test_a_scenario_of_a_file_is_played_alone(tmp_path: Path) -> None:
