@@ -116,7 +116,12 @@ METRICS: tuple[Metric, ...] = (
     _histogram("commit_jobs", (), "Jobs that shared one commit", _SIZE),
     _histogram("commit_seconds", (), "How long a shared commit took", _COMMIT),
     _gauge("loop_running", ("loop",), "1 while this loop of the process goes on"),
-    _counter("loop_failures", ("loop", "why"), "Steps of loops that failed"),
+    _counter(
+        "loop_failures",
+        ("loop", "why"),
+        "Steps of loops that failed: `unavailable` (the database), `outside` (somebody else, as a"
+        " mailbox that cannot be read), `fault` (ours)",
+    ),
     _gauge(
         "loop_last_success_timestamp_seconds",
         ("loop",),
