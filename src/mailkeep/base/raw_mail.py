@@ -78,25 +78,26 @@ class Budget:
 class _Part(Message):
     """A part that is counted when it begins."""
 
+    policy: "_Bounded"
     depth = 0
 
     def attach(self, payload: Any) -> None:
         payload.depth = self.depth + 1
-        budget: Budget = self.policy.budget  # type: ignore[attr-defined]
-        budget.part(payload.depth)
+        self.policy.budget.part(payload.depth)
         super().attach(payload)
 
 
 class _Bounded(Compat32):
     """The policy of one mail's parsing."""
 
+    budget: Budget
+
     def __init__(self, budget: Budget) -> None:
         super().__init__(message_factory=_Part)
         object.__setattr__(self, "budget", budget)  # a policy's own way forbids it
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
-        budget: Budget = self.budget  # type: ignore[attr-defined]
-        budget.field(sourcelines)
+        self.budget.field(sourcelines)
         return super().header_source_parse(sourcelines)
 
 

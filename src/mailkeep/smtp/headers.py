@@ -64,7 +64,7 @@ class Spent(Budget):
         return self._parsed[name, value]
 
 
-class _Utf8Policy(EmailPolicy):
+class Utf8Policy(EmailPolicy):
     """The standard library's policy, for headers that are written in UTF-8 (RFC 6532).
 
     Its parser takes octets beyond ASCII for damage, and has a replacement character where a name
@@ -87,7 +87,7 @@ class _Utf8Policy(EmailPolicy):
         return parse(name, value) if self.budget is None else self.budget.once(parse, name, value)
 
 
-POLICY = _Utf8Policy()
+POLICY = Utf8Policy()
 
 
 def message(raw: bytes, factory: Callable[..., Message]) -> Message:

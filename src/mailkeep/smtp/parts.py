@@ -47,11 +47,13 @@ class _Whole(EmailMessage):
     every part around it, which took minutes for a large message, until it had no stack left.
     """
 
+    policy: headers.Utf8Policy
     depth = 0
 
     def attach(self, payload: Any) -> None:
         payload.depth = self.depth + 1
-        self.policy.budget.part(payload.depth)  # type: ignore[attr-defined]
+        if self.policy.budget is not None:
+            self.policy.budget.part(payload.depth)
         super().attach(payload)
 
     def get_content_maintype(self) -> str:

@@ -130,7 +130,11 @@ async def test_everything_is_sent_once(
 
 
 async def test_a_database_that_was_away_before_a_secret_left_leaves_it_to_nobody(
-    database: Database, keys: KeyRing, wire: Wire, accept: Accept
+    database: Database,
+    keys: KeyRing,
+    wire: Wire,
+    accept: Accept,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It left nobody's hands, so it is bound to nobody either, and another one may have it."""
     await accept(new("recovery"))
@@ -143,7 +147,7 @@ async def test_a_database_that_was_away_before_a_secret_left_leaves_it_to_nobody
                 raise away.pop()
             return await ask()
 
-        dispatcher.standing.cut = cut  # type: ignore[method-assign]
+        monkeypatch.setattr(dispatcher.standing, "cut", cut)
         await _until(_having(database, "accepted", 1))
     async with database.read() as tx:
         rows = await tx.all(select(tables.attempts.c.outcome).order_by(tables.attempts.c.id))
