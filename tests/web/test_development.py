@@ -129,11 +129,22 @@ async def test_what_was_acknowledged_survives_a_kill(up: Up, tmp_path: Path) -> 
     await up.process.wait()
     up.process, command, _ = await start(up.home, COLD)
     url, key = command[2].removesuffix("/v1/messages"), command[4].split()[-1]
+    assert key == up.key, "what was set up with the key goes on"
     async with aiohttp.ClientSession() as session:
         await ready(session, url)
-        up.url, up.key, up.session = url, key, session
+        up.url, up.session = url, session
         for message in sent:
             await up.until(message, "delivered")
+
+
+async def test_a_key_that_was_revoked_is_good_at_no_other_start(up: Up) -> None:
+    keys = (warm.mailkeep(), "keys", "revoke", "development", "--home", str(up.home))
+    revoking = await asyncio.create_subprocess_exec(*keys, stdout=asyncio.subprocess.DEVNULL)
+    assert await revoking.wait() == 0
+    up.process.terminate()
+    await up.process.wait()
+    up.process, command, _ = await start(up.home)
+    assert command[4].split()[-1] != up.key
 
 
 async def test_a_second_process_on_one_home_is_refused(up: Up) -> None:

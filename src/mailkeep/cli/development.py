@@ -109,6 +109,12 @@ def keep_key(home: Path, key: str) -> None:
     _keep(home / KEY_FILE, f"{key}\n".encode())
 
 
+def kept_key(home: Path) -> str:
+    """The key of the last start; empty at the first."""
+    file = home / KEY_FILE
+    return file.read_text(encoding="utf-8", errors="replace").strip() if file.exists() else ""
+
+
 def _keep(path: Path, content: bytes) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as file:

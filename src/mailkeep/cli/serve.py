@@ -16,11 +16,12 @@ from rich.console import Console
 from mailkeep.app import logs
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
-from mailkeep.base.errors import BadSettings
+from mailkeep.base.errors import BadSettings, NotAllowed, NotSignedIn
 from mailkeep.http import connections, server
 from mailkeep.mail import api_keys
 from mailkeep.smtp import door, receiving
 from mailkeep.smtp.types import Limits, SubmissionSettings
+from mailkeep.store.database import Tx
 
 from . import development as dev
 from . import tried
@@ -113,16 +114,7 @@ async def development(
         catcher.running = running
         (home / FILE).write_text(json.dumps(raw))
         async with running.database.write() as tx:
-            # One printed key is good at a time: an old terminal's scrollback opens nothing.
-            await api_keys.revoke(tx, "development", by="development")
-            key = await api_keys.create(
-                tx,
-                running.keys,
-                "development",
-                ("send", "read", "recover", "operate"),
-                owner="developer",
-                by="development",
-            )
+            key = await _key(tx, running, dev.kept_key(home))
         dev.keep_key(home, key)
 
         def ready() -> None:
@@ -133,6 +125,19 @@ async def development(
 
         hosts = (f"localhost:{port}", f"127.0.0.1:{port}")
         await _serve(running, claimed, ready, hosts)
+
+
+async def _key(tx: Tx, running: Application, kept: str) -> str:
+    """The key of development: that of the last start while it is good, so that what was set up with
+    it goes on; else a new one, and no other is good then."""
+    with contextlib.suppress(NotSignedIn, NotAllowed):
+        await api_keys.authorise(tx, running.keys, kept, "operate", network="127.0.0.1")
+        return kept
+    await api_keys.revoke(tx, "development", by="development")
+    scopes = ("send", "read", "recover", "operate")
+    return await api_keys.create(
+        tx, running.keys, "development", scopes, owner="developer", by="development"
+    )
 
 
 class _Catcher:
