@@ -62,7 +62,7 @@ BAD = [
     ({"stream": "recovry"}, "stream"),
     ({"to": "ada@example.net\r\nBcc: eve@example.net"}, "to"),
     ({"subject": "Hello\nBcc: eve@example.net"}, "subject"),
-    ({"headers": {"Bcc": "eve@example.net"}}, "headers"),
+    ({"headers": {"Bcc": "eve@example.net"}}, "headers.Bcc"),
     ({"text": "nul \0 here"}, "text"),
     ({"subject": 7}, "subject"),
     ({"send_at": "2030-01-01T00:00:00"}, "send_at"),
@@ -97,6 +97,21 @@ async def test_a_field_that_is_missing_or_unknown_is_named_in_plain_words(up: Up
             "messages[1].expires_at",
             "this time is past",
         ),
+        (right | {"to": "Ada <a@example.net>"}, "to", "say it as {"),
+        (right | {"from": "Shop <hello@example.com>"}, "from", "say it as {"),
+        (right | {"cc": ["b@example.net", "B <b@example.net>"]}, "cc[1]", "say it as {"),
+        (
+            {"messages": [right | {"to": "a@example.net, b@example.net"}], "all_or_none": True},
+            "messages[0].to",
+            "say several as [",
+        ),
+        (right | {"subject": "a\nBcc: b@example.net"}, "subject", "a line break, a tab or"),
+        (
+            right | {"headers": {"Message-ID": "<a@b>"}},
+            "headers.Message-ID",
+            "this one has a field",
+        ),
+        (right | {"headers": {"X-Long": "x" * 901}}, "headers.X-Long", "more than 900 characters"),
     ]
     for body, field, words in cases:
         async with up.session.post(

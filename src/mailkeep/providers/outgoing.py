@@ -68,7 +68,7 @@ def check(message: OutgoingMessage) -> None:
     """
     for field, token in (("id", message.id), ("attempt", message.attempt)):
         if _TOKEN.fullmatch(token) is None:
-            raise _unbuildable(field)
+            raise UnbuildableMessage(f"{field} is no token", field=field)
     _check_address("sender", message.sender)
     if message.more_to or message.cc or message.bcc or message.shown is not None:
         _check_copies(message)
@@ -77,9 +77,9 @@ def check(message: OutgoingMessage) -> None:
     if message.reply_to is not None:
         _check_address("reply_to", message.reply_to)
     if message.return_path and not addresses.is_plain(message.return_path):
-        raise _unbuildable("return_path")
+        raise _no_address("return_path")
     if message.date is not None and not 0 <= message.date < _YEAR_9999:
-        raise _unbuildable("date")
+        raise UnbuildableMessage("no mail can have this date", field="date")
     _check_line("subject", message.subject, 2000)
     if message.text is None and message.html is None:
         raise UnbuildableMessage("the message has no body", field="text")
@@ -110,47 +110,57 @@ def _check_copies(message: OutgoingMessage) -> None:
 
 def _check_address(field: str, address: Address) -> None:
     if not addresses.is_plain(address.email):
-        raise _unbuildable(field)
+        raise _no_address(field)
     _check_line(field, address.name, 200)
 
 
+def _no_address(field: str) -> UnbuildableMessage:
+    return UnbuildableMessage("not a mail address in plain ASCII", field=field)
+
+
 def _check_line(field: str, text: str, limit: int) -> None:
-    if len(text) > limit or _CONTROL.search(text) is not None:
-        raise _unbuildable(field)
+    if len(text) > limit:
+        raise UnbuildableMessage(f"longer than {limit} characters", field=field)
+    if _CONTROL.search(text) is not None:
+        why = "a line break, a tab or another control character is in it"
+        raise UnbuildableMessage(why, field=field)
 
 
 def _check_body(field: str, text: str | None) -> None:
     if text is None:
         return
     if "\0" in text:
-        raise _unbuildable(field)
+        raise UnbuildableMessage("NUL is no text", field=field)
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise _unbuildable(field) from error
+            why = "half a character (a lone surrogate) is no text"
+            raise UnbuildableMessage(why, field=field) from error
 
 
 def _check_headers(headers: tuple[tuple[str, str], ...]) -> None:
     seen = set()
     for name, value in headers:
         lower = name.lower()
-        if (
-            _FIELD_NAME.fullmatch(name) is None
-            or lower in _RESERVED
-            or (lower.startswith(_RESERVED_FAMILIES) and lower not in _FREE)
-            or lower in seen
-        ):
-            raise _unbuildable("headers")
+        if _FIELD_NAME.fullmatch(name) is None:
+            why = "a name is letters, digits and hyphens, 76 at most"
+            raise UnbuildableMessage(why, field="headers")
+        field = f"headers.{name}"
+        if lower in _RESERVED:
+            why = "this one has a field of its own, or is written by Mailkeep or by relays"
+            raise UnbuildableMessage(why, field=field)
+        if lower.startswith(_RESERVED_FAMILIES) and lower not in _FREE:
+            why = "a provider would take it for a command, or it is written by Mailkeep"
+            raise UnbuildableMessage(why, field=field)
+        if lower in seen:
+            raise UnbuildableMessage("this one is given twice", field=field)
         seen.add(lower)
+        _check_line(field, value, 4000)
         # RFC 5322 section 2.1.1: 998 characters a line; a value without spaces cannot be folded.
-        _check_line("headers", value, 4000)
         if any(len(word) > 900 for word in value.split(" ")):
-            raise _unbuildable("headers")
-
-
-def _unbuildable(field: str) -> UnbuildableMessage:
-    return UnbuildableMessage(f"{field} cannot be put into a mail as it is", field=field)
+            why = "more than 900 characters without a space cannot be folded"
+            raise UnbuildableMessage(why, field=field)
 
 
 def metadata(message: OutgoingMessage, *, fields: int, key: int, value: int) -> dict[str, str]:

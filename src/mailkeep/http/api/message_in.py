@@ -63,12 +63,12 @@ class BatchIn(msgspec.Struct, forbid_unknown_fields=True):
 
 def to_new(one: MessageIn, caller: str, header: str | None, field: str) -> NewMessage:
     """The message as the mail room takes it. Raises ``Invalid`` naming the field."""
-    sender = _person(one.sender)
-    recipients = _people(one.to)
+    sender = _person(one.sender, f"{field}from")
+    recipients = _people(one.to, f"{field}to")
     if not recipients:
         raise Invalid("the message has no recipient", field=f"{field}to")
     to, *more_to = recipients
-    reply_to = None if one.reply_to is None else _person(one.reply_to)
+    reply_to = None if one.reply_to is None else _person(one.reply_to, f"{field}reply_to")
     idempotency = one.idempotency_key or header
     return NewMessage(
         stream=one.stream,
@@ -86,8 +86,8 @@ def to_new(one: MessageIn, caller: str, header: str | None, field: str) -> NewMe
             tags=tuple(one.tags),
             metadata=one.metadata,
             more_to=tuple(more_to),
-            cc=tuple(_people(one.cc)),
-            bcc=tuple(_people(one.bcc)),
+            cc=tuple(_people(one.cc, f"{field}cc")),
+            bcc=tuple(_people(one.bcc, f"{field}bcc")),
             attachments=tuple(
                 Attachment(file.filename, file.content, file.content_type, file.content_id)
                 for file in one.attachments
@@ -99,12 +99,21 @@ def to_new(one: MessageIn, caller: str, header: str | None, field: str) -> NewMe
     )
 
 
-def _person(one: str | Person) -> Address:
-    return Address(one.email, one.name) if isinstance(one, Person) else Address(one)
+def _person(one: str | Person, field: str) -> Address:
+    if isinstance(one, Person):
+        return Address(one.email, one.name)
+    # What other services take in one text is nothing that two readers understand alike.
+    if "<" in one:
+        raise Invalid('say it as {"email": "ada@example.net", "name": "Ada"}', field=field)
+    if one.count("@") > 1 and ("," in one or ";" in one):
+        raise Invalid('say several as ["ada@example.net", "bob@example.net"]', field=field)
+    return Address(one)
 
 
-def _people(some: People) -> list[Address]:
-    return [_person(one) for one in (some if isinstance(some, list) else [some])]
+def _people(some: People, field: str) -> list[Address]:
+    if not isinstance(some, list):
+        return [_person(some, field)]
+    return [_person(one, f"{field}[{at}]") for at, one in enumerate(some)]
 
 
 def instant(when: dt.datetime | None, field: str) -> Instant | None:
