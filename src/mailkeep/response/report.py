@@ -110,6 +110,7 @@ def html(report: Written) -> str:
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{_html(report.title)}</title>",
+        '<link rel="icon" href="/static/mark.svg" type="image/svg+xml">',
         '<link rel="stylesheet" href="/static/report.css"></head><body><main>',
         f"<h1>{_html(report.title)}</h1>",
         *(f"<p>{_html(line)}</p>" for line in report.lines),
@@ -118,7 +119,8 @@ def html(report: Written) -> str:
         out.append(f"<section><h2>{_html(one.title)}</h2>")
         out += [f"<p>{_html(line)}</p>" for line in one.lines]
         if one.picture:
-            out.append(f"<figure>{one.picture}</figure>")
+            label = _html(one.title)
+            out.append(f'<figure tabindex="0" aria-label="{label}">{one.picture}</figure>')
         if one.table is not None and one.table.rows:
             out.append(_html_table(one.table))
         out.append("</section>")

@@ -23,6 +23,7 @@ from mailkeep.watch.types import Hypothesis
 KINDS = ("totp", "passkey", "saved_codes")
 CLASSES = {"customer": 0.86, "staff": 0.1, "high-value": 0.04}
 CHUNK = 5_000
+PRIOR = -6.0  #: log odds of an opinion before any evidence
 
 
 class Crowd(msgspec.Struct):
@@ -267,6 +268,20 @@ async def _adoption(tx: Tx, people: int, now: Instant) -> None:
     await _put(tx, accounts.factor_adoption, rows)
 
 
+def _reasons(kind: Hypothesis, provider: str, at: Instant) -> tuple[Reason, ...]:
+    """What the detectors would say of a provider in strange hands, or of one that is silent."""
+    events = tuple(new_id("evt", at) for _ in range(3))
+    if kind is Hypothesis.PROVIDER_SILENT:
+        said = f"{provider} says that our account is suspended"
+        return (Reason("provider_refusal", 8.4, said, "", events),)
+    bait = f"mail of others came to 1 address that only {provider} was given"
+    sent = f"{provider} told of 3 mails in our account that we never sent"
+    return (
+        Reason("honey_hit", 6.5, bait, "", events[:1]),
+        Reason("unknown_message", 4.1, sent, "", events),
+    )
+
+
 async def _incidents(
     tx: Tx,
     providers: list[str],
@@ -281,8 +296,9 @@ async def _incidents(
         live = last <= len(providers)
         subject = providers[last - 1] if live else draw.choice(providers)
         kind = Hypothesis.PROVIDER_COMPROMISED if last % 2 else Hypothesis.PROVIDER_SILENT
-        reason = Reason("provider_refusal", 4.2, "it says that our account is suspended", "", ())
-        opinion = View(kind, 2.4, live, True, (reason,), -6.0)
+        reasons = _reasons(kind, subject, at)
+        total = PRIOR + sum(reason.nats for reason in reasons)
+        opinion = View(kind, total, live, True, reasons, PRIOR)
         rows.append(
             {
                 "id": one,
@@ -302,7 +318,7 @@ async def _incidents(
                 "line": line,
                 "at": at + line,
                 "kind": "evidence",
-                "text": f"provider_refusal said it again, as sign {line}",
+                "text": f"{reasons[0].text} ({reasons[0].nats * line / 20:+.1f} nats)",
                 "by": "mailkeep",
                 "events": "[]",
                 "count": 0,
