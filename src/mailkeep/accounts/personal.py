@@ -70,7 +70,7 @@ PERSONAL: Personal = {
         erasing=_GONE,
         clear="name",
         named="id account_id browser network held_by",
-        said="kind bound_at last_used_at revoked_at revoked_why leaves_at",
+        said="kind bound_at last_used_at revoked_at revoked_why leaves_at attested",
     ),
     "factor_failures": Kept(
         what="wrong tries in a row",

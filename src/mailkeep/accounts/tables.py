@@ -192,6 +192,7 @@ factors = Table(
     Column("revoked_why", String(12)),
     Column("leaves_at", Micros),  # the last one of an account goes after a hold
     Column("held_by", String(40)),  # the change that bound it, until that is settled
+    Column("attested", Boolean, nullable=False, server_default=false()),  # a settled one was shown
 )
 Index(
     "ix_factors_leaving",

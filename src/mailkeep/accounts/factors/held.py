@@ -4,11 +4,12 @@ Sign-in asks for a new factor at once, since there it only adds protection. Unti
 it is good for nothing else: a recovery neither asks for it nor accepts it, it replaces no other
 factor, and it does not count as re-authentication where a settled factor is bound.
 
-Attack met here: somebody who knows only the password binds the first factor, and so keeps the owner
-out of sign-in and of every recovery.
+Attacks met here: somebody who knows only the password binds the first factor, and so keeps the
+owner out of sign-in and of every recovery. Whoever reads the owner's mail presses "this was not me"
+in an old notice, to be rid of the factor that stands between them and a reset.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import update
 
@@ -105,16 +106,52 @@ async def disown(
     """Take away what was bound between two instants from a browser that the account did not know
     before them: its owner says that it was not them.
 
+    An account that had a factor before keeps one: what was bound by showing that one, and has
+    settled, stays where nothing else would be left. Nobody binds it by mail alone, and by mail
+    alone it is not taken away.
+
     Args:
         fresh: what was bound after it goes, from whichever browser: who stole a session stole a
             known browser, from which a factor is settled sooner than what else they did.
     """
-    left = []
-    for one in await record.bound(tx, account):
+    history = await record.history(tx, account)
+    left, doubtful = [], []
+    for one in history:
+        if one.revoked_at is not None:
+            continue
         within = since <= one.bound_at <= until
         new = fresh is not None and one.bound_at > fresh
         if within and (new or not await queries.knew_browser(tx, account, one.browser, since)):
-            await revoke(database, tx, one, "denied")
+            doubtful.append(one)
         else:
             left.append(one)
+    if not any(one.kind in LASTING and one.held_by is None for one in left):
+        firm = vouched(history, since)
+        left += [one for one in doubtful if one.id in firm and one.held_by is None]
+    for one in doubtful:
+        if one not in left:
+            await revoke(database, tx, one, "denied")
     await with_last(database, tx, left)
+
+
+def vouched(history: Sequence[FactorView], since: Instant) -> set[str]:
+    """Ids of the factors that were bound before an instant, and of those for which one of them was
+    shown, or one for which one of them was (pure).
+
+    Args:
+        history: every factor that the account ever had, oldest first.
+    """
+    found: set[str] = set()
+    for place, one in enumerate(history):
+        if one.bound_at < since:
+            found.add(one.id)
+        elif one.attested:
+            # Which one was shown is not on record: every one that was there must do.
+            there = (
+                other.id
+                for other in history[:place]
+                if other.revoked_at is None or other.revoked_at >= one.bound_at
+            )
+            if found.issuperset(there):
+                found.add(one.id)
+    return found

@@ -36,8 +36,11 @@ async def add(
     name: str,
     source: Source,
     held_by: str | None = None,
+    *,
+    attested: bool = False,
 ) -> None:
-    """Put an authenticator on record as bound; ``held_by``: the change that can be stopped."""
+    """Put an authenticator on record as bound; ``held_by``: the change that can be stopped;
+    ``attested``: a settled one was shown for it."""
     await tx.run(
         insert(_f).values(
             id=factor,
@@ -48,6 +51,7 @@ async def add(
             browser=source.browser,
             network=source.network,
             held_by=held_by,
+            attested=attested,
         )
     )
 
@@ -151,4 +155,5 @@ def _view(row: RowMapping) -> FactorView:
         synced=row["synced"] if kind is Kind.PASSKEY else None,
         leaves_at=row["leaves_at"],
         held_by=row["held_by"],
+        attested=bool(row["attested"]),
     )

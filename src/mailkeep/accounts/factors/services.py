@@ -379,11 +379,11 @@ class Factors:
         policy, change = self._classes.holding(view), None
         known = await queries.knew_browser(tx, account, source.browser, tx.now - policy.bind_hold)
         length = policy.bind_hold_known if known else policy.bind_hold
+        shown = await queries.has_factor(tx, account, settled=True)
         if length:
-            shown = await queries.has_factor(tx, account, settled=True)
             what = ChangeKind.FACTOR
             change = await self._changes.hold(tx, view, what, factor=shown, length=length)
-        await record.add(tx, factor, account, kind, name, source, change)
+        await record.add(tx, factor, account, kind, name, source, change, attested=shown)
         await unconfirm(tx, account, but=source.session)
         bound = FactorBound(
             account=account,

@@ -122,6 +122,7 @@ class FactorView(msgspec.Struct, frozen=True):
         leaves_at: its owner removes it, and it is still asked until then.
         revoked_why: ``owner``, ``lost``, ``replaced``, ``with_last``, ``recovery``, ``denied``.
         held_by: the change that bound it, until that is settled: its owner can deny it.
+        attested: a settled one was shown when it was bound.
     """
 
     id: str
@@ -138,6 +139,7 @@ class FactorView(msgspec.Struct, frozen=True):
     synced: bool | None = None
     leaves_at: Instant | None = None
     held_by: str | None = None
+    attested: bool = False
 
 
 class Typed(msgspec.Struct, frozen=True):
