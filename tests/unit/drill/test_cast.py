@@ -67,7 +67,7 @@ def test_proofs_are_read_from_mails() -> None:
     found = LINK.search(f"Open this link: http://x/recover/proof#{secret}\n\nOr")
     assert found is not None
     assert found[1] == secret
-    code = SHORT.search("type the code.\nCode: ABCD-1234\n\nThis")
+    code = SHORT.search("type the code there.\nCode: ABCD-1234\n\nThis")
     assert code is not None
     assert code[1] == "ABCD-1234"
     assert SHORT.search("Long code: ABCD-1234\n") is None
