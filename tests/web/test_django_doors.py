@@ -323,6 +323,7 @@ def test_signing_in_without_a_password_is_a_reset_by_another_name(
         ("POST", SIGN_IN, FORM, f"login={NUMBER.replace('+', '%2B')}"),
         ("POST", CODE, FORM, f"phone={NUMBER.replace('+', '%2B')}"),
         ("POST", CODE, FORM, f"email={KATE}&phone="),
+        ("POST", ALLAUTH, FORM, "email=kate%2Bshop@example.net"),
     ]
     api = [("POST", APP_CODE, JSON, json.dumps({"phone": f" {NUMBER} "}))]
     empty = [("POST", SIGN_IN, FORM, f"email={KATE}"), ("POST", APP_CODE, JSON, "{}")]
