@@ -2,10 +2,19 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 ALLAUTH = os.environ["SHOP_KIND"] == "allauth"
 MODE = os.environ.get("SHOP_MODE", "recover")
 CONNECTED = os.environ.get("SHOP_CONNECTED", "1") == "1"
+NUMBER = os.environ.get("SHOP_NUMBER", "")  # of the first user
+OWN = os.environ.get("SHOP_OWN", "")  # how the site makes its reset of the stock one
+
+
+def forwarded(request: Any) -> str:
+    """What a proxy says, or anybody where there is none."""
+    return str(request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
 
 SECRET_KEY = "for-tests-only-" * 4
 DEBUG = False
@@ -64,6 +73,8 @@ MAILKEEP = {
     "MODE": MODE,
     "SILENT": os.environ.get("SHOP_SILENT", "wait"),
 }
+if os.environ.get("SHOP_PROXY"):
+    MAILKEEP["NETWORK"] = "shop.settings.forwarded"
 if MODE != "recover":
     INSTALLED_APPS += ["django.contrib.admin"]  # the templates of the stock reset
 if os.environ.get("SHOP_ASKS", "1") == "1" and MODE != "recover":
@@ -82,3 +93,7 @@ if ALLAUTH:
         "OWNERS": "mailkeep_django.allauth.owners",
         "FACTORS": "mailkeep_django.allauth.Factors",
     }
+    if NUMBER:  # who signs in has no password: a code by mail or by SMS
+        ACCOUNT_LOGIN_METHODS = {"email", "phone"}
+        ACCOUNT_SIGNUP_FIELDS = ["email*", "phone"]
+        ACCOUNT_ADAPTER = "shop.phones.Adapter"

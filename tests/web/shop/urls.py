@@ -11,6 +11,8 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 connected, stock = [], [path("accounts/", include("django.contrib.auth.urls"))]
+if settings.OWN and not settings.ALLAUTH:
+    stock = [path("", include("shop.own"))]
 if settings.ALLAUTH:
     stock = [
         path("accounts/", include("allauth.urls")),

@@ -8,25 +8,22 @@ from django.conf import settings
 from django.core import checks
 from django.core.checks import CheckMessage
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest, QueryDict
 from django.urls import URLPattern, URLResolver, get_resolver, resolve, reverse
 from django.urls.exceptions import NoReverseMatch, Resolver404
 
-from . import conf
+from . import conf, doors
+from .doors import Door
 
-#: Views that open an account on a single mail, by where they are defined.
+#: Views that take what one of ``doors`` had sent, by where they are defined.
 _OTHERS = {
-    ("django.contrib.auth.views", "PasswordResetView"),
     ("django.contrib.auth.views", "PasswordResetConfirmView"),
-    ("allauth.account.views", "PasswordResetView"),
     ("allauth.account.views", "PasswordResetFromKeyView"),
     ("allauth.account.views", "ConfirmPasswordResetCodeView"),
     ("allauth.account.views", "CompletePasswordResetView"),
-    ("allauth.headless.account.views", "RequestPasswordResetView"),
     ("allauth.headless.account.views", "ResetPasswordView"),
-    # A mailed code that signs in is a reset by another name.
-    ("allauth.account.views", "RequestLoginCodeView"),
-    ("allauth.headless.account.views", "RequestLoginCodeView"),
 }
+_PROBES = {name: f"{name}@example.net" for name in ("email", "login", "phone")}
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 RESETS = "mailkeep_django.middleware.Resets"
 _SAMPLES = {"uidb64": "MQ", "token": "a-b", "uidb36": "1", "key": "a-b", "client": "browser"}
@@ -60,7 +57,8 @@ def no_other_reset(**_: Any) -> list[CheckMessage]:
             hint="Include the URLs of mailkeep_django before those that it replaces.",
             id="mailkeep.E002",
         )
-        for route, module, name in _reached(get_resolver())
+        for route, callback in _reached(get_resolver())
+        for module, name in doors.lineage(callback)[:1]
     ]
 
 
@@ -74,7 +72,7 @@ def asked_first(**_: Any) -> list[CheckMessage]:
     if RESETS not in chain or chain.index(RESETS) < after:
         words = f"{RESETS} is not in MIDDLEWARE after {CSRF}: no reset is told of"
         out.append(checks.Error(words, id="mailkeep.E003"))
-    if not any(_reached(get_resolver())):
+    if not any(True for _ in _reached(get_resolver())):
         words = "no stock reset can be reached, and MODE says that it stays"
         hint = (
             'Include mailkeep_django.beside in the place of the other URLs, or set MODE "recover".'
@@ -86,7 +84,46 @@ def asked_first(**_: Any) -> list[CheckMessage]:
         except NoReverseMatch:
             words = "whom Mailkeep takes cannot come back: include mailkeep_django.beside"
             out.append(checks.Error(words, id="mailkeep.E005"))
-    return out
+        for route, callback in _reached(get_resolver()):
+            if doors.found(callback) is doors.SIGN_IN:
+                words = f"whom Mailkeep takes gets a password, and {route} asks for none"
+                out.append(checks.Error(words, id="mailkeep.E007"))
+    return [*out, *_read_otherwise()]
+
+
+def _read_otherwise() -> Iterator[CheckMessage]:
+    """Whoever names another to the middleware than to the form would be asked about as them."""
+    for route, callback in _reached(get_resolver()):
+        door = doors.found(callback)
+        if door is None:
+            continue
+        try:
+            same = _reads(callback, door)
+        except Exception:  # whatever a form of the site's own needs that is not there yet
+            words = f"whether {route} reads an address as the stock form does cannot be seen"
+            yield checks.Warning(words, id="mailkeep.W001")
+            continue
+        if not same:
+            words = f"the form of {route} does not read whom it means as the stock form does"
+            hint = "Give its fields the stock form's names, and the form no prefix."
+            yield checks.Error(words, hint=hint, id="mailkeep.E006")
+
+
+def _reads(callback: Any, door: Door) -> bool:
+    """Whether a view's form takes whom it means from the fields that the middleware reads."""
+    kind, more = doors.unwrapped(callback)
+    request = HttpRequest()
+    request.method = "POST"
+    request.POST = QueryDict(mutable=True)
+    request.POST.update(_PROBES)
+    view = kind(**more)
+    view.setup(request)
+    if door.headless:
+        form = view.get_input_class()(data=_PROBES, **view.get_input_kwargs())
+    else:
+        form = view.get_form()
+    held = [name for name in doors.names(door) if name in form.fields]
+    return bool(held) and all(form[name].data == _PROBES[name] for name in held)
 
 
 def _mode() -> str:
@@ -97,17 +134,18 @@ def _mode() -> str:
         return ""
 
 
-def _reached(resolver: Any) -> Iterator[tuple[str, str, str]]:
+def _reached(resolver: Any) -> Iterator[tuple[str, Any]]:
+    """Routes, each with a view on which a single mail opens an account."""
     for route, callback in _walk(resolver.url_patterns, ""):
-        if _named(callback) not in _OTHERS:
+        if not _opens(callback):
             continue
         try:
             reached = resolve(f"/{_sample(route)}").func
         except Resolver404:
             # A route whose sample nothing matches cannot be vouched for.
             reached = callback
-        if _named(reached) in _OTHERS:
-            yield (route, *_named(reached))
+        if _opens(reached):
+            yield route, reached
 
 
 def _walk(patterns: Any, above: str) -> Iterator[tuple[str, Any]]:
@@ -119,11 +157,10 @@ def _walk(patterns: Any, above: str) -> Iterator[tuple[str, Any]]:
             yield here, one.callback
 
 
-def _named(callback: Any) -> tuple[str, str]:
-    view = getattr(callback, "view_class", callback)
-    while hasattr(view, "__wrapped__") and not isinstance(view, type):
-        view = getattr(view.__wrapped__, "view_class", view.__wrapped__)
-    return getattr(view, "__module__", ""), getattr(view, "__name__", "")
+def _opens(callback: Any) -> bool:
+    """Whether a view, or one that it is made of, opens an account on a single mail."""
+    made_of = doors.lineage(callback)
+    return doors.found(callback) is not None or any(one in _OTHERS for one in made_of)
 
 
 def _sample(route: str) -> str:

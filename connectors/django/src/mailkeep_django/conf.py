@@ -1,6 +1,7 @@
 """The ``MAILKEEP`` setting."""
 
 from collections.abc import Iterable
+from ipaddress import ip_address
 from typing import Any, Protocol
 
 from django.apps import apps
@@ -22,6 +23,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 RECOVER, REHEARSE, SHARE = "recover", "rehearse", "share"
 WAIT, THERE = "wait", "there"
+LONGEST = 64  #: characters of a network address
 _NEEDED = ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "API_KEY")
 
 
@@ -90,8 +92,20 @@ def addresses_of(user: Any) -> list[str]:
 
 
 def network_of(request: Any) -> str:
-    """The address that a browser comes from."""
-    return str(import_string(get("NETWORK"))(request))
+    """The address that a browser comes from, as Mailkeep takes one: a port and brackets may be
+    there. "" where it is none, such as a header that a stranger wrote: Mailkeep would refuse the
+    whole question for it."""
+    found = str(import_string(get("NETWORK"))(request)).strip()
+    bare = found
+    if found.startswith("["):
+        bare = found[1:].partition("]")[0]
+    elif found.count(":") == 1:
+        bare = found.partition(":")[0]
+    try:
+        ip_address(bare)
+    except ValueError:
+        return ""
+    return found if len(found) <= LONGEST and "%" not in found else ""
 
 
 def network(request: Any) -> str:

@@ -9,9 +9,9 @@ Mailkeep would have everybody sent the weaker way. So with ``share`` a reset wai
 few minutes"), unless ``SILENT`` is ``there``.
 """
 
-import json
+import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -19,23 +19,16 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonRes
 from django.shortcuts import render
 from django.urls import reverse
 
-from . import client, conf, flow
+from . import client, conf, doors, flow
 from .client import Refused
+from .doors import Door, Named, Unreadable
 
 log = logging.getLogger(__name__)
 
-#: Views that mail what opens an account, by where they are defined. A mailed code that signs in is
-#: a reset by another name.
-ASKED = {
-    ("django.contrib.auth.views", "PasswordResetView"),
-    ("allauth.account.views", "PasswordResetView"),
-    ("allauth.account.views", "RequestLoginCodeView"),
-    ("allauth.headless.account.views", "RequestPasswordResetView"),
-    ("allauth.headless.account.views", "RequestLoginCodeView"),
-}
-LARGEST = 64 * 1024  #: octets of a headless request that are read
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  #: methods that ask for nothing
 UNREADABLE = 422
-MOST_USERS = 5  #: of one address
+TOO_LARGE = 413
+MOST_USERS = 20  #: of one address who are asked about
 DEVICE = "mailkeep_device"  #: in the session: a name of the browser that says nothing
 
 
@@ -53,19 +46,23 @@ class Resets:
     ) -> HttpResponse | None:
         """Where a reset that is asked for goes on; None: to the view, as before."""
         mode = conf.mode()
-        if mode == conf.RECOVER or request.method != "POST" or not asks(view):
+        if mode == conf.RECOVER or request.method in SAFE:
             return None
-        headless = request.content_type == "application/json"
-        address = _address(request, headless=headless)
-        if not address:
-            return None  # the form says what is wrong with it
+        door = doors.found(view)
+        if door is None:
+            return None
         try:
-            way = _way(request, address, mode)
+            named = doors.read(request, door)
+        except Unreadable as why:
+            # What is rehearsed goes on as before, and there is nothing to tell of.
+            return None if mode == conf.REHEARSE else _unreadable(request, door, why.status)
+        try:
+            way = _way(request, door, named, mode)
         except Refused as why:
-            return _silent(request, why, mode, headless=headless)
+            return _silent(request, why, mode, headless=door.headless)
         if way != "here" or mode != conf.SHARE:
             return None
-        if headless:
+        if door.headless:
             url = request.build_absolute_uri(reverse("mailkeep_start"))
             error = {"code": "mailkeep", "message": "Send the browser to this address."}
             document = {"status": 409, "data": {"url": url}, "errors": [error]}
@@ -76,61 +73,82 @@ class Resets:
             return _silent(request, why, mode, headless=False, taken=True)
 
 
-def asks(view: Any) -> bool:
-    """Whether a view, or one that it is made of, mails what opens an account."""
-    while hasattr(view, "__wrapped__") and not hasattr(view, "view_class"):
-        view = view.__wrapped__
-    found = getattr(view, "view_class", view)
-    kinds = found.__mro__ if isinstance(found, type) else (type(found),)
-    return any((one.__module__, one.__name__) in ASKED for one in kinds)
-
-
-def _address(request: HttpRequest, *, headless: bool) -> str:
-    if not headless:
-        return request.POST.get("email", "").strip()
-    try:
-        given = json.loads(request.body[:LARGEST])
-    except ValueError:
-        return ""
-    found = given.get("email") if isinstance(given, dict) else None
-    return found.strip() if isinstance(found, str) else ""
-
-
-def _way(request: HttpRequest, address: str, mode: str) -> str:
+def _way(request: HttpRequest, door: Door, named: Named, mode: str) -> str:
     """Where it goes on. Asked whoever is named: the reply must not take longer for who is known."""
     if DEVICE not in request.session:
         request.session[DEVICE] = client.device()
     more = {
         "network": conf.network_of(request),
-        "agent": request.META.get("HTTP_USER_AGENT", "")[:1024],
+        "agent": "".join(filter(str.isprintable, request.META.get("HTTP_USER_AGENT", "")))[:1024],
         "device": request.session[DEVICE],
     }
     timeout = conf.get("TIMEOUT") if mode == conf.SHARE else conf.get("REHEARSE_TIMEOUT")
-    ways = {_one(address, subject, timeout, more) for subject in _subjects(address) or [""]}
+    asked = [*_by_address(door, named.address), *_by_phone(named.phone)]
+    ways = {_one(address, subject, timeout, more) for address, subject in asked}
     # Where several have one address, a reset mails to all of them.
     return "here" if "here" in ways else "there"
+
+
+def _by_address(door: Door, typed: str) -> Iterator[tuple[str, str]]:
+    """Addresses and subjects to ask about."""
+    if not typed:
+        return
+    spelled = doors.spellings(door, typed)
+    subjects = _subjects(spelled)
+    for one in subjects:
+        yield spelled[0], one
+    # Beside several, whoever is registered by the address counts, also beyond those asked about.
+    if len(subjects) != 1:
+        yield spelled[0], ""
+
+
+def _by_phone(typed: str) -> Iterator[tuple[str, str]]:
+    """The same of a number, which Mailkeep is not told."""
+    if not typed:
+        return
+    from .allauth import by_phone
+
+    # Nobody's is asked about under a name that nobody has, and takes as long.
+    nobody = f"phone-{hashlib.sha256(typed.encode()).hexdigest()}"
+    for one in by_phone(typed) or [nobody]:
+        yield "", str(one)
 
 
 def _one(address: str, subject: str, timeout: float, more: dict[str, str]) -> str:
     try:
         return client.whither(address, subject, timeout, **more)
     except Refused as why:
-        if why.status != UNREADABLE:
+        if not address or why.status != UNREADABLE or _field(why) != "address":
             raise
     # No address to Mailkeep, so nobody is registered there by it; whoever the site means may be.
     return client.whither("", subject, timeout, **more) if subject else "there"
 
 
-def _subjects(address: str) -> list[str]:
-    """Whom the site knows by an address."""
+def _field(why: Refused) -> Any:
+    """What Mailkeep found wrong. A stranger writes more of a question than the address, and what
+    else is wrong with one does not say that nobody has that address."""
+    return why.body.get("field") if isinstance(why.body, dict) else None
+
+
+def _subjects(spelled: list[str]) -> list[str]:
+    """Whom the site knows by an address, as its view may look for it."""
     model = get_user_model()
-    found: set[Any] = set(
-        model._default_manager.filter(
-            **{f"{model.get_email_field_name()}__iexact": address}
-        ).values_list("pk", flat=True)[:MOST_USERS]
-    )
-    found.update(conf.owners(address)[:MOST_USERS])
-    return [str(one) for one in sorted(found, key=str)][:MOST_USERS]
+    name = f"{model.get_email_field_name()}__iexact"
+    found: list[Any] = []
+    for one in spelled:
+        found += conf.owners(one)
+        users = model._default_manager.filter(**{name: one}).order_by("pk")
+        found += users.values_list("pk", flat=True)[:MOST_USERS]
+    return list(dict.fromkeys(str(one) for one in found))[:MOST_USERS]
+
+
+def _unreadable(request: HttpRequest, door: Door, status: int) -> HttpResponse:
+    """Nobody can be read where somebody must be: nothing is mailed."""
+    if not door.headless:
+        return render(request, "mailkeep/unreadable.html", status=status)
+    message = "Name the address." if status != TOO_LARGE else "That is too long."
+    error = {"code": "mailkeep", "message": message, "param": door.address}
+    return JsonResponse({"status": status, "errors": [error]}, status=status)
 
 
 def _silent(

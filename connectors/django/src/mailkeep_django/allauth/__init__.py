@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from allauth.account import app_settings
+from allauth.account.adapter import get_adapter
 from django.apps import apps
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 
@@ -14,9 +17,37 @@ def addresses(user: Any) -> list[str]:
 
 
 def owners(address: str) -> list[Any]:
-    """The keys of users who have an address at allauth, seen verified or not."""
+    """The keys of users who have an address at allauth, those first whom it has seen verified."""
     model: Any = apps.get_model("account", "EmailAddress")
-    return list(model.objects.filter(email__iexact=address).values_list("user_id", flat=True))
+    found = model.objects.filter(email__iexact=address).order_by("-verified", "pk")
+    return list(found.values_list("user_id", flat=True))
+
+
+def cleaned(address: str) -> str:
+    """An address as the site's own adapter has it, by which a reset finds its user; the same where
+    the adapter refuses it, which the form then says."""
+    try:
+        return str(get_adapter().clean_email(address))
+    except ValidationError:
+        return address
+
+
+def by_phone(number: str) -> list[Any]:
+    """The keys of users who have a number; none where nobody signs in by one."""
+    if "phone" not in getattr(app_settings, "LOGIN_METHODS", ()):
+        return []
+    adapter = get_adapter()
+    try:
+        user = adapter.get_user_by_phone(adapter.phone_form_field(required=True).clean(number))
+    except ValidationError:
+        return []
+    return [] if user is None else [user.pk]
+
+
+def codes_sign_in() -> bool:
+    """Whether users have no password: then the form for signing in mails a code."""
+    fields = getattr(app_settings, "SIGNUP_FIELDS", None)
+    return fields is not None and not fields.get("password1")
 
 
 class Factors:
