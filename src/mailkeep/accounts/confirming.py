@@ -122,8 +122,9 @@ class Confirming:
         code = None if taken else Secret(minted.code)
         return SignUp(minted.handle, address, code, taken, mail=True, locale=reads)
 
-    async def check(self, handle: str, code: str) -> tuple[str, str] | None:
-        """(confirmation, contact point) when the pair is right; takes a try, uses nothing up."""
+    async def check(self, handle: str, code: str, network: str) -> tuple[str, str] | None:
+        """(confirmation, contact point) when the pair is right, for who types it from a network;
+        takes a try, uses nothing up. Handles are anybody's, without end. Raises ``Unavailable``."""
         hashed = self._hash(handle)
         async with self._database.write() as tx:
             open_still = (
@@ -136,7 +137,8 @@ class Confirming:
             row = await tx.one(select(_c).where(_c.c.handle == hashed)) if taken else None
         if row is None:  # a handle that is good no more says nothing of any address: nothing slow
             return None
-        right = await self._slow.check("confirmation", tokens.fold(code), row["code"])
+        typed = tokens.fold(code)
+        right = await self._slow.check("confirmation", typed, row["code"], of=network)
         if not right or row["contact_point_id"] is None:
             return None
         return row["id"], row["contact_point_id"]

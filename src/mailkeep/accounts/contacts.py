@@ -98,14 +98,17 @@ class Contacts:
         mailed = Secret(minted.code) if owner is None and may_mail else None
         return SignUp(minted.handle, address, mailed, owner is not None, may_mail, reads)
 
-    async def confirm(self, account: str, confirmation: str, code: str) -> str:
+    async def confirm(self, account: str, confirmation: str, code: str, network: str) -> str:
         """The code came, in the browser that asked: the address belongs to the account, and counts
         for recovery once the change is settled. Returns the change.
+
+        Args:
+            network: pseudonym of where the code is typed.
 
         Raises:
             Conflict: wrong, used, expired, tries used up, or taken meanwhile: the same words.
         """
-        found = await self._confirming.check(confirmation, code)
+        found = await self._confirming.check(confirmation, code, network)
         change = None
         if found is not None:
             async with self._database.write() as tx:

@@ -155,13 +155,13 @@ class Accounts:
         reads = locale if owner is None else reads
         return SignUp(minted.handle, address, mailed, owner is not None, may_mail, reads)
 
-    async def confirm(self, confirmation: str, code: str) -> str:
+    async def confirm(self, confirmation: str, code: str, network: str) -> str:
         """Confirm the address of a sign-up, once; returns the account. See ``confirming``.
 
         Raises:
             Conflict: wrong, used, expired, tries used up, or taken meanwhile: the same words.
         """
-        found = await self.confirming.check(confirmation, code)
+        found = await self.confirming.check(confirmation, code, network)
         account = None if found is None else await self._confirmed(*found)
         if account is None:
             raise Conflict(
@@ -212,7 +212,7 @@ class Accounts:
                 retry_after=throttle.WAIT,
             )
         right = await self.passwords.right(kept, password, of=network)
-        fresh = await self.passwords.anew(kept, password) if right else None
+        fresh = await self.passwords.anew(kept, password, of=network) if right else None
         async with self._database.write() as tx:
             made: SignedIn | SignInFailure = SignInFailure.PASSWORD
             if right and account is not None:
@@ -233,7 +233,7 @@ class Accounts:
         return made
 
     async def change_password(
-        self, account: str, current: str, new: str, *, factor: bool = False
+        self, account: str, current: str, new: str, network: str, *, factor: bool = False
     ) -> None:
         """The signed-in owner chooses another password; every session ends, and the notice can
         disable it while the change is held.
@@ -246,11 +246,13 @@ class Accounts:
             Invalid: the new one cannot be used.
             TooMany: too many wrong current passwords.
         """
-        kept = await self.passwords.prove(account, current)
+        kept = await self.passwords.prove(account, current, network)
         async with self._database.read() as tx:
             bound = await queries.has_factor(tx, account)
             about = [one.address for one in await queries.contact_points(tx, account)]
-        made = await self.passwords.make(new, has_factor=bound, about=about)
+        made = await self.passwords.make(
+            new, has_factor=bound, about=about, of=network, proved=True
+        )
         async with self._database.write() as tx:
             view = await queries.account(tx, account, lock=True)
             if await queries.password_hash(tx, account) != kept:

@@ -67,7 +67,7 @@ async def test_a_code_confirms_once_even_at_the_same_time(accounts: Accounts) ->
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     code = made.code.reveal()
     results = await asyncio.gather(
-        *(accounts.confirm(made.confirmation, code) for _ in range(3)), return_exceptions=True
+        *(accounts.confirm(made.confirmation, code, "n") for _ in range(3)), return_exceptions=True
     )
     assert sum(isinstance(one, str) for one in results) == 1
     assert sum(isinstance(one, Conflict) for one in results) == 2
@@ -78,10 +78,10 @@ async def test_the_code_without_the_browser_confirms_nothing(accounts: Accounts)
     stranger = await accounts.sign_up(ADDRESS, "the-password-of-a-stranger", "n1")
     own = await accounts.sign_up(ADDRESS, PASSWORD, "n2")
     with pytest.raises(Conflict):
-        await accounts.confirm(own.confirmation, stranger.code.reveal())
-    await accounts.confirm(own.confirmation, own.code.reveal())
+        await accounts.confirm(own.confirmation, stranger.code.reveal(), "n")
+    await accounts.confirm(own.confirmation, own.code.reveal(), "n")
     with pytest.raises(Conflict):  # the address is taken meanwhile
-        await accounts.confirm(stranger.confirmation, stranger.code.reveal())
+        await accounts.confirm(stranger.confirmation, stranger.code.reveal(), "n")
     assert (await sign_in(accounts)).stage is Stage.FULL
 
 
@@ -111,7 +111,7 @@ async def test_a_taken_address_looks_like_a_free_one(accounts: Accounts, owner: 
     errors = []
     for one in (again, fresh):
         with pytest.raises(Conflict) as error:
-            await accounts.confirm(one.confirmation, "WRONG234")
+            await accounts.confirm(one.confirmation, "WRONG234", "n")
         errors.append(str(error.value))
     assert errors[0] == errors[1]
     assert (await sign_in(accounts)).stage is Stage.FULL
@@ -122,11 +122,11 @@ async def test_five_wrong_codes_end_a_confirmation(accounts: Accounts, clock: Ma
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     for code in ["WRONG234"] * 5 + [made.code.reveal()]:
         with pytest.raises(Conflict):
-            await accounts.confirm(made.confirmation, code)
+            await accounts.confirm(made.confirmation, code, "n")
     late = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     clock.advance(601)
     with pytest.raises(Conflict):
-        await accounts.confirm(late.confirmation, late.code.reveal())
+        await accounts.confirm(late.confirmation, late.code.reveal(), "n")
 
 
 @pytest.mark.check("ASVS 2.4.1")
@@ -332,7 +332,7 @@ async def test_why_a_right_password_opens_nothing_is_told_to_the_log_alone(
         with pytest.raises(NotSignedIn) as replaced:
             await sign_in(accounts)
     async with database.write() as tx:
-        made = await accounts.passwords.make(PASSWORD, has_factor=False, about=[])
+        made = await accounts.passwords.make(PASSWORD, has_factor=False, about=[], of="n")
         await accounts.passwords.write(tx, account, made, by="change")
         await accounts.freeze(tx, account, tx.now + HOUR, "incident")
     with pytest.raises(NotSignedIn) as frozen:
@@ -348,10 +348,10 @@ async def test_a_changed_password_ends_sessions(accounts: Accounts, owner: Owner
     account = await owner()
     session = (await sign_in(accounts)).secret.reveal()
     with pytest.raises(NotSignedIn):
-        await accounts.change_password(account, "wrong", "a-new-one-for-the-harbour")
+        await accounts.change_password(account, "wrong", "a-new-one-for-the-harbour", "n")
     with pytest.raises(Invalid):
-        await accounts.change_password(account, PASSWORD, "short")
-    await accounts.change_password(account, PASSWORD, "a-new-one-for-the-harbour")
+        await accounts.change_password(account, PASSWORD, "short", "n")
+    await accounts.change_password(account, PASSWORD, "a-new-one-for-the-harbour", "n")
     with pytest.raises(NotSignedIn):
         await accounts.sessions.lookup(session)
     with pytest.raises(NotSignedIn):
@@ -382,7 +382,7 @@ async def test_a_code_is_sent_again_and_only_the_newest_counts(
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     for _ in range(5):
         with pytest.raises(Conflict):
-            await accounts.confirm(made.confirmation, "WRONG234")
+            await accounts.confirm(made.confirmation, "WRONG234", "n")
     clock.advance(3600)
     fresh = await again(accounts, made)
     assert made.code is not None
@@ -394,8 +394,8 @@ async def test_a_code_is_sent_again_and_only_the_newest_counts(
         (fresh.confirmation, made.code),
     ):
         with pytest.raises(Conflict):
-            await accounts.confirm(handle, code.reveal())
-    await accounts.confirm(fresh.confirmation, fresh.code.reveal())
+            await accounts.confirm(handle, code.reveal(), "n")
+    await accounts.confirm(fresh.confirmation, fresh.code.reveal(), "n")
     late = await again(accounts, fresh)
     assert (late.mail, late.code, late.confirmation) == (False, None, fresh.confirmation)
 
@@ -409,7 +409,7 @@ async def test_to_ask_for_it_again_tells_nothing_and_floods_nobody(accounts: Acc
     mixed = await again(accounts, stranger)
     assert (mixed.mail, mixed.code) == (False, None)
     assert not (await again(accounts, SignUp("0" * 26, ADDRESS, None, False, False))).mail
-    await accounts.confirm(own.confirmation, own.code.reveal())
+    await accounts.confirm(own.confirmation, own.code.reveal(), "n")
     taken = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     told = await again(accounts, taken)
     assert (told.mail, told.code, told.taken) == (True, None, True)
@@ -425,6 +425,6 @@ async def test_a_code_of_before_does_not_take_an_address_that_somebody_else_conf
     slow = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     quick = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     assert quick.code is not None
-    await accounts.confirm(quick.confirmation, quick.code.reveal())
+    await accounts.confirm(quick.confirmation, quick.code.reveal(), "n")
     told = await again(accounts, slow)
     assert (told.code, told.taken) == (None, True)
