@@ -20,7 +20,7 @@ from . import language, queries, tables, throttle
 from .administration import Administration
 from .changes import LANE, Changes
 from .classes import CUSTOMER, Classes
-from .confirming import Confirming
+from .confirming import Confirming, Share, Use
 from .contacts import Contacts
 from .entering import Entering
 from .events import AccountFrozen, AccountOpened, AccountThawed, SignedUp, SignInFailed
@@ -133,16 +133,16 @@ class Accounts:
         kept_password = await self.passwords.make(
             password, has_factor=False, about=[address], of=network
         )
-        minted = await self.confirming.mint(network)
         key = self.address_key(address)
+        minted = await self.confirming.mint(key, network, Use.SIGN_UP)
         async with self._database.write() as tx:
-            may_mail = await self.confirming.may_mail(tx, key, network)
+            share = await self.confirming.share(tx, minted, key, network, Use.SIGN_UP)
             owner = await queries.by_address(tx, key)
             taken = "" if owner is None else owner.account
             # Of a fresh address too, since the time would tell.
             reads = await language.locale(tx, taken)
             point = None
-            if may_mail:
+            if share is not Share.NONE:
                 # For a taken address too, since the time would tell: nothing can ever confirm that.
                 point = await self._open_account(
                     tx, account_class, address, key, kept_password, locale
@@ -151,9 +151,10 @@ class Accounts:
                     self._database, tx, SignedUp(address=key, network=network, taken=taken)
                 )
             await self.confirming.open(tx, minted, None if taken else point)
-        mailed = Secret(minted.code) if owner is None and may_mail else None
+        mail = share is Share.MAIL
+        mailed = Secret(minted.code) if owner is None and mail else None
         reads = locale if owner is None else reads
-        return SignUp(minted.handle, address, mailed, owner is not None, may_mail, reads)
+        return SignUp(minted.handle, address, mailed, owner is not None, mail, reads)
 
     async def confirm(self, confirmation: str, code: str, network: str) -> str:
         """Confirm the address of a sign-up, once; returns the account. See ``confirming``.

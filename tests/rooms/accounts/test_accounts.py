@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import func, select
 
 from mailkeep.accounts import queries, tables
-from mailkeep.accounts.confirming import TO_ADDRESS
+from mailkeep.accounts.confirming import OF_NETWORK, TO_ADDRESS, TO_ADDRESS_IN_ALL
 from mailkeep.accounts.events import SignInFailed
 from mailkeep.accounts.factors import totp
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.types import SignedIn, SignUp, Stage
-from mailkeep.base.clock import HOUR, ManualClock
+from mailkeep.base.clock import HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.queries import recent
@@ -133,6 +133,79 @@ async def test_five_wrong_codes_end_a_confirmation(accounts: Accounts, clock: Ma
 async def test_sign_ups_cannot_bomb_an_address(accounts: Accounts) -> None:
     mails = [(await accounts.sign_up(ADDRESS, PASSWORD, "n")).mail for _ in range(7)]
     assert mails == [True] * 5 + [False] * 2
+
+
+async def flood(accounts: Accounts, address: str) -> list[SignUp]:
+    """Strangers of many networks have an address mailed as often as it may be."""
+    networks = [f"n{number}" for number in range(TO_ADDRESS_IN_ALL // TO_ADDRESS)]
+    return [
+        await accounts.sign_up(address, PASSWORD, network)
+        for network in networks
+        for _ in range(TO_ADDRESS)
+    ]
+
+
+@pytest.mark.check("ASVS 2.4.1")
+async def test_one_network_uses_up_nobody_elses_mails(
+    accounts: Accounts, clock: ManualClock
+) -> None:
+    for _ in range(4):
+        for _ in range(OF_NETWORK):
+            await accounts.sign_up(ADDRESS, PASSWORD, "thief")
+        clock.advance(16 * 60)
+    own = await accounts.sign_up(ADDRESS, PASSWORD, "home")
+    assert own.code is not None
+    assert await accounts.confirm(own.confirmation, own.code.reveal(), "home")
+
+
+async def test_many_networks_keep_nobody_from_signing_up(
+    accounts: Accounts, clock: ManualClock
+) -> None:
+    """What is mailed stays bounded, and what was mailed last confirms in the owner's browser: the
+    handle of a stranger opens what the stranger chose, and the owner's what the owner did."""
+    clock.advance(3600 - clock.now() // SECOND % 3600 + 60)  # the hour has just begun
+    assert all(one.mail for one in await flood(accounts, ADDRESS))
+    thief = await accounts.sign_up(ADDRESS, "the-password-of-a-stranger", "far")
+    assert thief.code is not None  # the one of this hour
+    own = await accounts.sign_up(ADDRESS, PASSWORD, "home")
+    added = await accounts.sign_up(ADDRESS, PASSWORD, "work")
+    assert [(one.mail, one.code) for one in (own, added)] == [(False, None)] * 2
+    for _ in range(5):  # wrong codes end a stranger's own handle, and no other
+        with pytest.raises(Conflict):
+            await accounts.confirm(thief.confirmation, "WRONG234", "far")
+    with pytest.raises(Conflict):
+        await accounts.confirm(thief.confirmation, thief.code.reveal(), "far")
+    assert await accounts.confirm(own.confirmation, thief.code.reveal(), "home")
+    assert (await sign_in(accounts)).stage is Stage.FULL
+    with pytest.raises(Conflict):
+        await accounts.confirm(added.confirmation, thief.code.reveal(), "work")
+
+
+async def test_a_flood_over_hours_mails_one_an_hour(accounts: Accounts, clock: ManualClock) -> None:
+    await flood(accounts, ADDRESS)
+    hours: list[SignUp] = []
+    for hour in range(3):
+        clock.advance(3600)
+        mailed = [await accounts.sign_up(ADDRESS, PASSWORD, f"h{hour} {n}") for n in range(8)]
+        hours += [one for one in mailed if one.mail]
+    assert len(hours) == 3
+    assert len({one.code.reveal() for one in hours if one.code is not None}) == 3
+    late = await accounts.sign_up(ADDRESS, PASSWORD, "home")
+    clock.advance(3600)
+    asked = await again(accounts, late)
+    assert asked.code is not None
+    assert await accounts.confirm(asked.confirmation, asked.code.reveal(), "home")
+
+
+async def test_a_flood_of_a_taken_address_mails_one_an_hour_as_well(
+    accounts: Accounts, owner: Owner
+) -> None:
+    await owner()
+    told = await flood(accounts, ADDRESS)
+    told += [await accounts.sign_up(ADDRESS, PASSWORD, f"m{number}") for number in range(4)]
+    # The owner's own sign-up was the first of those that everybody has together.
+    assert sum(one.mail for one in told) == TO_ADDRESS_IN_ALL
+    assert all(one.code is None for one in told)
 
 
 @pytest.mark.check("ASVS 6.3.8")

@@ -6,6 +6,7 @@ import pytest
 
 from mailkeep.accounts import queries
 from mailkeep.accounts.changes import DENIALS
+from mailkeep.accounts.confirming import TO_ADDRESS, TO_ADDRESS_IN_ALL
 from mailkeep.accounts.contacts import ADDITIONS
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.types import MOST_ADDRESSES, Change, ChangeKind, ContactKind, ContactPoint
@@ -222,6 +223,29 @@ async def test_a_code_of_one_account_adds_nothing_to_another(hands: Hands, owner
     made = await hands.accounts.contacts.add(account, NEW, "n", factor=False)
     with pytest.raises(Conflict):
         await hands.accounts.contacts.confirm(other, made.confirmation, made.code.reveal(), "n")
+
+
+async def test_many_networks_keep_nobody_from_adding_an_address(
+    hands: Hands, owner: Owner, clock: ManualClock
+) -> None:
+    """The code of an hour that was mailed for a sign-up ties the address to no account."""
+    clock.advance(3600 - clock.now() // SECOND % 3600 + 60)
+    account = await owner()
+    for network in range(TO_ADDRESS_IN_ALL // TO_ADDRESS):
+        for _ in range(TO_ADDRESS):
+            await hands.accounts.sign_up(NEW, PASSWORD, f"n{network}")
+    mailed = await hands.accounts.sign_up(NEW, PASSWORD, "far")
+    assert mailed.code is not None
+    added = await hands.accounts.contacts.add(account, NEW, "home", factor=False)
+    assert added.code is not None
+    late = await hands.accounts.contacts.add(account, NEW, "home", factor=False)
+    assert not late.mail
+    with pytest.raises(Conflict):
+        await hands.accounts.contacts.confirm(
+            account, late.confirmation, mailed.code.reveal(), "home"
+        )
+    code = added.code.reveal()
+    assert await hands.accounts.contacts.confirm(account, late.confirmation, code, "home")
 
 
 async def test_an_addition_cannot_be_confirmed_as_a_sign_up(hands: Hands, owner: Owner) -> None:
