@@ -5,8 +5,9 @@ account: whoever may look that up has looked the account up.
 
 Security: who sees mail and no accounts does not see such mail in lists, nor its events, and finds
 none by an address: with it, anybody's recovery could be begun, and the list be looked at. Who may
-see accounts sees it without its recipient, until it was said why and written down, as when an
-account is opened. A pseudonym alone says nothing: it comes with each mail of an order as well.
+see accounts sees it without whose it is, and that of one address when it was said why and written
+down, as when an account is opened. Its pseudonym alone opens nothing: it comes with each mail of an
+order as well.
 """
 
 from collections.abc import Collection, Iterable
