@@ -47,7 +47,10 @@ def _of(permission: Permission, whose: str, reach: str) -> Door:
 P = Permission
 _SENDING = Door("send", "anybody's", "streams, sender domains and networks that it is bound to")
 _LISTS = Door("send", "anybody's", "entries of the streams that it is bound to")
-_LOOKING = _of(P.MAIL_SEE, "ours", "mail of the streams that it is bound to")
+_LOOKING = _of(
+    P.MAIL_SEE, "ours", "mail of the streams that it is bound to; bound to none, see below"
+)
+_LISTED = _of(P.MAIL_SEE, "ours", "entries of the streams that it is bound to")
 _SIGNS = _of(P.INCIDENTS_SEE, "ours", "every incident")
 _CHAIN = _of(P.TRUST_SEE, "ours", "the chain of trust; not with a key that is bound to streams")
 _ACTING = _of(P.INCIDENTS_WORK, "ours", "every incident")
@@ -70,7 +73,7 @@ DOORS: Mapping[str, Door] = {
     "GET /v1/events": _LOOKING,
     "PUT /v1/suppressions": _LISTS,
     "POST /v1/suppressions/remove": _LISTS,
-    "POST /v1/suppressions/search": _LOOKING,
+    "POST /v1/suppressions/search": _LISTED,
     "GET /v1/incidents": _SIGNS,
     "GET /v1/incidents/{incident}": _SIGNS,
     "POST /v1/incidents/{incident}/actions/{name}": _of(P.ACTIONS_APPLY, "ours", "every incident"),
@@ -254,7 +257,10 @@ def page() -> str:
     lines += [
         "",
         "Accounts and recoveries are opened one by one, with a reason that goes into the audit",
-        "chain, and no more than 60 an hour; addresses are masked.",
+        "chain, and no more than 60 an hour; addresses are masked. So is the mail to an address",
+        "that tells whether it has an account: of the streams that are secret, and of those that",
+        "`[recovery]` names. Without `accounts.see` no list has such mail; with it, without whose",
+        "it is ([why](../decisions/0084-mail-that-tells-of-accounts.md)).",
         "",
         "## Routes of the API, by key",
         "",
@@ -270,7 +276,15 @@ def page() -> str:
         needed_here = f"`{door.needs}`" if door.needs else "–"
         whose = door.whose or "nobody's"
         lines.append(f"| `{route}` | {needed_here} | {scope} | {whose} | {door.reach} |")
-    lines += ["", "## Permissions, by scope", "", "| scope | allows |", "|---|---|"]
+    lines += [
+        "",
+        "A key that is bound to no stream sees no mail that tells who has an account, nor its",
+        "events, and finds none by an address: that takes the scope `operate` beside `read`, and",
+        "`reason` in the search, which is audited and counts among the 60 of an hour. One message",
+        "is shown by its id, which who handed it in was told, and then without its recipient.",
+        "",
+        *("## Permissions, by scope", "", "| scope | allows |", "|---|---|"),
+    ]
     for of in Scope:
         allowed = ", ".join(f"`{one}`" for one in sorted(ALLOWS[of])) or "none of these"
         lines.append(f"| `{of.value}` | {allowed} |")

@@ -22,7 +22,7 @@ from mailkeep.store.database import Database, Tx
 
 from . import language, queries, tables, throttle
 from .changes import OWNER, Changes
-from .confirming import Confirming
+from .confirming import Confirming, Share, Use
 from .events import ChangesStopped
 from .types import MOST_ADDRESSES, ChangeKind, ChangeState, ContactKind, ContactPoint, SignUp
 
@@ -79,7 +79,7 @@ class Contacts:
             raise Invalid("there is no route for SMS: no phone can be confirmed", field="kind")
         address = addresses.parse(address)
         key = self._key(address)
-        minted = await self._confirming.mint(network)
+        minted = await self._confirming.mint(key, network, Use.ADD)
         async with self._database.write() as tx:
             view = await queries.account(tx, account, lock=True)
             allowed = await throttle.take(tx, account, "add address", limit=ADDITIONS, window=DAY)
@@ -87,7 +87,7 @@ class Contacts:
                 owner = await queries.by_address(tx, key)
                 reads = await language.locale(tx, account if owner is None else owner.account)
                 await self._check_room(tx, account, owner)
-                may_mail = await self._confirming.may_mail(tx, key, network)
+                share = await self._confirming.share(tx, minted, key, network, Use.ADD)
                 point = None
                 if owner is None:
                     change = await self._changes.wait(tx, view, factor=factor)
@@ -95,17 +95,21 @@ class Contacts:
                 await self._confirming.open(tx, minted, point)
         if not allowed:
             raise TooMany("too many addresses were added today", retry_after=DAY / SECOND)
-        mailed = Secret(minted.code) if owner is None and may_mail else None
-        return SignUp(minted.handle, address, mailed, owner is not None, may_mail, reads)
+        mail = share is Share.MAIL
+        mailed = Secret(minted.code) if owner is None and mail else None
+        return SignUp(minted.handle, address, mailed, owner is not None, mail, reads)
 
-    async def confirm(self, account: str, confirmation: str, code: str) -> str:
+    async def confirm(self, account: str, confirmation: str, code: str, network: str) -> str:
         """The code came, in the browser that asked: the address belongs to the account, and counts
         for recovery once the change is settled. Returns the change.
+
+        Args:
+            network: pseudonym of where the code is typed.
 
         Raises:
             Conflict: wrong, used, expired, tries used up, or taken meanwhile: the same words.
         """
-        found = await self._confirming.check(confirmation, code)
+        found = await self._confirming.check(confirmation, code, network)
         change = None
         if found is not None:
             async with self._database.write() as tx:

@@ -171,7 +171,9 @@ class Entering:
         account = session.account
         async with self._database.read() as tx:
             has_password = await queries.has_password(tx, account)
-        kept = await self._passwords.prove(account, password) if has_password else None
+        kept = None
+        if has_password:
+            kept = await self._passwords.prove(account, password, typed.network)
         lane = Lane(Way.ACCOUNT, session.browser)
         weighed = await self._factors.weigh(account, typed, lane)
 

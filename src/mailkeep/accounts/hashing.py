@@ -76,29 +76,32 @@ class SlowHash:
         #: How the dearest imported hash of each family was made that is left, as far as is known.
         self.decoys: dict[str, str] = {}
 
-    async def make(self, purpose: str, secret: str, *, urgent: bool = False, of: str = "") -> str:
+    async def make(
+        self, purpose: str, secret: str, *, of: str, proved: bool = False, urgent: bool = False
+    ) -> str:
         """A salted hash of ``secret``, good for ``purpose`` only.
 
         Args:
+            of, proved: for whom, such as the network of the visit; see ``Threads.run``.
             urgent: in a reserved thread; for what recovery mints, never for what a visitor can
                 have hashed at will.
-            of: for whom, where strangers can have it done at will; see ``Threads.run``.
 
         Raises:
             Unavailable: too many wait already.
         """
         threads = self._urgent if urgent else self._ordinary
-        return await threads.run(of, self._hasher.hash, self._keys.pepper(purpose, secret))
+        peppered = self._keys.pepper(purpose, secret)
+        return await threads.run(of, self._hasher.hash, peppered, proved=proved)
 
     async def check(
-        self, purpose: str, secret: str, kept: str | None, *, urgent: bool = False, of: str = ""
+        self, purpose: str, secret: str, kept: str | None, *, of: str, proved: bool = False
     ) -> bool:
         """Whether ``kept`` was made from ``secret``. With None the answer is no, after as much
-        work: the time must not tell whether there is an account. ``urgent``, ``of`` and what is
+        work: the time must not tell whether there is an account. ``of``, ``proved`` and what is
         raised: as for ``make``."""
         usable = kept is not None and _ARGON2 in kept  # one that was disabled fits nothing
-        threads = self._urgent if urgent else self._ordinary
-        same = await threads.run(of, self._same, kept if usable else None, purpose, secret)
+        asked = (kept if usable else None, purpose, secret)
+        same = await self._ordinary.run(of, self._same, *asked, proved=proved)
         return same and usable
 
     async def wrap(self, read: Foreign) -> str:
@@ -125,16 +128,22 @@ class SlowHash:
         self.decoys = found
 
     async def judge(
-        self, password: str, *, has_factor: bool, about: Sequence[str] = (), of: str = ""
+        self,
+        password: str,
+        *,
+        of: str,
+        has_factor: bool,
+        about: Sequence[str] = (),
+        proved: bool = False,
     ) -> str:
-        """``policy.check_password``, off the event loop; ``of`` as for ``make``.
+        """``policy.check_password``, off the event loop; ``of``, ``proved`` as for ``make``.
 
         Raises:
             Invalid: it cannot be used.
             Unavailable: too many wait already.
         """
         judge = partial(self._judge, password, has_factor=has_factor, about=tuple(about))
-        return await self._judging.run(of, judge)
+        return await self._judging.run(of, judge, proved=proved)
 
     def close(self) -> None:
         """End the threads."""

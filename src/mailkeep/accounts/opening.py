@@ -1,5 +1,5 @@
-"""Break-glass access for operators to one account or recovery: only with a reason, and always
-audited.
+"""Break-glass access for operators to one account or recovery, or to the mail that tells whether an
+address has an account: only with a reason, and always audited.
 
 Security: what was opened, by whom and why is in the audit chain before anything is shown, and the
 entry is what grants access, to that operator and for a while. How many records one operator opens
@@ -14,7 +14,7 @@ from mailkeep.base.errors import NotAllowed, TooMany
 from mailkeep.events import audit
 from mailkeep.store.database import Tx
 
-ACCOUNT, RECOVERY = "account.open", "recovery.open"
+ACCOUNT, RECOVERY, MAIL = "account.open", "recovery.open", "mail.open"
 LASTS = 15 * MINUTE  #: for which what was opened stays open
 MOST = 60  #: that one operator opens in an hour
 
@@ -29,8 +29,9 @@ async def open_(tx: Tx, what: str, of: str, *, by: str, reason: str) -> None:
     """Write down that an operator opens something.
 
     Args:
-        what: ``ACCOUNT`` or ``RECOVERY``.
-        of: its id; "": what was looked for is not there, which counts all the same.
+        what: ``ACCOUNT``, ``RECOVERY`` or ``MAIL``.
+        of: its id, for ``MAIL`` that of the account that has the address; "": what was looked for
+            is not there, which counts all the same.
 
     Raises:
         Invalid: no reason, or one that is too long.
@@ -39,7 +40,7 @@ async def open_(tx: Tx, what: str, of: str, *, by: str, reason: str) -> None:
     reason = reasons.given(reason, "say why you open it")
     # Written first: it locks the chain, so that of many at once each counts the others.
     await audit.write(tx, by, what, {"id": of, "reason": reason})
-    if len(await _since(tx, (ACCOUNT, RECOVERY), by, tx.now - HOUR)) > MOST:
+    if len(await _since(tx, (ACCOUNT, RECOVERY, MAIL), by, tx.now - HOUR)) > MOST:
         raise TooMany(f"you have opened {MOST} in this hour", retry_after=HOUR / SECOND)
 
 

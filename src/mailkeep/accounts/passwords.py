@@ -30,9 +30,12 @@ class Passwords:
         self._database = database
         self._slow = slow
 
-    async def prove(self, account: str, current: str) -> str | None:
+    async def prove(self, account: str, current: str, network: str) -> str | None:
         """Who is signed in shows the password again, before what opens the account is changed
         (ASVS 7.5.1): a stolen session must not become a stolen account. Returns the kept hash.
+
+        Args:
+            network: pseudonym of where the visit comes from; see ``places``.
 
         Raises:
             NotSignedIn: it is wrong.
@@ -45,17 +48,18 @@ class Passwords:
             kept = await queries.password_hash(tx, account)
         if not allowed:
             raise TooMany("too many tries", retry_after=throttle.WAIT)
-        if not await self.right(kept, current):
+        if not await self.right(kept, current, of=network, proved=True):
             raise NotSignedIn("the current password is wrong", field="current")
         async with self._database.write() as tx:
             await throttle.clear(tx, account, "change")
         return kept
 
-    async def right(self, kept: str | None, typed: str, *, of: str = "") -> bool:
+    async def right(self, kept: str | None, typed: str, *, of: str, proved: bool = False) -> bool:
         """Whether a typed password is the one that a hash was made of; slow, and as slow for None.
 
         Args:
-            of: the network of a stranger who has it looked at; see ``places``.
+            of: the network of whoever has it looked at; ``proved`` where they have shown something
+                already; see ``places``.
 
         Raises:
             Unavailable: too many wait already.
@@ -64,14 +68,15 @@ class Passwords:
         # Other systems take what comes as it comes.
         if kept is None or not foreign.is_foreign(kept):
             typed = policy.normalise(typed)
-        return await self._slow.check("password", typed, kept, of=of)
+        return await self._slow.check("password", typed, kept, of=of, proved=proved)
 
-    async def anew(self, kept: str | None, typed: str) -> str | None:
+    async def anew(self, kept: str | None, typed: str, *, of: str) -> str | None:
         """A fresh hash of a password that was right just now, where the kept one is outdated;
-        else None. ``renew`` writes it."""
+        else None. ``renew`` writes it. ``of`` as for ``right``."""
         if kept is None or not self._slow.outdated(kept):
             return None
-        return await self._slow.make("password", policy.normalise(typed[: policy.LONGEST + 1]))
+        typed = policy.normalise(typed[: policy.LONGEST + 1])
+        return await self._slow.make("password", typed, of=of, proved=True)
 
     async def renew(self, tx: Tx, account: str, kept: str | None, fresh: str) -> None:
         """Replace a hash by a better one of the same password; nothing, when it is another one
@@ -93,11 +98,15 @@ class Passwords:
             self._slow.decoys = {}
         self._slow.expect(foreign.split(one)[0] for one in left)
 
-    async def make(self, password: str, *, has_factor: bool, about: list[str], of: str = "") -> str:
-        """Check a new password and hash it; ``of`` as for ``right``. Raises ``Invalid``, and
-        ``Unavailable`` where too many wait already."""
-        password = await self._slow.judge(password, has_factor=has_factor, about=about, of=of)
-        return await self._slow.make("password", password, of=of)
+    async def make(
+        self, password: str, *, has_factor: bool, about: list[str], of: str, proved: bool = False
+    ) -> str:
+        """Check a new password and hash it; ``of``, ``proved`` as for ``right``. Raises
+        ``Invalid``, and ``Unavailable`` where too many wait already."""
+        password = await self._slow.judge(
+            password, has_factor=has_factor, about=about, of=of, proved=proved
+        )
+        return await self._slow.make("password", password, of=of, proved=proved)
 
     async def write(self, tx: Tx, account: str, kept: str, *, by: str) -> None:
         """Write what ``make`` made. The caller has seen every proof that is needed."""

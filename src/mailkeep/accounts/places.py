@@ -34,27 +34,34 @@ class Threads:
     def __init__(self, name: str, threads: int, waiting: int = WAITING) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._free = threads + waiting
-        self._waiting: dict[Future[Any], str] = {}  # the newest comes last
+        # Whose each is, and whether it goes before strangers; the newest comes last.
+        self._waiting: dict[Future[Any], tuple[str, bool]] = {}
         self._gone: set[Future[Any]] = set()  # had to make room, and were not told yet
         # A future that is cancelled calls back at once, in the thread that holds it already.
         self._lock = threading.RLock()
 
-    async def run(self, of: str, work: Callable[[*Args], T], *args: *Args) -> T:
+    async def run(
+        self, of: str, work: Callable[[*Args], T], *args: *Args, proved: bool = False
+    ) -> T:
         """Call ``work`` in a thread.
 
         Args:
             of: for whom, such as the network that asks: they share the places fairly. "": for
-                somebody who has shown something already, and who makes room for nobody.
+                ourselves, who make room for nobody; never for what a visitor can ask for.
+            proved: they have shown something already, such as both proofs. One that waits for
+                each finds room before all strangers, and makes room for nobody; anybody can open an
+                account and be signed in, so what more waits for the same is a stranger's.
 
         Raises:
             Unavailable: too many wait already.
         """
         with self._lock:
-            if self._free == 0 and not self._make_room(of):
+            firm = proved and (of, True) not in self._waiting.values()
+            if self._free == 0 and not self._make_room("" if firm else of):
                 raise _busy()
             self._free -= 1
             future: Future[T] = Future()
-            self._waiting[future] = of
+            self._waiting[future] = (of, firm)
         # Not when the caller goes away: the thread is taken until the work is done.
         future.add_done_callback(self._leave)
         self._pool.submit(self._call, future, partial(work, *args))
@@ -88,11 +95,12 @@ class Threads:
 
     def _make_room(self, of: str) -> bool:
         """Send the newest away of those of whom the most wait; False when nobody is to go."""
-        counts = Counter(one for one in self._waiting.values() if one)
+        counts = Counter(one for one, firm in self._waiting.values() if one and not firm)
         most = max(counts, key=lambda one: counts[one], default="")
         if counts[most] <= counts[of] + (of != ""):
             return False
-        newest = next(one for one, whose in reversed(self._waiting.items()) if whose == most)
+        whose = reversed(self._waiting.items())
+        newest = next(one for one, which in whose if which == (most, False))
         self._gone.add(newest)
         return newest.cancel()
 

@@ -20,7 +20,7 @@ from . import language, queries, tables, throttle
 from .administration import Administration
 from .changes import LANE, Changes
 from .classes import CUSTOMER, Classes
-from .confirming import Confirming
+from .confirming import Confirming, Share, Use
 from .contacts import Contacts
 from .entering import Entering
 from .events import AccountFrozen, AccountOpened, AccountThawed, SignedUp, SignInFailed
@@ -133,16 +133,16 @@ class Accounts:
         kept_password = await self.passwords.make(
             password, has_factor=False, about=[address], of=network
         )
-        minted = await self.confirming.mint(network)
         key = self.address_key(address)
+        minted = await self.confirming.mint(key, network, Use.SIGN_UP)
         async with self._database.write() as tx:
-            may_mail = await self.confirming.may_mail(tx, key, network)
+            share = await self.confirming.share(tx, minted, key, network, Use.SIGN_UP)
             owner = await queries.by_address(tx, key)
             taken = "" if owner is None else owner.account
             # Of a fresh address too, since the time would tell.
             reads = await language.locale(tx, taken)
             point = None
-            if may_mail:
+            if share is not Share.NONE:
                 # For a taken address too, since the time would tell: nothing can ever confirm that.
                 point = await self._open_account(
                     tx, account_class, address, key, kept_password, locale
@@ -151,17 +151,18 @@ class Accounts:
                     self._database, tx, SignedUp(address=key, network=network, taken=taken)
                 )
             await self.confirming.open(tx, minted, None if taken else point)
-        mailed = Secret(minted.code) if owner is None and may_mail else None
+        mail = share is Share.MAIL
+        mailed = Secret(minted.code) if owner is None and mail else None
         reads = locale if owner is None else reads
-        return SignUp(minted.handle, address, mailed, owner is not None, may_mail, reads)
+        return SignUp(minted.handle, address, mailed, owner is not None, mail, reads)
 
-    async def confirm(self, confirmation: str, code: str) -> str:
+    async def confirm(self, confirmation: str, code: str, network: str) -> str:
         """Confirm the address of a sign-up, once; returns the account. See ``confirming``.
 
         Raises:
             Conflict: wrong, used, expired, tries used up, or taken meanwhile: the same words.
         """
-        found = await self.confirming.check(confirmation, code)
+        found = await self.confirming.check(confirmation, code, network)
         account = None if found is None else await self._confirmed(*found)
         if account is None:
             raise Conflict(
@@ -212,7 +213,7 @@ class Accounts:
                 retry_after=throttle.WAIT,
             )
         right = await self.passwords.right(kept, password, of=network)
-        fresh = await self.passwords.anew(kept, password) if right else None
+        fresh = await self.passwords.anew(kept, password, of=network) if right else None
         async with self._database.write() as tx:
             made: SignedIn | SignInFailure = SignInFailure.PASSWORD
             if right and account is not None:
@@ -233,7 +234,7 @@ class Accounts:
         return made
 
     async def change_password(
-        self, account: str, current: str, new: str, *, factor: bool = False
+        self, account: str, current: str, new: str, network: str, *, factor: bool = False
     ) -> None:
         """The signed-in owner chooses another password; every session ends, and the notice can
         disable it while the change is held.
@@ -246,11 +247,13 @@ class Accounts:
             Invalid: the new one cannot be used.
             TooMany: too many wrong current passwords.
         """
-        kept = await self.passwords.prove(account, current)
+        kept = await self.passwords.prove(account, current, network)
         async with self._database.read() as tx:
             bound = await queries.has_factor(tx, account)
             about = [one.address for one in await queries.contact_points(tx, account)]
-        made = await self.passwords.make(new, has_factor=bound, about=about)
+        made = await self.passwords.make(
+            new, has_factor=bound, about=about, of=network, proved=True
+        )
         async with self._database.write() as tx:
             view = await queries.account(tx, account, lock=True)
             if await queries.password_hash(tx, account) != kept:

@@ -198,7 +198,7 @@ class SignUp(msgspec.Struct, frozen=True):
         code: to be mailed; None when the address is taken (mail a notice instead) or had its
             share of mails today (mail nothing).
         taken: an account has this address already.
-        mail: whether anything may be mailed at all.
+        mail: whether anything is mailed for it.
         locale: what whoever reads that mail reads (BCP 47): where the address is taken, its owner,
             whatever browser asked; "": not known.
     """

@@ -24,6 +24,11 @@ def code() -> str:
     return random(CODE_LENGTH)
 
 
+def code_of(digest: bytes) -> str:
+    """The short code that a keyed digest of 8 bytes or more stands for, the same each time."""
+    return "".join(ALPHABET[one % len(ALPHABET)] for one in digest[:CODE_LENGTH])
+
+
 def random(length: int) -> str:
     """A secret of ``length`` characters, 5 bits each."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))

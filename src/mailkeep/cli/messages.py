@@ -234,7 +234,7 @@ def _row(one: Listed) -> tuple[str, ...]:
         one.stream,
         one.provider or "-",
         tries,
-        one.recipient,
+        one.recipient or "-",
     )
 
 

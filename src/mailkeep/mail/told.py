@@ -39,12 +39,13 @@ class EventOut(msgspec.Struct):
 
 
 class Listed(msgspec.Struct):
-    """A message in a list. ``provider``: which carries it, or did last."""
+    """A message in a list. ``provider``: which carries it, or did last. ``recipient`` null: who it
+    is tells who has an account, and nobody has said why they look."""
 
     id: str
     stream: str
     status: Status
-    recipient: str
+    recipient: str | None
     created_at: str
     expires_at: str
     provider: str | None

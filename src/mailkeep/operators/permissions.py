@@ -22,7 +22,9 @@ class Permission(enum.StrEnum):
     EVIDENCE_TAKE = "evidence.take"  #: take the signed evidence of an incident out of the house
     EXPOSED_LIST = "exposed.list"  #: ask for the list of who was exposed, and take it
     TRUST_SEE = "trust.see"  #: the chain of trust, what falls if one falls, the threat model
-    MAIL_SEE = "mail.see"  #: messages and their lives; never a body, never an address
+    #: Messages and their lives; never a body, never an address; who of them tells of an account is
+    #: for ``accounts.see`` as well.
+    MAIL_SEE = "mail.see"
     PROVIDERS_SEE = "providers.see"  #: health, posture, exposure by number
     PROVIDERS_CHANGE = "providers.change"  #: cut off, restore, announce and accept changes there
     FACTORS_SEE = "factors.see"  #: how many accounts have which second factor

@@ -155,7 +155,11 @@ class Finishing:
             async with context.database.read() as tx:
                 points = await accounts.contact_points(tx, account)
             kept = await context.accounts.passwords.make(
-                password, has_factor=progress.bound, about=[one.address for one in points]
+                password,
+                has_factor=progress.bound,
+                about=[one.address for one in points],
+                of=origin.network,
+                proved=True,
             )
         weighed = None
         if typed is not None and progress.factor:

@@ -111,7 +111,8 @@ class Planner:
         if kind is ProofKind.LINK:
             return Minted(tokens.link_secret(), None)
         code = tokens.code()
-        return Minted(code, await self._context.slow.make("recovery code", code, urgent=True))
+        kept = await self._context.slow.make("recovery code", code, of="", urgent=True)
+        return Minted(code, kept)
 
     async def _settle(self, recovery: str, minted: dict[ProofKind, Minted]) -> bool:
         context = self._context

@@ -24,6 +24,6 @@ def owner(accounts: Accounts) -> Callable[..., Awaitable[str]]:
     async def run(address: str = "ada@example.net") -> str:
         made = await accounts.sign_up(address, PASSWORD, "network_a")
         assert made.code is not None
-        return await accounts.confirm(made.confirmation, made.code.reveal())
+        return await accounts.confirm(made.confirmation, made.code.reveal(), "n")
 
     return run

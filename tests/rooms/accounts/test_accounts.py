@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import func, select
 
 from mailkeep.accounts import queries, tables
-from mailkeep.accounts.confirming import TO_ADDRESS
+from mailkeep.accounts.confirming import OF_NETWORK, TO_ADDRESS, TO_ADDRESS_IN_ALL
 from mailkeep.accounts.events import SignInFailed
 from mailkeep.accounts.factors import totp
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.types import SignedIn, SignUp, Stage
-from mailkeep.base.clock import HOUR, ManualClock
+from mailkeep.base.clock import HOUR, SECOND, ManualClock
 from mailkeep.base.errors import Conflict, Invalid, NotSignedIn, TooMany
 from mailkeep.base.keys import KeyRing
 from mailkeep.events.queries import recent
@@ -67,7 +67,7 @@ async def test_a_code_confirms_once_even_at_the_same_time(accounts: Accounts) ->
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     code = made.code.reveal()
     results = await asyncio.gather(
-        *(accounts.confirm(made.confirmation, code) for _ in range(3)), return_exceptions=True
+        *(accounts.confirm(made.confirmation, code, "n") for _ in range(3)), return_exceptions=True
     )
     assert sum(isinstance(one, str) for one in results) == 1
     assert sum(isinstance(one, Conflict) for one in results) == 2
@@ -78,10 +78,10 @@ async def test_the_code_without_the_browser_confirms_nothing(accounts: Accounts)
     stranger = await accounts.sign_up(ADDRESS, "the-password-of-a-stranger", "n1")
     own = await accounts.sign_up(ADDRESS, PASSWORD, "n2")
     with pytest.raises(Conflict):
-        await accounts.confirm(own.confirmation, stranger.code.reveal())
-    await accounts.confirm(own.confirmation, own.code.reveal())
+        await accounts.confirm(own.confirmation, stranger.code.reveal(), "n")
+    await accounts.confirm(own.confirmation, own.code.reveal(), "n")
     with pytest.raises(Conflict):  # the address is taken meanwhile
-        await accounts.confirm(stranger.confirmation, stranger.code.reveal())
+        await accounts.confirm(stranger.confirmation, stranger.code.reveal(), "n")
     assert (await sign_in(accounts)).stage is Stage.FULL
 
 
@@ -111,7 +111,7 @@ async def test_a_taken_address_looks_like_a_free_one(accounts: Accounts, owner: 
     errors = []
     for one in (again, fresh):
         with pytest.raises(Conflict) as error:
-            await accounts.confirm(one.confirmation, "WRONG234")
+            await accounts.confirm(one.confirmation, "WRONG234", "n")
         errors.append(str(error.value))
     assert errors[0] == errors[1]
     assert (await sign_in(accounts)).stage is Stage.FULL
@@ -122,17 +122,90 @@ async def test_five_wrong_codes_end_a_confirmation(accounts: Accounts, clock: Ma
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     for code in ["WRONG234"] * 5 + [made.code.reveal()]:
         with pytest.raises(Conflict):
-            await accounts.confirm(made.confirmation, code)
+            await accounts.confirm(made.confirmation, code, "n")
     late = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     clock.advance(601)
     with pytest.raises(Conflict):
-        await accounts.confirm(late.confirmation, late.code.reveal())
+        await accounts.confirm(late.confirmation, late.code.reveal(), "n")
 
 
 @pytest.mark.check("ASVS 2.4.1")
 async def test_sign_ups_cannot_bomb_an_address(accounts: Accounts) -> None:
     mails = [(await accounts.sign_up(ADDRESS, PASSWORD, "n")).mail for _ in range(7)]
     assert mails == [True] * 5 + [False] * 2
+
+
+async def flood(accounts: Accounts, address: str) -> list[SignUp]:
+    """Strangers of many networks have an address mailed as often as it may be."""
+    networks = [f"n{number}" for number in range(TO_ADDRESS_IN_ALL // TO_ADDRESS)]
+    return [
+        await accounts.sign_up(address, PASSWORD, network)
+        for network in networks
+        for _ in range(TO_ADDRESS)
+    ]
+
+
+@pytest.mark.check("ASVS 2.4.1")
+async def test_one_network_uses_up_nobody_elses_mails(
+    accounts: Accounts, clock: ManualClock
+) -> None:
+    for _ in range(4):
+        for _ in range(OF_NETWORK):
+            await accounts.sign_up(ADDRESS, PASSWORD, "thief")
+        clock.advance(16 * 60)
+    own = await accounts.sign_up(ADDRESS, PASSWORD, "home")
+    assert own.code is not None
+    assert await accounts.confirm(own.confirmation, own.code.reveal(), "home")
+
+
+async def test_many_networks_keep_nobody_from_signing_up(
+    accounts: Accounts, clock: ManualClock
+) -> None:
+    """What is mailed stays bounded, and what was mailed last confirms in the owner's browser: the
+    handle of a stranger opens what the stranger chose, and the owner's what the owner did."""
+    clock.advance(3600 - clock.now() // SECOND % 3600 + 60)  # the hour has just begun
+    assert all(one.mail for one in await flood(accounts, ADDRESS))
+    thief = await accounts.sign_up(ADDRESS, "the-password-of-a-stranger", "far")
+    assert thief.code is not None  # the one of this hour
+    own = await accounts.sign_up(ADDRESS, PASSWORD, "home")
+    added = await accounts.sign_up(ADDRESS, PASSWORD, "work")
+    assert [(one.mail, one.code) for one in (own, added)] == [(False, None)] * 2
+    for _ in range(5):  # wrong codes end a stranger's own handle, and no other
+        with pytest.raises(Conflict):
+            await accounts.confirm(thief.confirmation, "WRONG234", "far")
+    with pytest.raises(Conflict):
+        await accounts.confirm(thief.confirmation, thief.code.reveal(), "far")
+    assert await accounts.confirm(own.confirmation, thief.code.reveal(), "home")
+    assert (await sign_in(accounts)).stage is Stage.FULL
+    with pytest.raises(Conflict):
+        await accounts.confirm(added.confirmation, thief.code.reveal(), "work")
+
+
+async def test_a_flood_over_hours_mails_one_an_hour(accounts: Accounts, clock: ManualClock) -> None:
+    await flood(accounts, ADDRESS)
+    hours: list[SignUp] = []
+    for hour in range(3):
+        clock.advance(3600)
+        mailed = [await accounts.sign_up(ADDRESS, PASSWORD, f"h{hour} {n}") for n in range(8)]
+        hours += [one for one in mailed if one.mail]
+    assert len(hours) == 3
+    assert len({one.code.reveal() for one in hours if one.code is not None}) == 3
+    late = await accounts.sign_up(ADDRESS, PASSWORD, "home")
+    clock.advance(3600)
+    asked = await again(accounts, late)
+    assert asked.code is not None
+    assert await accounts.confirm(asked.confirmation, asked.code.reveal(), "home")
+
+
+async def test_a_flood_of_a_taken_address_mails_one_an_hour_as_well(
+    accounts: Accounts, owner: Owner
+) -> None:
+    await owner()
+    told = await flood(accounts, ADDRESS)
+    told += [await accounts.sign_up(ADDRESS, PASSWORD, f"m{number}") for number in range(4)]
+    # The owner's own sign-up was the first of those that everybody has together.
+    assert sum(one.mail for one in told) == TO_ADDRESS_IN_ALL
+    assert all(one.code is None for one in told)
 
 
 @pytest.mark.check("ASVS 6.3.8")
@@ -332,7 +405,7 @@ async def test_why_a_right_password_opens_nothing_is_told_to_the_log_alone(
         with pytest.raises(NotSignedIn) as replaced:
             await sign_in(accounts)
     async with database.write() as tx:
-        made = await accounts.passwords.make(PASSWORD, has_factor=False, about=[])
+        made = await accounts.passwords.make(PASSWORD, has_factor=False, about=[], of="n")
         await accounts.passwords.write(tx, account, made, by="change")
         await accounts.freeze(tx, account, tx.now + HOUR, "incident")
     with pytest.raises(NotSignedIn) as frozen:
@@ -348,10 +421,10 @@ async def test_a_changed_password_ends_sessions(accounts: Accounts, owner: Owner
     account = await owner()
     session = (await sign_in(accounts)).secret.reveal()
     with pytest.raises(NotSignedIn):
-        await accounts.change_password(account, "wrong", "a-new-one-for-the-harbour")
+        await accounts.change_password(account, "wrong", "a-new-one-for-the-harbour", "n")
     with pytest.raises(Invalid):
-        await accounts.change_password(account, PASSWORD, "short")
-    await accounts.change_password(account, PASSWORD, "a-new-one-for-the-harbour")
+        await accounts.change_password(account, PASSWORD, "short", "n")
+    await accounts.change_password(account, PASSWORD, "a-new-one-for-the-harbour", "n")
     with pytest.raises(NotSignedIn):
         await accounts.sessions.lookup(session)
     with pytest.raises(NotSignedIn):
@@ -382,7 +455,7 @@ async def test_a_code_is_sent_again_and_only_the_newest_counts(
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     for _ in range(5):
         with pytest.raises(Conflict):
-            await accounts.confirm(made.confirmation, "WRONG234")
+            await accounts.confirm(made.confirmation, "WRONG234", "n")
     clock.advance(3600)
     fresh = await again(accounts, made)
     assert made.code is not None
@@ -394,8 +467,8 @@ async def test_a_code_is_sent_again_and_only_the_newest_counts(
         (fresh.confirmation, made.code),
     ):
         with pytest.raises(Conflict):
-            await accounts.confirm(handle, code.reveal())
-    await accounts.confirm(fresh.confirmation, fresh.code.reveal())
+            await accounts.confirm(handle, code.reveal(), "n")
+    await accounts.confirm(fresh.confirmation, fresh.code.reveal(), "n")
     late = await again(accounts, fresh)
     assert (late.mail, late.code, late.confirmation) == (False, None, fresh.confirmation)
 
@@ -409,7 +482,7 @@ async def test_to_ask_for_it_again_tells_nothing_and_floods_nobody(accounts: Acc
     mixed = await again(accounts, stranger)
     assert (mixed.mail, mixed.code) == (False, None)
     assert not (await again(accounts, SignUp("0" * 26, ADDRESS, None, False, False))).mail
-    await accounts.confirm(own.confirmation, own.code.reveal())
+    await accounts.confirm(own.confirmation, own.code.reveal(), "n")
     taken = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     told = await again(accounts, taken)
     assert (told.mail, told.code, told.taken) == (True, None, True)
@@ -425,6 +498,6 @@ async def test_a_code_of_before_does_not_take_an_address_that_somebody_else_conf
     slow = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     quick = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     assert quick.code is not None
-    await accounts.confirm(quick.confirmation, quick.code.reveal())
+    await accounts.confirm(quick.confirmation, quick.code.reveal(), "n")
     told = await again(accounts, slow)
     assert (told.code, told.taken) == (None, True)

@@ -135,7 +135,7 @@ async def test_a_class_has_sessions_of_its_own_length(
     slow = SlowHash(keys, memory_kib=64, passes=1)
     accounts = Accounts(database, keys, slow, classes=classes)
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n", account_class="press")
-    account = await accounts.confirm(made.confirmation, made.code.reveal())
+    account = await accounts.confirm(made.confirmation, made.code.reveal(), "n")
     secret = await sign_in(accounts)
     for _ in range(14):
         await accounts.sessions.lookup(secret)

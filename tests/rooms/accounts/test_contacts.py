@@ -6,6 +6,7 @@ import pytest
 
 from mailkeep.accounts import queries
 from mailkeep.accounts.changes import DENIALS
+from mailkeep.accounts.confirming import TO_ADDRESS, TO_ADDRESS_IN_ALL
 from mailkeep.accounts.contacts import ADDITIONS
 from mailkeep.accounts.services import Accounts
 from mailkeep.accounts.types import MOST_ADDRESSES, Change, ChangeKind, ContactKind, ContactPoint
@@ -29,7 +30,9 @@ class Hands:
         self.clock.advance(0.01)
         made = await self.accounts.contacts.add(account, address, "network_a", factor=factor)
         assert made.code is not None
-        return await self.accounts.contacts.confirm(account, made.confirmation, made.code.reveal())
+        return await self.accounts.contacts.confirm(
+            account, made.confirmation, made.code.reveal(), "n"
+        )
 
     async def remove(self, account: str, address: str, *, factor: bool = False) -> None:
         self.clock.advance(0.01)
@@ -177,7 +180,7 @@ async def test_the_owner_stops_it_from_the_account(hands: Hands, owner: Owner) -
 
 async def test_a_password_change_can_be_taken_back(hands: Hands, owner: Owner) -> None:
     account = await owner()
-    await hands.accounts.change_password(account, PASSWORD, "the-choice-of-some-thief")
+    await hands.accounts.change_password(account, PASSWORD, "the-choice-of-some-thief", "n")
     assert [one.what for one in await hands.held(account)] == [ChangeKind.PASSWORD]
     secret = await hands.notice(account, OLD)
     await hands.sign_in(password="the-choice-of-some-thief")
@@ -195,7 +198,9 @@ async def test_a_denial_leaves_a_password_of_later(
     await hands.add(account)
     secret = await hands.notice(account, OLD)
     clock.advance(60)
-    kept = await hands.accounts.passwords.make("a-lantern-on-the-moor", has_factor=False, about=[])
+    kept = await hands.accounts.passwords.make(
+        "a-lantern-on-the-moor", has_factor=False, about=[], of="n"
+    )
     async with hands.database.write() as tx:
         await hands.accounts.passwords.write(tx, account, kept, by="recovery")
     await hands.accounts.changes.deny(secret)
@@ -209,7 +214,7 @@ async def test_the_code_without_the_browser_adds_nothing(hands: Hands, owner: Ow
     made = await contacts.add(account, NEW, "n", factor=False)
     other = await contacts.add(account, THIRD, "n", factor=False)
     with pytest.raises(Conflict):
-        await contacts.confirm(account, other.confirmation, made.code.reveal())
+        await contacts.confirm(account, other.confirmation, made.code.reveal(), "n")
 
 
 @pytest.mark.check("ASVS 6.6.2")
@@ -217,7 +222,30 @@ async def test_a_code_of_one_account_adds_nothing_to_another(hands: Hands, owner
     account, other = await owner(), await owner("bob@example.net")
     made = await hands.accounts.contacts.add(account, NEW, "n", factor=False)
     with pytest.raises(Conflict):
-        await hands.accounts.contacts.confirm(other, made.confirmation, made.code.reveal())
+        await hands.accounts.contacts.confirm(other, made.confirmation, made.code.reveal(), "n")
+
+
+async def test_many_networks_keep_nobody_from_adding_an_address(
+    hands: Hands, owner: Owner, clock: ManualClock
+) -> None:
+    """The code of an hour that was mailed for a sign-up ties the address to no account."""
+    clock.advance(3600 - clock.now() // SECOND % 3600 + 60)
+    account = await owner()
+    for network in range(TO_ADDRESS_IN_ALL // TO_ADDRESS):
+        for _ in range(TO_ADDRESS):
+            await hands.accounts.sign_up(NEW, PASSWORD, f"n{network}")
+    mailed = await hands.accounts.sign_up(NEW, PASSWORD, "far")
+    assert mailed.code is not None
+    added = await hands.accounts.contacts.add(account, NEW, "home", factor=False)
+    assert added.code is not None
+    late = await hands.accounts.contacts.add(account, NEW, "home", factor=False)
+    assert not late.mail
+    with pytest.raises(Conflict):
+        await hands.accounts.contacts.confirm(
+            account, late.confirmation, mailed.code.reveal(), "home"
+        )
+    code = added.code.reveal()
+    assert await hands.accounts.contacts.confirm(account, late.confirmation, code, "home")
 
 
 async def test_an_addition_cannot_be_confirmed_as_a_sign_up(hands: Hands, owner: Owner) -> None:
@@ -225,11 +253,11 @@ async def test_an_addition_cannot_be_confirmed_as_a_sign_up(hands: Hands, owner:
     account = await owner()
     made = await hands.accounts.contacts.add(account, NEW, "n", factor=False)
     with pytest.raises(Conflict):
-        await hands.accounts.confirm(made.confirmation, made.code.reveal())
+        await hands.accounts.confirm(made.confirmation, made.code.reveal(), "n")
     signed_up = await hands.accounts.sign_up(THIRD, PASSWORD, "n")
     with pytest.raises(Conflict):
         await hands.accounts.contacts.confirm(
-            account, signed_up.confirmation, signed_up.code.reveal()
+            account, signed_up.confirmation, signed_up.code.reveal(), "n"
         )
 
 
@@ -241,7 +269,7 @@ async def test_a_taken_address_looks_like_a_free_one(hands: Hands, owner: Owner)
     assert made.code is None
     assert made.taken
     with pytest.raises(Conflict):
-        await hands.accounts.contacts.confirm(account, made.confirmation, "0000-0000")
+        await hands.accounts.contacts.confirm(account, made.confirmation, "0000-0000", "n")
 
 
 async def test_an_address_that_is_being_removed_is_nobody_elses_yet(

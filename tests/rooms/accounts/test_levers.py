@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from mailkeep.accounts.confirming import Minted
 from mailkeep.accounts.factors import passkeys
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.hashing import SlowHash
@@ -44,9 +45,31 @@ async def test_who_knows_the_password_uses_up_no_question_of_the_owners_passkey(
     assert (await accounts.entering.second_step(came.secret.reveal(), typed)).secret
 
 
+Guess = Callable[[Accounts, int], Awaitable[object]]
+
+
+async def guess_password(accounts: Accounts, number: int) -> None:
+    address = f"nobody{number}@example.net"
+    await accounts.sign_in(address, PASSWORD, browser="thief", network="far")
+
+
+async def guess_code(accounts: Accounts, number: int) -> None:
+    """Handles are given without end."""
+    async with accounts._database.write() as tx:
+        minted = Minted(f"handle{number}", "", "$argon2")
+        await accounts.confirming.open(tx, minted, None)
+    await accounts.confirm(minted.handle, "WRONG234", "far")
+
+
+async def change_password(accounts: Accounts, number: int) -> None:
+    """Accounts are anybody's as well, and who is signed in goes before strangers."""
+    await accounts.passwords.prove(f"acc_{number}", "not-the-password", "far")
+
+
 @pytest.mark.check("ASVS 6.1.1")
-async def test_a_flood_of_sign_ins_from_one_network_turns_away_itself_alone(
-    database: Database, keys: KeyRing, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("guess", [guess_password, guess_code, change_password])
+async def test_a_flood_from_one_network_turns_away_itself_alone(
+    database: Database, keys: KeyRing, monkeypatch: pytest.MonkeyPatch, guess: Guess
 ) -> None:
     """Anyone may have us hash, for addresses that nobody has as well: the places of those who wait
     are shared by network."""
@@ -54,14 +77,9 @@ async def test_a_flood_of_sign_ins_from_one_network_turns_away_itself_alone(
     accounts, go, same = Accounts(database, keys, slow), threading.Event(), slow._same
     made = await accounts.sign_up(ADDRESS, PASSWORD, "home")
     assert made.code is not None
-    await accounts.confirm(made.confirmation, made.code.reveal())
+    await accounts.confirm(made.confirmation, made.code.reveal(), "n")
     monkeypatch.setattr(slow, "_same", lambda *given: go.wait(10) and same(*given))
-
-    async def guess(number: int) -> None:
-        address = f"nobody{number}@example.net"
-        await accounts.sign_in(address, PASSWORD, browser="thief", network="far")
-
-    flood = [asyncio.create_task(guess(number)) for number in range(8)]
+    flood = [asyncio.create_task(guess(accounts, number)) for number in range(8)]
     done, _ = await asyncio.wait(flood, return_when=asyncio.FIRST_EXCEPTION)
     assert {type(one.exception()) for one in done} == {Unavailable}
     signed_in = accounts.sign_in(ADDRESS, PASSWORD, browser="own", network="home")

@@ -51,7 +51,7 @@ async def test_accounts_that_nobody_confirmed_are_forgotten_whole(
         assert await _count(database, table) == 2
     assert await _count(database, events) >= facts  # the log stays
     assert late.code is not None
-    await accounts.confirm(late.confirmation, late.code.reveal())
+    await accounts.confirm(late.confirmation, late.code.reveal(), "n")
     await _enter(accounts)
 
 
@@ -84,7 +84,7 @@ async def test_an_account_whose_address_is_confirmed_meanwhile_stays(
     assert made.code is not None
     clock.advance(1)
     got = await asyncio.gather(
-        accounts.confirm(made.confirmation, made.code.reveal()),
+        accounts.confirm(made.confirmation, made.code.reveal(), "n"),
         *(_forget(database, retention.forget_unconfirmed, 0) for _ in range(3)),
         return_exceptions=True,
     )

@@ -396,7 +396,7 @@ async def test_two_applications_and_our_own_accounts_may_know_one_address(
     one, two = await shop.put("41", ADA), await other.put("41", ADA)
     made = await accounts.sign_up(ADA, "violet-harbour-undoes-kettles", "n")
     assert made.code is not None
-    ours = await accounts.confirm(made.confirmation, made.code.reveal())
+    ours = await accounts.confirm(made.confirmation, made.code.reveal(), "n")
     assert isinstance(one, SubjectView)
     assert isinstance(two, SubjectView)
     assert await shop.reached(ADA) == one.account

@@ -243,7 +243,7 @@ async def test_after_a_start_that_failed_anywhere_the_same_process_can_start_aga
     with monkeypatch.context() as patched:
         patched.setattr(step, fail)
         failed = Application(settings, tmp_path, environ={"A": "key"})
-        await failed.accounts.passwords.make("a long enough one", has_factor=True, about=[])
+        await failed.accounts.passwords.make("a long enough one", has_factor=True, about=[], of="n")
         with pytest.raises(RuntimeError, match=step):
             await failed.__aenter__()
     assert _threads() <= before, "those of hashes and of the database have ended"

@@ -27,7 +27,7 @@ async def signed_in(database: Database, home: Path) -> str:
     keys = KeyRing(home)
     accounts = Accounts(database, keys, SlowHash(keys, memory_kib=64, passes=1))
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
-    account = await accounts.confirm(made.confirmation, made.code.reveal())
+    account = await accounts.confirm(made.confirmation, made.code.reveal(), "n")
     await accounts.sign_in(ADDRESS, PASSWORD, browser="b", network="n")
     return account
 

@@ -99,7 +99,7 @@ async def _fill(house: House) -> None:
     accounts = Accounts(database, keys, slow)
     made = await accounts.sign_up("ada@example.net", PASSWORD, "network")
     assert made.code is not None
-    house.account = await accounts.confirm(made.confirmation, made.code.reveal())
+    house.account = await accounts.confirm(made.confirmation, made.code.reveal(), "n")
     intake = Intake(database, keys, STREAMS)
     claims = Claims(database, SharedCommit(database), {}, ["alert"])
 

@@ -316,6 +316,40 @@ async def test_messages_are_filtered_and_found_without_an_address_in_a_url(house
         assert (await browser.get(older[1])).status_code == 200
 
 
+async def test_mail_that_tells_of_accounts_is_for_who_says_why(house: House) -> None:
+    who = f"{house.crowd.account}@example.net"
+    whose = house.running.keys.pseudonym("address", who)
+    m = mail_tables.messages
+    async with house.running.database.write() as tx:
+        mine = select(m.c.id).where(m.c.stream == "recovery").limit(1).scalar_subquery()
+        await tx.run(update(m).where(m.c.id == mine).values(address_id=whose))
+        reset = str(await tx.value(select(m.c.id).where(m.c.address_id == whose)))
+    one, to_one = f"/console/messages/{reset}", f"/console/messages?recipient={whose}"
+    form = {"address": who, "reason": "ticket 7"}
+    async with await house.browser(Role.VIEWER) as browser:
+        page = (await browser.get("/console/messages?stream=recovery")).text
+        assert "Not looked into: confirmation, recovery, security" in page
+        assert reset not in page
+        answer = await browser.post("/console/messages/search", data=form)
+        assert answer.headers["Location"] == to_one
+        assert reset not in (await browser.get(to_one)).text
+        assert whose not in (await browser.get(one)).text
+    assert (await house.audited()).count(opening.MAIL) == 0
+    async with await house.browser(Role.SUPPORT) as browser, await house.browser() as other:
+        assert reset in (await browser.get("/console/messages?stream=recovery")).text
+        assert reset not in (await browser.get(to_one)).text
+        assert whose not in (await browser.get(one)).text
+        there = (await browser.post("/console/messages/search", data=form)).headers["Location"]
+        assert there.startswith(f"{to_one}&opened=")
+        assert reset in (await browser.get(there)).text
+        assert reset not in (await other.get(there)).text  # it is open to who said why
+        elsewhere = there.replace(whose, house.running.keys.pseudonym("address", "x@example.net"))
+        assert "Not looked into" in (await browser.get(elsewhere)).text
+        house.running.database.clock.advance(15 * 60 + 1)
+        assert reset not in (await browser.get(there)).text
+    assert (await house.audited()).count(opening.MAIL) == 1
+
+
 async def test_who_may_only_look_asks_what_falls_as_often_as_they_like_and_no_more(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

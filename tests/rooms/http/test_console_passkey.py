@@ -39,7 +39,7 @@ class Console:
         accounts = self.running.accounts
         made = await accounts.sign_up(address, PASSWORD, "n")
         assert made.code is not None
-        await accounts.confirm(made.confirmation, made.code.reveal())
+        await accounts.confirm(made.confirmation, made.code.reveal(), "n")
         async with self.running.database.write() as tx:
             found = await administration.find(tx, accounts.address_key(address))
             account = found.account.id

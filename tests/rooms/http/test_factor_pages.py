@@ -52,7 +52,7 @@ class Browser:
         accounts = self.running.accounts
         made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
         assert made.code is not None
-        return await accounts.confirm(made.confirmation, made.code.reveal())
+        return await accounts.confirm(made.confirmation, made.code.reveal(), "n")
 
     def code(self, secret: str) -> str:
         return str(pyotp.TOTP(secret).generate_otp(self.clock.now() // totp.STEP))

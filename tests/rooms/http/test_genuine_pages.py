@@ -168,7 +168,7 @@ async def test_the_account_lists_its_own_mail(browser: Browser) -> None:
     accounts = browser.running.accounts
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     assert made.code is not None
-    await accounts.confirm(made.confirmation, made.code.reveal())
+    await accounts.confirm(made.confirmation, made.code.reveal(), "n")
     await browser.mail("For Ada")
     await browser.mail("For Mallory", to="mallory@example.org")
     away = await browser.client.get("/account/mail")
@@ -185,11 +185,11 @@ async def test_an_address_that_does_not_count_yet_shows_none_of_its_mail(browser
     accounts, mallorys = browser.running.accounts, "mallory@example.org"
     made = await accounts.sign_up(ADDRESS, PASSWORD, "n")
     assert made.code is not None
-    account = await accounts.confirm(made.confirmation, made.code.reveal())
+    account = await accounts.confirm(made.confirmation, made.code.reveal(), "n")
     await browser.mail("For Mallory", to=mallorys)
     added = await accounts.contacts.add(account, mallorys, "n", factor=False)
     assert added.code is not None
-    await accounts.contacts.confirm(account, added.confirmation, added.code.reveal())
+    await accounts.contacts.confirm(account, added.confirmation, added.code.reveal(), "n")
     await browser.client.post("/sign-in", data={"address": ADDRESS, "password": PASSWORD})
     page = await browser.client.get("/account/mail")
     assert (page.status_code, "For Mallory" in page.text) == (200, False)

@@ -55,7 +55,7 @@ async def _join(api: Api) -> str:
     rooms = api.running.accounts
     made = await rooms.sign_up(WHO["address"], PASSWORD, "network_a")
     assert made.code is not None
-    return await rooms.confirm(made.confirmation, made.code.reveal())
+    return await rooms.confirm(made.confirmation, made.code.reveal(), "n")
 
 
 async def _entries(api: Api) -> list[str]:

@@ -44,7 +44,7 @@ class House:
         """Somebody with an account, who was mailed and recovered; returns the account."""
         made = await self.accounts.sign_up(address, PASSWORD, "network_a")
         assert made.code is not None
-        account = await self.accounts.confirm(made.confirmation, made.code.reveal())
+        account = await self.accounts.confirm(made.confirmation, made.code.reveal(), "n")
         await self.accounts.sign_in(address, PASSWORD, browser="b", network="n")
         await self.mail(address)
         await self.send()

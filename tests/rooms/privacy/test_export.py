@@ -50,7 +50,7 @@ async def test_an_address_that_an_account_only_claims_brings_nothing_of_its_mail
     assert added.code is not None
     for confirmed in (False, True):
         if confirmed:
-            await contacts.confirm(account, added.confirmation, added.code.reveal())
+            await contacts.confirm(account, added.confirmation, added.code.reveal(), "n")
         found = await house.privacy.export(account, by="key_1")
         assert mail not in [one["id"] for one in found["tables"]["messages"]]
         async with house.database.read() as tx:

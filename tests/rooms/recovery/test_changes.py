@@ -24,7 +24,7 @@ SECOND_ADDRESS = "ada@example.org"
 async def add(room: Room, account: str, address: str = SECOND_ADDRESS) -> None:
     made = await room.accounts.contacts.add(account, address, "n", factor=False)
     assert made.code is not None
-    await room.accounts.contacts.confirm(account, made.confirmation, made.code.reveal())
+    await room.accounts.contacts.confirm(account, made.confirmation, made.code.reveal(), "n")
 
 
 async def remove(room: Room, account: str, address: str) -> None:
@@ -280,7 +280,7 @@ async def test_a_removed_address_finishes_no_recovery(room: Room, owner: Owner) 
 @pytest.mark.check("ASVS 6.3.7", "63B 4.6")
 async def test_a_changed_password_is_told_with_a_way_to_undo_it(room: Room, owner: Owner) -> None:
     account = await owner()
-    await room.accounts.change_password(account, PASSWORD, NEW)
+    await room.accounts.change_password(account, PASSWORD, NEW, "n")
     told = await hear(room)
     assert [one["to"] for one in told] == [ADDRESS, ADDRESS]
     assert all(one["denial"] for one in told)

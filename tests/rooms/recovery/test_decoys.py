@@ -65,7 +65,7 @@ async def test_a_decoy_is_in_a_language_that_owners_read(room: Room) -> None:
     for name in ("ada", "bob"):
         made = await room.accounts.sign_up(f"{name}@example.net", PASSWORD, "n", locale="de-CH")
         assert made.code is not None
-        await room.accounts.confirm(made.confirmation, made.code.reveal())
+        await room.accounts.confirm(made.confirmation, made.code.reveal(), "n")
     room.database.clock.advance(4 * 86_400)
     # Who signs up by the dozen, and confirms nothing, does not make them all French.
     for number in range(60):

@@ -18,7 +18,7 @@ from .test_recovery import finish, give
 async def _join(room: Room, locale: str) -> str:
     made = await room.accounts.sign_up(ADDRESS, PASSWORD, "network_a", locale=locale)
     assert made.code is not None
-    return await room.accounts.confirm(made.confirmation, made.code.reveal())
+    return await room.accounts.confirm(made.confirmation, made.code.reveal(), "n")
 
 
 async def test_a_recovery_speaks_one_language_to_its_end(room: Room) -> None:

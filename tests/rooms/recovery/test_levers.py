@@ -135,7 +135,7 @@ async def test_whoever_is_signed_in_buries_no_owner_in_notices(room: Room, owner
     with pytest.raises(TooMany):
         await bind(room, account, "thief", settled=False)
     with pytest.raises(TooMany):
-        await room.accounts.change_password(account, PASSWORD, OWN)
+        await room.accounts.change_password(account, PASSWORD, OWN, "n")
     async with room.database.write() as tx:
         with pytest.raises(TooMany):
             await room.accounts.factors.revoke(tx, account, app.id, "owner")

@@ -450,7 +450,7 @@ async def test_a_changed_password_voids_what_was_asked_before(
     link, code = await room.proofs()
     await give(room, "thief", link=link["link"], code=code["code"])
     clock.advance(1)
-    await room.accounts.change_password(account, PASSWORD, OWN)
+    await room.accounts.change_password(account, PASSWORD, OWN, "n")
     with pytest.raises(Conflict):
         await finish(room, "thief")
     assert await signs_in(room, OWN)

@@ -30,8 +30,8 @@ async def rob(room: Room, account: str, *, browser: str = "thief") -> None:
     await bind(room, account, browser)
     made = await room.accounts.contacts.add(account, "thief@example.org", "n", factor=True)
     assert made.code is not None
-    await room.accounts.contacts.confirm(account, made.confirmation, made.code.reveal())
-    await room.accounts.change_password(account, NEW, "a-thief-was-here-for-an-hour")
+    await room.accounts.contacts.confirm(account, made.confirmation, made.code.reveal(), "n")
+    await room.accounts.change_password(account, NEW, "a-thief-was-here-for-an-hour", "n")
     room.database.clock.advance(60)
 
 
@@ -103,7 +103,7 @@ async def test_what_came_after_a_fresh_proof_stands(
     await recover(room, "owner")
     clock.advance(60)
     await bind(room, account, "owner")
-    await room.accounts.change_password(account, NEW, OWN)
+    await room.accounts.change_password(account, NEW, OWN, "n")
     clock.advance(60)
     await room.recovery.denying.deny(str(old["denial"]))
     async with room.database.read() as tx:
@@ -134,7 +134,7 @@ async def test_a_recovery_stops_what_a_thief_of_a_session_began(room: Room, owne
     account = await owner()
     made = await room.accounts.contacts.add(account, "thief@example.org", "n", factor=False)
     assert made.code is not None
-    await room.accounts.contacts.confirm(account, made.confirmation, made.code.reveal())
+    await room.accounts.contacts.confirm(account, made.confirmation, made.code.reveal(), "n")
     await recover(room, "owner")
     async with room.database.read() as tx:
         points = await accounts.contact_points(tx, account)

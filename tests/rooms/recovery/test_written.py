@@ -20,7 +20,7 @@ async def test_who_writes_the_database_gives_an_account_another_address_and_take
     await bind(room, account)
     made = await room.accounts.sign_up(THIEF, "four-lanterns-on-the-weir", "network_t")
     assert made.code is not None
-    own = await room.accounts.confirm(made.confirmation, made.code.reveal())
+    own = await room.accounts.confirm(made.confirmation, made.code.reveal(), "n")
     c, f = tables.contact_points.c, tables.factors.c
     async with room.database.write() as tx:
         theirs = update(tables.contact_points).where(c.account_id == own)

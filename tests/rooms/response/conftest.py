@@ -170,7 +170,7 @@ class Stage:
     async def owner(self, address: str) -> str:
         made = await self.accounts.sign_up(address, PASSWORD, "network_a")
         assert made.code is not None
-        return await self.accounts.confirm(made.confirmation, made.code.reveal())
+        return await self.accounts.confirm(made.confirmation, made.code.reveal(), "n")
 
     async def ask(self, address: str) -> None:
         """Somebody asks for a reset; its mails are minted."""

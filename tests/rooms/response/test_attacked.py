@@ -226,7 +226,7 @@ async def _add(stage: Stage, account: str, address: str) -> None:
     """An address that somebody who is signed in adds; the addition is held."""
     made = await stage.accounts.contacts.add(account, address, "n", factor=False)
     assert made.code is not None
-    await stage.accounts.contacts.confirm(account, made.confirmation, made.code.reveal())
+    await stage.accounts.contacts.confirm(account, made.confirmation, made.code.reveal(), "n")
 
 
 @pytest.mark.parametrize("name", ["notify_owners", "advise_exposed"])
@@ -254,7 +254,7 @@ async def test_an_address_whose_addition_is_held_is_written_to_of_no_incident(
 
 
 async def _set_password(stage: Stage, account: str) -> str:
-    kept = await stage.accounts.passwords.make(PASSWORD, has_factor=False, about=[])
+    kept = await stage.accounts.passwords.make(PASSWORD, has_factor=False, about=[], of="n")
     async with stage.database.write() as tx:
         await stage.accounts.passwords.write(tx, account, kept, by="recovery")
     return kept

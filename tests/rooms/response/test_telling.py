@@ -66,7 +66,7 @@ async def notices(stage: Stage, to: str) -> list[Content]:
 async def join(stage: Stage, address: str, locale: str) -> str:
     made = await stage.accounts.sign_up(address, PASSWORD, "network_a", locale=locale)
     assert made.code is not None
-    return await stage.accounts.confirm(made.confirmation, made.code.reveal())
+    return await stage.accounts.confirm(made.confirmation, made.code.reveal(), "n")
 
 
 async def shop(stage: Stage, factor: str, locale: str, home: str = "") -> str:

@@ -20,7 +20,7 @@ OWNERS, THIEFS, THIRD = "ada@example.net", "eve@example.org", "ada@example.org"
 async def _add(stage: Stage, account: str, address: str, *, factor: bool = False) -> None:
     made = await stage.accounts.contacts.add(account, address, "n", factor=factor)
     assert made.code is not None
-    await stage.accounts.contacts.confirm(account, made.confirmation, made.code.reveal())
+    await stage.accounts.contacts.confirm(account, made.confirmation, made.code.reveal(), "n")
 
 
 async def _remove(stage: Stage, account: str, address: str, *, factor: bool = False) -> None:

@@ -19,11 +19,11 @@ QUICK = {"memory_kib": 64, "passes": 1}
 @pytest.mark.check("ASVS 6.5.2", "63B 3.1.1.2")
 async def test_a_hash_is_good_for_its_secret_and_its_purpose(tmp_path: Path) -> None:
     slow = SlowHash(KeyRing(tmp_path), **QUICK)
-    kept = await slow.make("password", "violet")
-    assert await slow.check("password", "violet", kept)
-    assert not await slow.check("password", "velvet", kept)
-    assert not await slow.check("confirmation", "violet", kept)
-    assert not await slow.check("password", "nobody", None)
+    kept = await slow.make("password", "violet", of="n")
+    assert await slow.check("password", "violet", kept, of="n")
+    assert not await slow.check("password", "velvet", kept, of="n")
+    assert not await slow.check("confirmation", "violet", kept, of="n")
+    assert not await slow.check("password", "nobody", None, of="n")
     slow.close()
 
 
@@ -33,7 +33,7 @@ async def test_while_imported_hashes_are_left_every_check_does_their_work(
     """The time must tell neither who has an account nor whose was imported."""
     slow, derived = SlowHash(KeyRing(tmp_path), **QUICK), []
     read = foreign.read("pbkdf2_sha256$10$salt$" + "A" * 43 + "=")
-    wrapped, own = await slow.wrap(read), await slow.make("password", "violet")
+    wrapped, own = await slow.wrap(read), await slow.make("password", "violet", of="n")
     derive = foreign.derive
     monkeypatch.setattr(
         foreign, "derive", lambda how, secret: derived.append(how) or derive(how, secret)
@@ -41,7 +41,7 @@ async def test_while_imported_hashes_are_left_every_check_does_their_work(
     slow.expect([read.how])
     for kept in (wrapped, own, None, "!"):
         derived.clear()
-        assert await slow.check("password", "violet", kept) == (kept == own)
+        assert await slow.check("password", "violet", kept, of="n") == (kept == own)
         assert derived == [read.how]
     assert slow.outdated(wrapped)
     assert not slow.outdated(own)
@@ -68,13 +68,13 @@ async def test_cheap_and_dear_imported_hashes_take_the_same_work(
         await slow.wrap(foreign.read(f"pbkdf2_sha256${count}$salt$" + "A" * 43 + "="))
         for count in (100, 700)
     ]
-    await slow.check("password", "violet", dear)  # by the first check it is known
-    for kept in (cheap, dear, await slow.make("password", "violet"), None, "!"):
+    await slow.check("password", "violet", dear, of="n")  # by the first check it is known
+    for kept in (cheap, dear, await slow.make("password", "violet", of="n"), None, "!"):
         rounds.clear()
-        await slow.check("password", "velvet", kept)
+        await slow.check("password", "velvet", kept, of="n")
         assert sum(rounds) == 700
     rounds.clear()
-    await slow.check("recovery code", "CODE", None)
+    await slow.check("recovery code", "CODE", None, of="n")
     assert rounds == []
     slow.close()
 
@@ -82,11 +82,11 @@ async def test_cheap_and_dear_imported_hashes_take_the_same_work(
 async def test_an_imported_hash_that_cannot_be_made_again_stops_nobody_else(tmp_path: Path) -> None:
     """Those that were imported before they were refused are left in the table."""
     slow = SlowHash(KeyRing(tmp_path), **QUICK)
-    own = await slow.make("password", "violet")
+    own = await slow.make("password", "violet", of="n")
     bad = foreign.join("argon2:id$19$8$1$4$c2FsdHNhbHQ=$32", own)
     slow.expect(["argon2:id$19$8$1$4$c2FsdHNhbHQ=$32"])
-    assert not await slow.check("password", "violet", bad)
-    assert await slow.check("password", "violet", own)
+    assert not await slow.check("password", "violet", bad, of="n")
+    assert await slow.check("password", "violet", own, of="n")
     slow.close()
 
 
@@ -120,6 +120,26 @@ async def test_whose_waits_the_most_makes_room() -> None:
     assert told[8:] == [8] * 3
     assert [one for one in told[5:8] if not isinstance(one, Unavailable)] == [7]
     assert await threads.run("far", int, "9") == 9
+    threads.close()
+
+
+async def test_who_has_shown_something_goes_before_strangers_once_at_a_time() -> None:
+    """Anybody can open an account and be signed in: who floods with that is a stranger."""
+    threads, go, began = Threads("test", 1, waiting=5), threading.Event(), threading.Event()
+    at_work = asyncio.create_task(threads.run("", lambda: began.set() or go.wait(10)))
+    await asyncio.to_thread(began.wait, 10)
+    flood = [asyncio.create_task(threads.run("far", int, "5", proved=True)) for _ in range(5)]
+    await asyncio.sleep(0)
+    with pytest.raises(Unavailable):
+        await threads.run("far", int, "6", proved=True)
+    stranger = asyncio.create_task(threads.run("home", int, "7"))
+    shown = [asyncio.create_task(threads.run("work", int, "8", proved=True)) for _ in range(2)]
+    await asyncio.sleep(0)
+    go.set()
+    told = await asyncio.gather(*flood, return_exceptions=True)
+    assert [isinstance(one, Unavailable) for one in told] == [False, False, True, True, True]
+    assert await asyncio.gather(stranger, *shown) == [7, 8, 8]
+    assert await at_work
     threads.close()
 
 
@@ -164,11 +184,13 @@ async def test_a_flood_of_sign_ins_holds_up_no_recovery(
         (threading.Event()),
     )
     monkeypatch.setattr(slow, "_same", lambda *_: go.wait(10))
-    flood = [asyncio.create_task(slow.check("password", "x", "$argon2id$")) for _ in range(4)]
+    flood = [
+        asyncio.create_task(slow.check("password", "x", "$argon2id$", of="n")) for _ in range(4)
+    ]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable):
-        await slow.make("password", "x")
-    kept = await asyncio.wait_for(slow.make("recovery code", "CODE", urgent=True), 5)
+        await slow.make("password", "x", of="n")
+    kept = await asyncio.wait_for(slow.make("recovery code", "CODE", urgent=True, of="n"), 5)
     assert kept.startswith("$argon2id$")
     go.set()
     await asyncio.gather(*flood)
@@ -186,7 +208,7 @@ async def test_slow_work_takes_no_thread_of_the_rest(
         return True
 
     monkeypatch.setattr(slow, "_same", same)
-    await slow.check("password", "x", "$argon2id$")
+    await slow.check("password", "x", "$argon2id$", of="n")
     assert names[0].startswith("hash")
     slow.close()
 
@@ -198,7 +220,7 @@ async def test_passwords_are_judged_with_what_is_known_of_their_own_owner(tmp_pa
 
     async def judge(password: str, about: str) -> bool:
         try:
-            await slow.judge(password, has_factor=False, about=[f"{about}@example.net"])
+            await slow.judge(password, has_factor=False, about=[f"{about}@example.net"], of="n")
         except Invalid:
             return False
         return True

@@ -68,6 +68,6 @@ async def test_a_breached_password_is_not_taken(tmp_path: Path) -> None:
     listed = whole(tmp_path / "list", {phrase, "another-one"})
     slow = SlowHash(KeyRing(tmp_path), memory_kib=64, passes=1, breached=listed)
     with pytest.raises(Invalid, match="in others' hands"):
-        await slow.judge(phrase, has_factor=False)
-    assert await slow.judge(phrase + "!", has_factor=False)
+        await slow.judge(phrase, has_factor=False, of="n")
+    assert await slow.judge(phrase + "!", has_factor=False, of="n")
     slow.close()

@@ -6,8 +6,6 @@ is, so that one slow hash is computed and not ten; the other thirteen are its se
 hash (section 3.1.2.2).
 """
 
-import asyncio
-
 from sqlalchemy import func, insert, select, update
 
 from mailkeep.accounts import tables
@@ -16,7 +14,7 @@ from mailkeep.base import tokens
 from mailkeep.base.secret import Secret
 from mailkeep.store.database import Tx
 
-from .types import Kind, Weighed
+from .types import Kind, Typed, Weighed
 
 _s, _f = tables.saved_codes, tables.factors
 _PURPOSE = "saved code"
@@ -42,10 +40,15 @@ def looks_like(typed: str) -> bool:
     return len(tokens.fold(typed)) == LENGTH
 
 
-async def hashes(slow: SlowHash, codes: dict[str, Secret]) -> dict[str, str]:
-    """What is kept of new codes. Raises ``Unavailable`` when too many wait."""
-    kept = await asyncio.gather(*(slow.make(_PURPOSE, one.reveal()) for one in codes.values()))
-    return dict(zip(codes, kept, strict=True))
+async def hashes(slow: SlowHash, codes: dict[str, Secret], network: str) -> dict[str, str]:
+    """What is kept of new codes, for who asks from a network. Raises ``Unavailable``.
+
+    One after another: of ten at once nine would make room for whoever comes (``places``).
+    """
+    return {
+        selector: await slow.make(_PURPOSE, one.reveal(), of=network, proved=True)
+        for selector, one in codes.items()
+    }
 
 
 async def write(tx: Tx, factor: str, kept: dict[str, str]) -> None:
@@ -78,9 +81,10 @@ async def weigh(tx: Tx, account: str, typed: str) -> tuple[Weighed, str | None]:
     return found, row["hash"]
 
 
-async def right(slow: SlowHash, typed: str, kept: str | None) -> bool:
-    """The slow part; as long for a code that is not there."""
-    return await slow.check(_PURPOSE, tokens.fold(typed), kept)
+async def right(slow: SlowHash, typed: Typed, kept: str | None) -> bool:
+    """The slow part; as long for a code that is not there. The step before was shown."""
+    code = tokens.fold(typed.code)
+    return await slow.check(_PURPOSE, code, kept, of=typed.network, proved=True)
 
 
 async def use(tx: Tx, weighed: Weighed) -> bool:

@@ -130,7 +130,7 @@ class Factors:
                     tx, account, lane.word, limit=TRIES, window=throttle.WINDOW
                 ):
                     return weighed
-            right = await saved_codes.right(self._slow, typed.code, kept)
+            right = await saved_codes.right(self._slow, typed, kept)
             return msgspec.structs.replace(weighed, right=right)
         digits = "".join(c for c in typed.code[:32] if c.isdigit() and c.isascii())
         if len(digits) == totp.DIGITS:
@@ -241,7 +241,7 @@ class Factors:
         async with self._database.write() as tx:
             await self._spend(tx, account, "new codes", CODE_SETS)
         codes = saved_codes.make()
-        kept = await saved_codes.hashes(self._slow, codes)
+        kept = await saved_codes.hashes(self._slow, codes, source.network)
         async with self._database.write() as tx:
             await queries.account(tx, account, lock=True)
             there = await record.bound(tx, account)

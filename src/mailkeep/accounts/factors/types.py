@@ -149,11 +149,13 @@ class Typed(msgspec.Struct, frozen=True):
         code: digits of an app, or a saved code.
         assertion: what a passkey signed, as JSON; before ``code`` where both are there.
         browser: pseudonym of the browser; a passkey's challenge is good in one only.
+        network: pseudonym of where it comes from; see ``places``.
     """
 
     code: str = ""
     assertion: str = ""
     browser: str = ""
+    network: str = ""
 
     def __repr__(self) -> str:
         return "Typed(…)"

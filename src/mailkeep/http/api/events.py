@@ -18,6 +18,7 @@ from mailkeep.events.log import head
 from mailkeep.feed import happened, placing
 from mailkeep.feed.delivery import EventOut
 from mailkeep.feed.types import MOST_EVENTS, USUAL, EventKind
+from mailkeep.http import account_mail
 from mailkeep.http.bearer import authorise
 from mailkeep.http.port import Incoming, Running
 from mailkeep.mail.grants import Scope
@@ -59,7 +60,8 @@ class EventPage(msgspec.Struct):
 
 
 class EventsApi(Controller):
-    """Needs a key with the scope ``read``; one that is bound to streams sees those."""
+    """Needs a key with the scope ``read``; one that is bound to streams sees those, any other none
+    whose mail tells who has an account."""
 
     path = "/v1/events"
     tags = ("messages",)
@@ -68,12 +70,13 @@ class EventsApi(Controller):
     async def index(self, request: Incoming, running: Running) -> EventPage:
         grant = await authorise(request, running, Permission.MAIL_SEE)
         asked = strict_json.query(request, EventsIn)
-        streams = grant.streams or None
+        sees = account_mail.of_key(running, grant)
+        streams = sees.streams
         if asked.stream is not None:
             if asked.stream not in running.streams and grant.may_use_stream(asked.stream):
                 raise Invalid("there is no such stream", field="stream")
             grant.require(Scope.READ, streams=(asked.stream,), network=None)
-            streams = frozenset({asked.stream})
+            streams = sees.of(asked.stream)
         since = instant(asked.since, "since")
         if asked.after is not None and since is not None:
             raise Invalid("say where to read on, or since when, not both", field="since")
@@ -89,7 +92,12 @@ class EventsApi(Controller):
                     raise Invalid("this place is not in the log: say since when", field="after")
                 missed = place < forgotten
             found = await happened.read(tx, place, wanted, asked.limit)
-        events = [one.out for one in found.events]
+        events = [
+            msgspec.structs.replace(one.out, recipient=None)
+            if sees.hides(one.out.stream)
+            else one.out
+            for one in found.events
+        ]
         return EventPage(events, to_cursor(found.through), found.more, missed)
 
 

@@ -9,7 +9,7 @@ from litestar import Controller, Response, get, post
 
 from mailkeep.base import addresses
 from mailkeep.base.errors import Conflict, Invalid, NotFound
-from mailkeep.http import problems
+from mailkeep.http import account_mail, problems
 from mailkeep.http.bearer import admit, authorise
 from mailkeep.http.port import Incoming, Running, Services
 from mailkeep.mail import lives, queries, taking_back, told, tracing
@@ -18,7 +18,7 @@ from mailkeep.mail.grants import Grant, Scope
 from mailkeep.mail.lives import PAGE, Wanted
 from mailkeep.mail.told import Listed, MessageOut
 from mailkeep.mail.types import Status
-from mailkeep.operators.permissions import Permission
+from mailkeep.operators.permissions import Permission, scope_of
 from mailkeep.store.database import Tx
 
 from . import batch, idempotency, sending, strict_json
@@ -28,10 +28,13 @@ PATH = "/v1/messages"
 
 
 class Page(msgspec.Struct):
-    """Messages, the newest first. ``next``: the cursor of the next page; null: there is none."""
+    """Messages, the newest first. ``next``: the cursor of the next page; null: there is none.
+    ``left_out``: streams that were not looked into, whatever is in them: their mail tells who has
+    an account, and this key does not see that, or has not said why it looks."""
 
     messages: list[Listed]
     next: str | None
+    left_out: list[str]
 
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=PAGE)]
@@ -56,9 +59,11 @@ class ListIn(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SearchIn(msgspec.Struct, forbid_unknown_fields=True):
-    """The same filters, and an address: in a body, since URLs end up in logs."""
+    """The same filters, and an address: in a body, since URLs end up in logs. ``reason``: why the
+    mail that tells whether it has an account is looked for as well."""
 
     recipient: str
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
     stream: str | None = None
     status: Status | None = None
     tag: Tag | None = None
@@ -126,12 +131,21 @@ class Messages(Controller):
 
     @post("/search", status_code=200, summary="The same, by the recipient's address")
     async def search(self, request: Incoming, running: Running) -> Page:
-        """It changes nothing; it is a POST so that no address stands in a URL."""
+        """It changes nothing; it is a POST so that no address stands in a URL. With a reason, which
+        takes the scope ``operate`` as well, it is audited, each page of it, and 429 beyond the
+        limit for an hour."""
         await admit(request, running, Permission.MAIL_SEE)
         wanted = strict_json.decode(await strict_json.body(request), SearchIn)
         grant = await authorise(request, running, Permission.MAIL_SEE)
         address = addresses.key(addresses.parse(wanted.recipient, field="recipient"))
-        return await _page(running, grant, wanted, running.keys.pseudonym("address", address))
+        recipient, reason = running.keys.pseudonym("address", address), wanted.reason
+        if reason is not None:
+            grant.require(scope_of(Permission.ACCOUNTS_SEE), network=None)
+            words = str(reason)
+            await running.database.retrying(
+                lambda tx: account_mail.open_(tx, recipient, by=grant.id, reason=words)
+            )
+        return await _page(running, grant, wanted, recipient, opened=reason is not None)
 
     @post("/cancel", status_code=200, summary="Take a message back that waits to be sent")
     async def cancel(self, request: Incoming, running: Running) -> Cancelled:
@@ -154,12 +168,13 @@ class Messages(Controller):
 
     @get("/{message_id:str}", summary="One message with its attempts and events")
     async def show(self, request: Incoming, running: Running, message_id: str) -> MessageOut:
+        """Who has the id was given it when the mail was handed in."""
         grant = await authorise(request, running, Permission.MAIL_SEE)
         async with running.database.read() as tx:
             found = await life(tx, running, message_id)
         if not grant.may_use_stream(found.stream):
             raise NotFound("no such message")
-        return found
+        return account_mail.of_key(running, grant).one(found)
 
 
 async def life(tx: Tx, running: Services, message_id: str) -> MessageOut:
@@ -175,15 +190,21 @@ async def life(tx: Tx, running: Services, message_id: str) -> MessageOut:
 
 
 async def _page(
-    running: Running, grant: Grant, asked: ListIn | SearchIn, address: str | None
+    running: Running,
+    grant: Grant,
+    asked: ListIn | SearchIn,
+    address: str | None,
+    *,
+    opened: bool = False,
 ) -> Page:
     """The messages that were asked for, among those that the key may see."""
-    streams = grant.streams or None
+    sees = account_mail.of_key(running, grant, to_one=address is not None, opened=opened)
+    streams = sees.streams
     if asked.stream is not None:
         if asked.stream not in running.streams and grant.may_use_stream(asked.stream):
             raise Invalid("there is no such stream", field="stream")
         grant.require(Scope.READ, streams=(asked.stream,), network=None)
-        streams = frozenset({asked.stream})
+        streams = sees.of(asked.stream)
     wanted = Wanted(
         address,
         streams,
@@ -196,7 +217,8 @@ async def _page(
     )
     async with running.database.read() as tx:
         found, following = await lives.messages(tx, wanted)
-    return Page([told.listed(one) for one in found], following)
+    left_out = [] if asked.stream is not None else list(sees.left_out)
+    return Page(sees.shown(told.listed(one) for one in found), following, left_out)
 
 
 def _json(answer: msgspec.Struct, status: int) -> Response[bytes]:

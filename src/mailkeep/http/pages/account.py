@@ -33,6 +33,7 @@ class AccountPages(Controller):
                 session.account,
                 visit.form.get("current", ""),
                 visit.form.get("new", ""),
+                visit.network,
                 factor=factor,
             )
         except Invalid as error:

@@ -69,7 +69,10 @@ class AddressPages(Controller):
         session = await visit.session()
         try:
             await house.accounts.contacts.confirm(
-                session.account, visit.cookie(CONFIRMATION), visit.form.get("code", "")
+                session.account,
+                visit.cookie(CONFIRMATION),
+                visit.form.get("code", ""),
+                visit.network,
             )
         except (Conflict, TooMany) as error:
             return visit.page("address_confirm", error=error, address=visit.remembered_address)

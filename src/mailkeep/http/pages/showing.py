@@ -23,7 +23,8 @@ async def show_again(visit: Visit, house: PageServices, session: SessionView) ->
     """
     if "current" not in visit.form and is_fresh(house, session):
         return await _has_factor(house, session)
-    await house.accounts.passwords.prove(session.account, visit.form.get("current", ""))
+    current = visit.form.get("current", "")
+    await house.accounts.passwords.prove(session.account, current, visit.network)
     return await _prove(visit, house, session)
 
 

@@ -59,7 +59,9 @@ class SignUpPages(Controller):
     @post("/confirm", status_code=200)
     async def confirm(self, visit: Visit, house: PageServices) -> Template | Redirect:
         try:
-            await house.accounts.confirm(visit.cookie(CONFIRMATION), visit.form.get("code", ""))
+            await house.accounts.confirm(
+                visit.cookie(CONFIRMATION), visit.form.get("code", ""), visit.network
+            )
         except Conflict as error:
             address = visit.remembered_address
             return visit.page("confirm", error=error, address=address, again=False)

@@ -175,7 +175,8 @@ class Visit:
 
     def typed(self, code: str = "code") -> Typed:
         """What the form answers to the question for a second factor."""
-        return Typed(self.form.get(code, ""), self.form.get("assertion", ""), self.browser)
+        assertion = self.form.get("assertion", "")
+        return Typed(self.form.get(code, ""), assertion, self.browser, self.network)
 
     @property
     def comes_from_here(self) -> bool:
