@@ -629,7 +629,7 @@ async def test_a_browser_that_may_have_been_denied_since_the_copy_is_a_strangers
     assert known == ["home"]
 
 
-@pytest.mark.check("ASVS 7.4.3", "ASVS 15.4.2")
+@pytest.mark.check("ASVS 15.4.2")
 @pytest.mark.parametrize("bound", ["codes", "passkey", "app"])
 @pytest.mark.parametrize("meanwhile", ["ended", "frozen", "unconfirmed"])
 async def test_a_session_that_ended_meanwhile_binds_nothing(
