@@ -20,7 +20,7 @@ from .factors.policy import Standing
 from .factors.services import Factors
 from .factors.types import Kind, Lane, Proof, Source, Typed, Verdict, Way, Weighed
 from .passwords import Passwords
-from .sessions import Sessions
+from .sessions import Sessions, require_going_on
 from .types import Origin, SessionView, SignedIn, SignInFailure, Stage
 
 _WRONG = "that was wrong or used already, or you waited too long"
@@ -198,6 +198,12 @@ class Entering:
         if at is None or now - at > FRESH:
             raise NotAllowed("show first that it is you", field="fresh")
 
+    async def going_on(self, tx: Tx, session: SessionView) -> None:
+        """Lock the account of a session that is about to change it, and look whether it still may;
+        see ``sessions.require_going_on``."""
+        await queries.account(tx, session.account, lock=True)
+        await require_going_on(tx, session.id)
+
     async def changing(self, secret: str, pending: str) -> SessionView:
         """Who may come to the page of the factors: signed in, or held up on the way in because a
         factor must be bound first.
@@ -227,8 +233,10 @@ class Entering:
         Raises:
             NotAllowed: everything was not shown again of late.
             Conflict: there is no second way in.
+            NotSignedIn: the session has ended meanwhile.
         """
         self.require_fresh(tx.now, session)
+        await self.going_on(tx, session)
         await self._passwords.remove(tx, session.account)
 
     async def _show_factor(

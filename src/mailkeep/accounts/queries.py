@@ -1,6 +1,6 @@
 """Read-only queries of the accounts room."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -276,14 +276,34 @@ async def knows_browser(tx: Tx, account_id: str, browser: str) -> bool:
     return await tx.value(found.limit(1)) is not None
 
 
+async def acquainted(tx: Tx, asked: Collection[tuple[str, str, str]]) -> set[tuple[str, str, str]]:
+    """Those of (address, application, browser) where the account of the address knows the browser,
+    in one statement. ``address``: its pseudonym; ``application``: as of ``by_address``."""
+    rows = await tx.all(
+        select(_c.c.address_key, _c.c.application, _s.c.browser)
+        .join(_s, _s.c.account_id == _c.c.account_id)
+        .where(
+            _c.c.address_key.in_({address for address, _, _ in asked}),
+            _c.c.confirmed_at.is_not(None),
+            _c.c.added_by.is_(None),
+            _s.c.browser.in_({browser for _, _, browser in asked}),
+            *_owners(),
+        )
+        .distinct()
+    )
+    found = {(row["address_key"], row["application"], row["browser"]) for row in rows}
+    return found & set(asked)
+
+
 def _from(browser: str) -> Select[tuple[str]]:
     """Sessions that make a browser known. Those that were ended as not the owner's do not: a
     thief's browser is no friend."""
-    return select(_s.c.id).where(
-        _s.c.browser == browser,
-        _s.c.stage == Stage.FULL.value,
-        _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(NOT_THE_OWNERS),
-    )
+    return select(_s.c.id).where(_s.c.browser == browser, *_owners())
+
+
+def _owners() -> tuple[ColumnElement[bool], ...]:
+    theirs = _s.c.ended_why.is_(None) | _s.c.ended_why.not_in(NOT_THE_OWNERS)
+    return _s.c.stage == Stage.FULL.value, theirs
 
 
 async def knew_browser(tx: Tx, account_id: str, browser: str, before: Instant) -> bool:

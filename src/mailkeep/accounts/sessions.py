@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from mailkeep.base import tokens
 from mailkeep.base.clock import MINUTE, Instant
-from mailkeep.base.errors import NotSignedIn
+from mailkeep.base.errors import NotAllowed, NotSignedIn
 from mailkeep.base.ids import new_id
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
@@ -240,6 +240,30 @@ class Sessions:
 
     def _hash(self, secret: str) -> str:
         return self._keys.lookup_hash("session", tokens.fold(secret))
+
+
+async def require_going_on(tx: Tx, session: str) -> None:
+    """What was looked at before slow work may have changed since: whoever ends a session means what
+    it is about to do as well. To be called when its account is locked.
+
+    Raises:
+        NotSignedIn: it has ended meanwhile, or its account is frozen.
+        NotAllowed: what was shown in it counts no more, since a factor was bound elsewhere.
+    """
+    a = tables.accounts
+    row = await tx.one(
+        select(_s.c.stage, _s.c.confirmed_at)
+        .join(a, a.c.id == _s.c.account_id)
+        .where(
+            _s.c.id == session,
+            _s.c.ended_at.is_(None),
+            a.c.frozen_until.is_(None) | (a.c.frozen_until <= tx.now),
+        )
+    )
+    if row is None:
+        raise NotSignedIn("sign in first")
+    if row["stage"] == Stage.FULL.value and row["confirmed_at"] is None:
+        raise NotAllowed("show first that it is you", field="fresh")
 
 
 async def unconfirm(tx: Tx, account: str, *, but: str = "") -> None:

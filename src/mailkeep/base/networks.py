@@ -36,7 +36,25 @@ def network(host: str) -> str:
     found = read(host)
     if found is None:
         return host
-    size = 24 if found.version == 4 else 48
+    return _within(found, 24 if found.version == 4 else 48)
+
+
+def around(host: str) -> tuple[str, str, str, str]:
+    """The networks that an address lies in, the widest first; the third is that of ``network``.
+
+    Of IPv4 a /16, a /20, the /24 and itself. Of IPv6 the /32 that a provider is given (RIPE-738
+    section 5.1), a /40, the /48 of a site and the /56 of a household (RFC 6177, RIPE-690 section
+    4.2): whoever has a network has each narrower one in it, and each is one neighbour among those
+    beside it.
+    """
+    found = read(host)
+    if found is None:
+        return (host, host, host, host)
+    one, two, three, four = (16, 20, 24, 32) if found.version == 4 else (32, 40, 48, 56)
+    return _within(found, one), _within(found, two), _within(found, three), _within(found, four)
+
+
+def _within(found: Address, size: int) -> str:
     return str(ipaddress.ip_network((found, size), strict=False))
 
 

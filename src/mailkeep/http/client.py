@@ -10,9 +10,9 @@ import ipaddress
 from collections.abc import Iterable, Sequence
 
 from mailkeep.base.errors import Invalid
-from mailkeep.base.networks import network, read
+from mailkeep.base.networks import around, network, read
 
-__all__ = ["Network", "address", "network", "networks"]
+__all__ = ["Network", "address", "around", "network", "networks"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 

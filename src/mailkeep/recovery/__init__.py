@@ -1,17 +1,17 @@
 """Recovery: password reset by two proofs over independent routes: for the owner, and for nobody
 else.
 
-``policy`` (pure) draws the routes, ``planning`` mints and mails the proofs, ``proving`` takes them
-back, ``risk`` and ``holding`` (pure) decide whether it waits, as ``orders`` of operators may
-demand, ``holds`` makes it wait, ``finishing`` judges, ``completing`` writes a password or has
-``verdicts`` make a verdict for the application that keeps the account, ``claims`` (pure) is the
-content of the verdict, ``limiting`` is the rate limit, ``sharing`` decides which users of an
-application are recovered here, ``rehearsing`` works out what would have become of the resets that
-it keeps, ``rehearsed`` is that in numbers, ``denying`` and ``ending`` stop a recovery, ``decoys``
-plants mail of no recovery and hears who uses it, ``notices``, ``change_notices`` and
-``sign_in_notices`` tell the owner, ``mails`` and ``subject_mails`` (pure) are their texts,
-``context`` holds what all of these need, ``services`` is the interface for the rooms above,
-``retention`` deletes old rows.
+``policy`` (pure) draws the routes, ``turns`` says who comes next, ``planning`` mints and mails the
+proofs, ``proving`` takes them back, ``risk`` and ``holding`` (pure) decide whether it waits, as
+``orders`` of operators may demand, ``holds`` makes it wait, ``finishing`` judges, ``completing``
+writes a password or has ``verdicts`` make a verdict for the application that keeps the account,
+``claims`` (pure) is the content of the verdict, ``limiting`` is the rate limit, ``sharing`` decides
+which users of an application are recovered here, ``rehearsing`` works out what would have become of
+the resets that it keeps, ``rehearsed`` is that in numbers, ``denying`` and ``ending`` stop a
+recovery, ``decoys`` plants mail of no recovery and hears who uses it, ``notices``,
+``change_notices`` and ``sign_in_notices`` tell the owner, ``mails`` and ``subject_mails`` (pure)
+are their texts, ``context`` holds what all of these need, ``services`` is the interface for the
+rooms above, ``retention`` deletes old rows.
 
 Owns: ``recoveries``, ``recovery_proofs``, ``recovery_redemptions``, ``recovery_denials``,
 ``recovery_decoys``, ``recovery_holds``, ``recovery_hold_notices``, ``change_notices``,

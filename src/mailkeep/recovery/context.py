@@ -174,7 +174,7 @@ class Context:
         ended = await tx.run(
             update(_r)
             .where(_r.c.id == recovery, _r.c.state.in_(UNDER_WAY))
-            .values(state=State.VOID.value, why=why.value, ended_at=tx.now, due_at=None)
+            .values(state=State.VOID.value, why=why.value, ended_at=tx.now, due_at=None, host="")
         )
         if not ended:
             return False

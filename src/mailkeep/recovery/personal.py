@@ -10,9 +10,9 @@ PERSONAL: Personal = {
         what="a request to recover an account: who asked from where, and what became of it",
         under="recoveries; one that led to nothing: `tries`",
         of="account_id:account address_key:address",
-        named="id address_key account_id asked_by network",
+        named="id address_key account_id asked_by network region area host",
         said="state known_browser asked_at expires_at due_at factor_tries stopped_at denied_at"
-        " ended_at why degraded",
+        " ended_at why degraded turn crowded",
         plain="application",
     ),
     "recovery_proofs": Kept(

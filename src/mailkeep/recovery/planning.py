@@ -4,8 +4,9 @@ It works after the reply has gone out, so that the reply takes the same time whe
 account or not. It also mints a proof anew when its route refused it or was cut off.
 
 Attacks met here: flooding an owner with mail (counted for each account, strangers apart from
-browsers that the account knows), and steering both proofs to one reader (every route is checked
-against the trust graph, also the one that replaces another).
+browsers that the account knows), having us look at strangers until an owner gives up (``turns``:
+each network gets as many looks as any other), and steering both proofs to one reader (every route
+is checked against the trust graph, also the one that replaces another).
 """
 
 import secrets
@@ -29,12 +30,14 @@ from mailkeep.store.database import Tx
 from . import limiting, mails, policy, sharing, tables
 from .context import Context, Row
 from .events import ProofSent, ProofVoided, RecoveryDegraded, RecoveryRequested
-from .types import LIVE, ProofKind, State, WhenAlone
+from .turns import Turns, away
+from .types import LIVE, ProofKind, State, Turn, WhenAlone
 
 log = structlog.get_logger(__name__)
 
 BATCH = 20
-WAIT = 2 * SECOND  #: before who asked is looked at again, while no two routes stand
+LAPSED = 100  #: that are left out at a time, since a mail would come too late
+WAIT = 2 * SECOND  #: before who asked is looked at again, when two routes stand no more
 AFTER_ERROR = 30 * SECOND
 ENOUGH = 2 * MINUTE  #: an owner needs so long to use a pair of mails
 KINDS = (ProofKind.LINK, ProofKind.CODE)
@@ -63,30 +66,29 @@ class Planner:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._turns = Turns(context.database, context.settings)
+        # Of a house whose links are good for a minute, half of that.
+        self._late = min(ENOUGH, round(context.settings.link_life * SECOND) // 2)
 
     async def step(self) -> int:
-        """Look at the recoveries that are due; returns how many were settled.
+        """Look at the recoveries that are due, in fair turns; returns how many were settled.
 
         While no two independent routes stand, those who asked wait: a mail over one route alone
         would let its reader take the account. One that fails is put back and holds up no other.
         """
-        context = self._context
+        context, settled = self._context, 0
         async with context.database.read() as tx:
-            due = await tx.all(
-                select(_r.c.id, _r.c.state, _r.c.expires_at)
-                .where(_r.c.due_at <= tx.now)
-                .order_by(_r.c.due_at, _r.c.id)
-                .limit(BATCH)
-            )
-            standing = await context.standing(tx)
-            now = tx.now
-        possible = policy.plan(context.routes, standing, context.independent, 0.0) is not None
-        degrades = context.settings.when_alone is WhenAlone.DEGRADE
-        settled = 0
-        for row in due:
-            waits = row["state"] == State.ASKED and not possible and row["expires_at"] > now
-            if waits and not degrades:
-                await self._put_back(row["id"], WAIT)
+            possible = await self.pair(tx, None) is not None
+        for _ in range(BATCH):
+            new = await self._turns.sort()
+            async with context.database.read() as tx:
+                row, now = await self._turns.next(tx, asked=possible), tx.now
+            if row is None:
+                if new:
+                    continue
+                break
+            if row["state"] == State.ASKED and row["expires_at"] <= now + self._late:
+                settled += await self._lapse(row)
                 continue
             try:
                 # Minted for everybody: the work must not tell whether there is an account.
@@ -98,6 +100,40 @@ class Planner:
                 log.exception("recovery.failed", recovery=row["id"], error=type(error).__name__)
                 await self._put_back(row["id"], AFTER_ERROR)
         return settled
+
+    async def _lapse(self, late: Row) -> int:
+        """Leave out those of a region for whom a mail would come too late to be used; returns how
+        many. Nothing is minted for any of them."""
+        context = self._context
+        async with context.database.write() as tx:
+            rows = await tx.all(
+                select(_r)
+                .where(
+                    _r.c.turn == late["turn"],
+                    _r.c.region == late["region"],
+                    _r.c.due_at <= tx.now,
+                    _r.c.state == State.ASKED.value,
+                    _r.c.expires_at <= tx.now + self._late,
+                )
+                .limit(LAPSED)
+                .with_for_update(skip_locked=True)
+            )
+            for row in rows:
+                point = await accounts.for_recovery(tx, row["address_key"], row["application"])
+                await self._requested(tx, row, None if point is None else point.account)
+            ids = [row["id"] for row in rows]
+            await tx.run(update(_r).where(_r.c.id.in_(ids)).values(away(tx, "expired")))
+            return len(rows)
+
+    async def _requested(self, tx: Tx, row: Row, account: str | None) -> None:
+        fact = RecoveryRequested(
+            recovery=row["id"],
+            account=account,
+            address=row["address_key"],
+            network=row["network"],
+            browser=row["asked_by"],
+        )
+        await record(self._context.database, tx, fact)
 
     async def _put_back(self, recovery: str, wait: int) -> None:
         async with self._context.database.write() as tx:
@@ -122,7 +158,7 @@ class Planner:
             )
             if row is None:
                 return False
-            await tx.run(update(_r).where(_r.c.id == recovery).values(due_at=None))
+            await tx.run(update(_r).where(_r.c.id == recovery).values(due_at=None, host=""))
             if row["state"] in LIVE:
                 await self._replace(tx, row, minted)
             elif row["state"] == State.ASKED:
@@ -137,16 +173,10 @@ class Planner:
         pair = await self.pair(tx, account)
         if pair is None and row["expires_at"] > tx.now:
             # What stood a moment ago has gone: as if it had been looked at then.
-            await tx.run(update(_r).where(_r.c.id == recovery).values(due_at=tx.now + WAIT))
+            later = {"due_at": tx.now + WAIT, "host": row["host"]}
+            await tx.run(update(_r).where(_r.c.id == recovery).values(later))
             return
-        fact = RecoveryRequested(
-            recovery=recovery,
-            account=account,
-            address=row["address_key"],
-            network=row["network"],
-            browser=row["asked_by"],
-        )
-        await record(context.database, tx, fact)
+        await self._requested(tx, row, account)
         known = account is not None and await accounts.knows_browser(tx, account, row["asked_by"])
         why = await self._refusal(tx, account, row, known=known)
         degraded = pair is not None and pair.link == pair.code
@@ -160,6 +190,7 @@ class Planner:
                 account_id=account,
                 known_browser=known,
                 degraded=degraded,
+                turn=Turn.AGAIN.value,
                 ended_at=None if why is None else tx.now,
             )
         )

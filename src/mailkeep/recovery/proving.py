@@ -5,7 +5,9 @@ counts for each browser that shows it, so that a reader at one provider cannot u
 and gains nothing, since each browser needs both; a code counts only where its recovery is known
 already, so 40 bits are never searched across accounts; tries are counted before a code is compared,
 for each browser apart; a wrong code costs the same time and writes the same rows whether there is
-an account or not.
+an account or not; and what others of a network show wrongly takes neither a right link from its
+owner nor, once that is shown, the code: of those it counts wrong links only, and codes of browsers
+that have neither asked nor shown one.
 """
 
 from typing import Any
@@ -35,7 +37,7 @@ CANDIDATES = 2
 #: Browsers that may show one proof, besides the one that asked and those that the account knows:
 #: who reads at a provider has as many cookies as they like, and must not use a proof up with them.
 MOST_BROWSERS = 50
-_TOO_MANY = "too many codes from there; wait a while"
+_TOO_MANY = "too many codes from there; use the link of the other mail first, or wait a while"
 _WRONG = "this is wrong, void or expired; ask for a new mail, or try again"
 
 
@@ -56,27 +58,30 @@ class Proving:
 
         Raises:
             Conflict: unknown, expired or void: the same words.
-            TooMany: too many proofs from this network, right or wrong.
+            TooMany: too many wrong ones from this network. A right one is taken all the same:
+                nobody guesses 130 bits, and so nobody's guesses may stand in its way.
         """
         context = self._context
         lookup = context.link_hash(secret)
-        taken = False
+        taken, allowed = False, True
         async with context.database.write() as tx:
-            allowed = await self._may_show(tx, network)
             row = await tx.one(_proof_and_recovery().where(_p.c.lookup == lookup))
-            if allowed and row is None:
+            if row is None:
                 await decoys.shown(context, tx, lookup, browser, network)
-            if allowed and row is not None:
+            else:
                 taken = await self._redeem(tx, row, browser, network)
-                # Once a minute: who posts an old link again and again must not fill the log.
-                if not taken and await throttle.take(
-                    tx, row["id"], "failed", limit=1, window=MINUTE
-                ):
-                    why = "voided" if row["voided_at"] is not None else "expired"
-                    fact = ProofFailed(
-                        recovery=row["recovery_id"], proof=ProofKind.LINK.value, why=why
-                    )
-                    await record(context.database, tx, fact)
+            if not taken:
+                allowed = await self._may_show(tx, network)
+            # Once a minute: who posts an old link again and again must not fill the log.
+            if (
+                row is not None
+                and not taken
+                and allowed
+                and await throttle.take(tx, row["id"], "failed", limit=1, window=MINUTE)
+            ):
+                why = "voided" if row["voided_at"] is not None else "expired"
+                fact = ProofFailed(recovery=row["recovery_id"], proof=ProofKind.LINK.value, why=why)
+                await record(context.database, tx, fact)
         if not allowed:
             raise TooMany(_TOO_MANY, retry_after=context.settings.window)
         if not taken:
@@ -87,16 +92,17 @@ class Proving:
 
         Raises:
             Conflict: no such recovery here, wrong, expired, tries used up: the same words.
-            TooMany: too many codes from this network, right or wrong.
+            TooMany: too many codes, right or wrong, from this browser; or from this network, by
+                browsers that have neither shown a link nor asked while it was within its share.
         """
         context = self._context
         typed = tokens.fold(typed)
-        rows = await self._candidates(browser, network)
+        rows, of = await self._candidates(browser, network)
         found: RowMapping | None = None
         for place in range(CANDIDATES):
             row = rows[place] if place < len(rows) else None
             kept = None if row is None else row["slow"]
-            right = await context.slow.check("recovery code", typed, kept, of=network)
+            right = await context.slow.check("recovery code", typed, kept, of=of)
             if right and found is None:
                 found = row
         async with context.database.write() as tx:
@@ -173,8 +179,10 @@ class Proving:
         )
         return None if row is None or row["state"] != State.VOID else str(row["why"])
 
-    async def _candidates(self, browser: str, network: str) -> list[RowMapping]:
-        """Codes that this browser may mean, each with one try taken."""
+    async def _candidates(self, browser: str, network: str) -> tuple[list[RowMapping], str]:
+        """Codes that this browser may mean, each with one try taken; and for whom they are compared
+        (``Threads.run``): who asked, or is known, and has shown the link, for themselves, so that
+        a neighbour who has us hash without end takes no place of theirs."""
         context, settings = self._context, self._context.settings
         window = round(settings.window * SECOND)
         linked = (
@@ -183,7 +191,8 @@ class Proving:
             .where(_x.c.browser == browser, _p.c.kind == ProofKind.LINK.value)
         )
         async with context.database.write() as tx:
-            allowed = await self._may_show(tx, network)
+            shown = {one["recovery_id"] for one in await tx.all(linked)}
+            allowed = await self._may_type(tx, browser, network, shown=bool(shown))
             rows = await tx.all(
                 _proof_and_recovery()
                 .where(
@@ -196,8 +205,7 @@ class Proving:
                 .order_by(_p.c.id.desc())
                 .limit(CANDIDATES)
             )
-            shown = {one["recovery_id"] for one in await tx.all(linked)}
-            kept = []
+            kept, whose = [], network
             for place in range(CANDIDATES):
                 # Counted for a browser that has none, too: the same rows are written.
                 row = rows[place] if place < len(rows) else None
@@ -222,9 +230,11 @@ class Proving:
                 # the one that asked, and those that are known, have their own five left.
                 if row is not None and own and (total or known or asker) and (strange or trusted):
                     kept.append(row)
+                    if row["recovery_id"] in shown and (known or asker):
+                        whose = browser
         if not allowed:
             raise TooMany(_TOO_MANY, retry_after=settings.window)
-        return kept
+        return kept, whose
 
     async def _guessed(self, tx: Tx) -> None:
         """Count a wrong code for the whole house: guessing spread over many accounts uses up no
@@ -234,6 +244,21 @@ class Proving:
             return
         if await throttle.take(tx, "recovery", "guessing told", limit=1, window=HOUR):
             await record(self._context.database, tx, Guessing(limit=limit, seconds=HOUR / SECOND))
+
+    async def _may_type(self, tx: Tx, browser: str, network: str, *, shown: bool) -> bool:
+        """Whether a code from there is looked at at all. Not by whether an account knows the
+        browser: the answer would tell whoever has got hold of it."""
+        settings = self._context.settings
+        since = tx.now - round(settings.link_life * SECOND)
+        asked = await tx.value(
+            select(_r.c.id)
+            .where(_r.c.asked_by == browser, _r.c.asked_at > since, _r.c.crowded.is_(False))
+            .limit(1)
+        )
+        if not shown and asked is None:
+            return await self._may_show(tx, network)
+        window = round(settings.window * SECOND)
+        return await throttle.take(tx, browser, "prove", limit=settings.asks, window=window)
 
     async def _may_show(self, tx: Tx, network: str) -> bool:
         settings = self._context.settings

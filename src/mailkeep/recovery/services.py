@@ -11,7 +11,6 @@ from collections.abc import Set
 from sqlalchemy import delete, insert, select, update
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.accounts import throttle
 from mailkeep.base import addresses
 from mailkeep.base.clock import SECOND
 from mailkeep.base.ids import new_id
@@ -24,7 +23,7 @@ from mailkeep.mail.types import Content, GiveUpReason
 from mailkeep.providers.types import OutcomeKind
 from mailkeep.store.database import Tx
 
-from . import decoys, policy, tables
+from . import decoys, limiting, policy, tables
 from .change_notices import ChangeNotices
 from .completing import Completing
 from .context import REFUSED, Context
@@ -38,7 +37,8 @@ from .planning import Planner
 from .proving import Proving
 from .rehearsing import Rehearsing, Told
 from .sign_in_notices import SignInNotices
-from .types import LIVE, UNDER_WAY, Reach, State, Way
+from .turns import LIMITED
+from .types import LIVE, UNDER_WAY, Nets, Reach, State, Turn, Way
 from .verdicts import Verdicts
 
 _r, _p = tables.recoveries, tables.proofs
@@ -108,19 +108,32 @@ class Recovery:
         tx.after_commit.append(self.awake.set)
         return await self.rehearsing.ask(tx, application, told)
 
-    async def ask(self, address: str, *, browser: str, network: str, application: str = "") -> None:
-        """Somebody asks for a reset. The work and the reply are the same for every address.
+    async def ask(
+        self,
+        address: str,
+        *,
+        browser: str,
+        network: str,
+        nets: Nets | None = None,
+        application: str = "",
+    ) -> bool:
+        """Somebody asks for a reset. The work and the reply are the same for every address. Returns
+        whether so many were asked for from there that a stranger is not looked at: that depends on
+        no account, and on no browser.
 
         Args:
+            nets: what ``network`` lies in, where that is known.
             application: whose user is meant; "": the owner of an account of ours.
 
         Raises:
             Invalid: it is no address; that tells nothing about accounts.
         """
         key = self._context.accounts.address_key(addresses.parse(address))
+        around = nets or Nets.of(network)
         async with self._context.database.write() as tx:
-            await self._ask(tx, key, browser, network, application)
+            _, heard = await self._ask(tx, key, browser, around, application)
         self.awake.set()
+        return heard.crowded
 
     async def start_for(self, address: str, *, by: str) -> str:
         """Staff start a recovery for an owner; returns its id, whoever has that address. They see
@@ -136,36 +149,40 @@ class Recovery:
         key = context.accounts.address_key(addresses.parse(address, field="address"))
         async with context.database.write() as tx:
             browser = context.keys.pseudonym("browser", f"key {by}")
-            recovery = await self._ask(tx, key, browser, context.keys.pseudonym("network", by))
+            nets = Nets.of(context.keys.pseudonym("network", by))
+            recovery, _ = await self._ask(tx, key, browser, nets)
             await audit.write(tx, by, "start_recovery", {"recovery": recovery})
         self.awake.set()
         return recovery
 
     async def _ask(
-        self, tx: Tx, key: str, browser: str, network: str, application: str = ""
-    ) -> str:
-        settings = self.settings
-        window = round(settings.window * SECOND)
-        # Over the limit the reply is the same, and the row is not looked at.
-        heard = await throttle.take(tx, network, "recover", limit=settings.asks, window=window)
+        self, tx: Tx, key: str, browser: str, nets: Nets, application: str = ""
+    ) -> tuple[str, limiting.Heard]:
+        heard = await limiting.heard(tx, self.settings, key, browser, nets)
         recovery = new_id("rec", tx.now)
+        # Whose it is is looked up after the reply, and so whether the account knows who asks.
         await tx.run(
             insert(_r).values(
                 id=recovery,
-                state=(State.ASKED if heard else State.NOTHING).value,
+                state=(State.ASKED if heard.waits else State.NOTHING).value,
                 address_key=key,
                 asked_by=browser,
-                network=network,
                 known_browser=False,
                 asked_at=tx.now,
-                expires_at=tx.now + round(settings.link_life * SECOND),
-                due_at=tx.now if heard else None,
+                expires_at=tx.now + round(self.settings.link_life * SECOND),
+                due_at=tx.now if heard.waits else None,
                 factor_tries=0,
-                why=None if heard else "network_limit",
+                why=None if heard.waits else LIMITED,
                 application=application,
+                turn=Turn.FRESH.value,
+                crowded=heard.crowded,
+                region=nets.region,
+                area=nets.area,
+                network=nets.network,
+                host=nets.host if heard.waits else "",
             )
         )
-        return recovery
+        return recovery, heard
 
     async def agree(self, secret: str) -> None:
         """The owner says out of one of two mails that they asked for a change of how an application

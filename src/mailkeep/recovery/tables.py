@@ -41,10 +41,21 @@ recoveries = Table(
     Column("why", String(24)),
     Column("application", String(40), nullable=False, server_default=""),  # "": our own accounts
     Column("degraded", Boolean, nullable=False, server_default=false()),  # over one route alone
+    Column("turn", String(12), nullable=False, server_default="fresh"),
+    Column("crowded", Boolean, nullable=False, server_default=false()),  # beyond a network's share
+    # What its network lies in, and the address; the latter only while it waits.
+    Column("region", String(48), nullable=False, server_default=""),
+    Column("area", String(48), nullable=False, server_default=""),
+    Column("host", String(48), nullable=False, server_default=""),
 )
-# What the planner looks for; everything else is not in it.
+# What the planner looks for, as ``turns`` goes through it; everything else is not in it.
 Index(
-    "ix_recoveries_due",
+    "ix_recoveries_turns",
+    recoveries.c.turn,
+    recoveries.c.region,
+    recoveries.c.area,
+    recoveries.c.network,
+    recoveries.c.host,
     recoveries.c.due_at,
     sqlite_where=recoveries.c.due_at.is_not(None),
     postgresql_where=recoveries.c.due_at.is_not(None),

@@ -1,7 +1,7 @@
 """Types and settings of the recovery room."""
 
 import enum
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -23,6 +23,29 @@ class State(enum.StrEnum):
 #: Those that can still be completed, and those of which that may yet come true.
 LIVE = (State.OPEN.value, State.HELD.value)
 UNDER_WAY = (State.ASKED.value, *LIVE)
+
+
+class Turn(enum.StrEnum):
+    """In which row a recovery waits for the planner."""
+
+    FRESH = "fresh"  #: nobody has looked yet whether the account knows who asks
+    KNOWN = "known"  #: the account knows the browser, or it has shown a link of that account
+    STRANGERS = "strangers"  #: anybody else
+    AGAIN = "again"  #: its proofs were mailed before, and one must be minted anew
+
+
+class Nets(NamedTuple):
+    """The networks that an address lies in, as pseudonyms; see ``base.networks.around``."""
+
+    region: str
+    area: str
+    network: str
+    host: str
+
+    @classmethod
+    def of(cls, network: str) -> Self:
+        """Of somebody of whom only the network is known."""
+        return cls(network, network, network, network)
 
 
 class WhenAlone(enum.StrEnum):
@@ -94,7 +117,10 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             be used any more: whoever asks, the owner gets the mails and may use them, so a
             stranger who uses the limit up locks nobody out.
         daily: the same in a day.
-        asks: requests from one network in ``window`` seconds that are looked at; codes likewise.
+        asks: requests from one network in ``window`` seconds that are looked at, and half as many
+            as wrong links and codes. Beyond it those are still whose account knows the browser, a
+            few of each address, every right link, and the codes of a browser that has shown the
+            link or asked within the limit.
         denials: recoveries of one account that denials over one provider stop in a day: who reads
             there must not be able to stop every one.
         freeze: seconds for which an account rests after its owner denied a completed recovery; a

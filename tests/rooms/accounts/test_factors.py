@@ -7,7 +7,7 @@ import pyotp
 import pytest
 from sqlalchemy import func, select, update
 
-from mailkeep.accounts import queries, restoring, tables
+from mailkeep.accounts import queries, restoring, sessions, tables
 from mailkeep.accounts.factors import held, record, saved_codes, totp
 from mailkeep.accounts.factors.types import (
     SHARES,
@@ -627,3 +627,83 @@ async def test_a_browser_that_may_have_been_denied_since_the_copy_is_a_strangers
             if await queries.knows_browser(tx, account, one)
         ]
     assert known == ["home"]
+
+
+@pytest.mark.check("ASVS 15.4.2")
+@pytest.mark.parametrize("bound", ["codes", "passkey", "app"])
+@pytest.mark.parametrize("meanwhile", ["ended", "frozen", "unconfirmed"])
+async def test_a_session_that_ended_meanwhile_binds_nothing(
+    room: Room, owner: Owner, monkeypatch: pytest.MonkeyPatch, bound: str, meanwhile: str
+) -> None:
+    """A page has looked who is there; then hashes are made, or a form is read; and the owner's
+    reset has come between. Whoever it threw out must not have a way in that came later."""
+    account = await owner()
+    app = await room.app(account)
+    before = await room.bound(account)
+    made = await room.entering.second_step(
+        (await room.sign_in("thief")).secret.reveal(), Typed(room.code(app), "", "thief")
+    )
+    room.clock.advance(90)
+    session = await room.accounts.sessions.lookup(made.secret.reveal())
+    made = await room.entering.confirm(session, PASSWORD, Typed(room.code(app), "", "thief"))
+    session = await room.accounts.sessions.lookup(made.secret.reveal())
+    source = Source("thief", "n1", session.id)
+    room.entering.require_fresh(room.clock.now(), session)
+
+    async def come_between() -> None:
+        async with room.database.write() as tx:
+            if meanwhile == "ended":
+                await room.accounts.sessions.end_all(tx, account, "recovery")
+            elif meanwhile == "frozen":
+                await room.accounts.freeze(tx, account, tx.now + DAY, "denied")
+            else:
+                await sessions.unconfirm(tx, account)
+
+    if bound == "codes":
+        hashes = saved_codes.hashes
+
+        async def slowly(*given: object) -> object:
+            await come_between()
+            return await hashes(*given)
+
+        monkeypatch.setattr(saved_codes, "hashes", slowly)
+        work = room.factors.new_codes(account, source)
+    elif bound == "passkey":
+        asked = await room.factors.ask_to_bind(account, "thief", name=ADDRESS, issuer="E")
+        answer = Device().create(asked)
+        await come_between()
+
+        async def bind() -> None:
+            async with room.database.write() as tx:
+                await room.factors.bind_passkey(tx, account, answer, source)
+
+        work = bind()
+    else:
+        async with room.database.write() as tx:
+            new = await totp.enrol(tx, room.keys, account, name=ADDRESS, issuer="Example")
+        await come_between()
+
+        async def bind() -> None:
+            async with room.database.write() as tx:
+                code = room.code(pyotp.TOTP(new.secret.reveal()))
+                await room.factors.bind_totp(tx, account, new.factor, code, source)
+
+        work = bind()
+    with pytest.raises(NotAllowed if meanwhile == "unconfirmed" else NotSignedIn):
+        await work
+    assert await room.bound(account) == before
+
+
+async def test_a_session_that_ended_meanwhile_removes_nothing(room: Room, owner: Owner) -> None:
+    account = await owner()
+    session = await room.session()
+    made = await room.entering.confirm(session, PASSWORD, Typed())
+    session = await room.accounts.sessions.lookup(made.secret.reveal())
+    async with room.database.write() as tx:
+        await room.entering.going_on(tx, session)
+        await room.accounts.sessions.end_all(tx, account, "recovery")
+    async with room.database.write() as tx:
+        with pytest.raises(NotSignedIn):
+            await room.entering.going_on(tx, session)
+        with pytest.raises(NotSignedIn):
+            await room.entering.remove_password(tx, session)

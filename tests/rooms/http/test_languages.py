@@ -16,6 +16,8 @@ from sqlalchemy import select
 from mailkeep.accounts import tables as accounts
 from mailkeep.app import settings as app_settings
 from mailkeep.app.application import Application
+from mailkeep.base import networks
+from mailkeep.base.errors import Conflict
 from mailkeep.http import server
 from mailkeep.mail import tables
 from mailkeep.mail.types import Content
@@ -375,3 +377,39 @@ async def test_a_session_that_was_ended_shows_no_language_of_its_owner(house: Ho
             assert row is not None
             await house.running.accounts.sessions.end_all(tx, row["account_id"], "owner")
         assert '<html lang="fr">' in (await client.get("/sign-in")).text
+
+
+async def test_who_asks_from_a_crowded_network_is_told_so_and_of_nothing_else(house: House) -> None:
+    await house.join(ADA, "en")
+    recovery = house.running.recovery
+    assert recovery is not None
+    async with house.browser("en") as client:
+        for number in range(recovery.settings.asks):
+            await client.post("/recover", data={"address": f"x{number}@example.org"})
+            assert "from your network" not in (await client.get("/recover/proof")).text
+    said = []
+    for address in (ADA, NOBODY):
+        async with house.browser("en") as client:
+            await client.post("/recover", data={"address": address})
+            said.append((await client.get("/recover/proof")).text)
+    assert "Many resets were asked for from your network of late." in said[0]
+    assert said[0] == said[1]
+
+
+async def test_an_old_link_in_the_form_keeps_no_right_code_out(house: House) -> None:
+    """The script fills in what stood in the fragment; neighbours have shown wrong ones."""
+    await house.join(ADA, "en")
+    recovery = house.running.recovery
+    assert recovery is not None
+    async with house.browser("en") as client:
+        await client.post("/recover", data={"address": ADA})
+        await recovery.planner.step()
+        network = house.running.keys.pseudonym("network", networks.network(HERE))
+        for number in range(2 * recovery.settings.asks):
+            with pytest.raises(Conflict):
+                await recovery.proving.link(f"t{number}", network, "0" * 26)
+        found = [re.search(r"^Code: (\S+)", one.text, re.M) for one in await house.mails(ADA)]
+        code = next(one[1] for one in found if one)
+        page = await client.post("/recover/proof", data={"long": "0" * 26, "code": code})
+        assert page.status_code == 429
+        assert "The short code: shown" in (await client.get("/recover/proof")).text

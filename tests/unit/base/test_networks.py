@@ -4,6 +4,7 @@ import ipaddress
 
 import pytest
 
+from mailkeep.base import networks
 from mailkeep.base.networks import is_public
 
 
@@ -49,3 +50,26 @@ def test_what_is_not_public(address: str) -> None:
 )
 def test_what_is(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("192.0.2.77", ("192.0.0.0/16", "192.0.0.0/20", "192.0.2.0/24", "192.0.2.77/32")),
+        ("::ffff:192.0.2.77", ("192.0.0.0/16", "192.0.0.0/20", "192.0.2.0/24", "192.0.2.77/32")),
+        (
+            "[2001:db8:1234:5678::9]:443",
+            (
+                "2001:db8::/32",
+                "2001:db8:1200::/40",
+                "2001:db8:1234::/48",
+                "2001:db8:1234:5600::/56",
+            ),
+        ),
+        ("a socket", ("a socket",) * 4),
+    ],
+)
+def test_the_networks_around_an_address(address: str, expected: tuple[str, ...]) -> None:
+    found = networks.around(address)
+    assert found == expected
+    assert found[2] == networks.network(address)

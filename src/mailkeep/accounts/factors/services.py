@@ -19,7 +19,7 @@ from mailkeep.accounts.events import (
     SavedCodeUsed,
 )
 from mailkeep.accounts.hashing import SlowHash
-from mailkeep.accounts.sessions import unconfirm
+from mailkeep.accounts.sessions import require_going_on, unconfirm
 from mailkeep.accounts.types import ChangeKind
 from mailkeep.base.clock import Instant
 from mailkeep.base.errors import Conflict, NotFound, TooMany
@@ -237,6 +237,7 @@ class Factors:
             Conflict: no other factor is bound: codes run out, and then nothing would be left.
             TooMany: too many were made of late: each set is ten slow hashes.
             Unavailable: too many wait for a hash.
+            NotSignedIn, NotAllowed: see ``sessions.require_going_on``.
         """
         async with self._database.write() as tx:
             await self._spend(tx, account, "new codes", CODE_SETS)
@@ -303,10 +304,9 @@ class Factors:
             await self._changes.count(tx, account)
             until = tx.now + hold
             await record.leave(tx, factor, until)
-            fact = FactorLeaving(
-                account=account, factor=factor, factor_kind=found.kind.value, until=until
-            )
-            await self._tell(tx, fact)
+            kind = found.kind.value
+            leaving = FactorLeaving(account=account, factor=factor, factor_kind=kind, until=until)
+            await self._tell(tx, leaving)
             return until
         await held.take(self._database, tx, found, others, why)
         return None
@@ -364,17 +364,17 @@ class Factors:
             return
         if await record.failed(tx, factor.id, lane.way) == SHARES[lane.way]:
             kind, way = factor.kind.value, lane.way.value
-            fact = FactorBlocked(
-                account=factor.account, factor=factor.id, factor_kind=kind, way=way
-            )
-            await self._tell(tx, fact)
+            of = {"account": factor.account, "factor": factor.id}
+            await self._tell(tx, FactorBlocked(**of, factor_kind=kind, way=way))
 
     async def _bind(
         self, tx: Tx, factor: str, account: str, kind: Kind, name: str, source: Source
     ) -> str | None:
         """Put it on record, as a change that is held; returns the change, None where the class
-        holds none."""
+        holds none. A session that was ended since, while slow work was done, binds nothing."""
         name = check_name(name)
+        if source.session:
+            await require_going_on(tx, source.session)
         view = await queries.account(tx, account)
         policy, change = self._classes.holding(view), None
         known = await queries.knew_browser(tx, account, source.browser, tx.now - policy.bind_hold)

@@ -90,19 +90,21 @@ class Authorize(Controller):
         except Refused as refused:
             return _back(visit, house, refused)
         shown = (await recovery.proving.progress(visit.browser)).brings(application.id)
+        crowded = False
         try:
             if not shown:
-                await recovery.ask(
+                crowded = await recovery.ask(
                     visit.form.get("address", ""),
                     browser=visit.browser,
                     network=visit.network,
+                    nets=visit.nets,
                     application=application.id,
                 )
         except Invalid as error:
             address = visit.form.get("address", "")
             return await _page(visit, house, given, application, asked, address, error)
         await recovery.verdicts.begin(visit.browser, asked)
-        visit.asked()
+        visit.asked(crowded=crowded)
         return visit.go("/recover/proof")
 
 

@@ -193,6 +193,7 @@ class FactorPages(Controller):
         try:
             await _fresh(visit, house)
             async with house.database.write() as tx:
+                await house.accounts.entering.going_on(tx, session)
                 await house.accounts.factors.rename(tx, session.account, factor, name)
         except (Invalid, NotFound, NotAllowed) as error:
             return await _page(visit, house, session, error)
@@ -206,6 +207,7 @@ class FactorPages(Controller):
         try:
             await _fresh(visit, house)
             async with house.database.write() as tx:
+                await house.accounts.entering.going_on(tx, session)
                 factor = visit.form.get("factor", "")
                 until = await house.accounts.factors.revoke(tx, session.account, factor, why)
         except (Conflict, NotFound, NotAllowed, TooMany) as error:

@@ -102,6 +102,8 @@ class KeepPages(Controller):
                     _source(visit, session),
                     visit.form.get("name", ""),
                 )
+        except NotSignedIn:
+            return visit.go("/keep")
         except (Conflict, Invalid, NotAllowed, TooMany) as error:
             return await _page(visit, house, session, error)
         visit.tell("kept")
@@ -143,6 +145,8 @@ class KeepPages(Controller):
                     tx, house.keys, account, factor, name=name, issuer=issuer(house)
                 )
             return enrolment(visit, made, error, home="/keep")
+        except NotSignedIn:
+            return visit.go("/keep")
         except (NotAllowed, NotFound, TooMany) as error:
             return await _page(visit, house, session, error)
         visit.tell("kept")
@@ -159,6 +163,8 @@ class KeepPages(Controller):
                 await house.accounts.keeping.require(tx, session)
             source = _source(visit, session)
             made = await house.accounts.factors.new_codes(session.account, source)
+        except NotSignedIn:
+            return visit.go("/keep")
         except (Conflict, NotAllowed, TooMany) as error:
             return await _page(visit, house, session, error)
         return visit.page("codes", codes=[grouped(one) for one in made], home="/keep")
@@ -170,9 +176,12 @@ class KeepPages(Controller):
             return visit.go("/keep")
         try:
             async with house.database.write() as tx:
+                await house.accounts.entering.going_on(tx, session)
                 await house.accounts.keeping.require(tx, session)
                 factor = visit.form.get("factor", "")
                 until = await house.accounts.factors.revoke(tx, session.account, factor, "owner")
+        except NotSignedIn:
+            return visit.go("/keep")
         except (Conflict, NotFound, NotAllowed, TooMany) as error:
             return await _page(visit, house, session, error)
         visit.tell("kept_removed" if until is None else "kept_leaves")

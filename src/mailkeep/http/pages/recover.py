@@ -20,7 +20,7 @@ from mailkeep.http.policy import NAME, policy
 from mailkeep.http.speech import Speech
 from mailkeep.recovery.services import Recovery
 
-from .visit import ASKED, DENIED, PageServices, Visit
+from .visit import ASKED, CROWDED, DENIED, PageServices, Visit
 
 _SAID_SECONDS = 900  #: for which the answer to a denial can be seen again
 #: Why a recovery is held, as its owner reads it; what would help a thief is not said.
@@ -55,12 +55,15 @@ class RecoverPages(Controller):
     @post("/recover", status_code=200)
     async def ask(self, visit: Visit, house: PageServices) -> Template | Redirect:
         try:
-            await _recovery(house).ask(
-                visit.form.get("address", ""), browser=visit.browser, network=visit.network
+            crowded = await _recovery(house).ask(
+                visit.form.get("address", ""),
+                browser=visit.browser,
+                network=visit.network,
+                nets=visit.nets,
             )
         except Invalid as error:
             return visit.page("recover", error=error)
-        visit.asked()
+        visit.asked(crowded=crowded)
         return visit.go("/recover/proof")
 
     @get("/recover/proof")
@@ -72,7 +75,7 @@ class RecoverPages(Controller):
         """Each proof that was typed is looked at; what is right counts, also beside a wrong one."""
         recovery = _recovery(house)
         proving = recovery.proving
-        error: Conflict | None = None
+        error: Conflict | TooMany | None = None
         given = 0
         for field, take in (("long", proving.link), ("code", proving.code)):
             typed = visit.form.get(field, "").strip()
@@ -81,7 +84,7 @@ class RecoverPages(Controller):
             given += 1
             try:
                 await take(visit.browser, visit.network, typed)
-            except Conflict as refused:
+            except (Conflict, TooMany) as refused:
                 error = error or refused
         if not given:
             error = Conflict("type at least one of the two", field="long")
@@ -192,6 +195,7 @@ async def _proof(visit: Visit, house: PageServices, error: MailkeepError | None 
         application=application,
         sent=asked is not None,
         begun=bool(visit.cookie(ASKED)) or progress.link or progress.code,
+        crowded=visit.cookie(ASKED) == CROWDED,
         headers=headers,
         length="" if hold is None else speaks.span(hold.length / SECOND),
         until="" if hold is None or hold.until is None else iso(hold.until),

@@ -30,6 +30,7 @@ from mailkeep.http.speech import Speech
 from mailkeep.mail.intake import Intake
 from mailkeep.privacy.services import Privacy
 from mailkeep.recovery.services import Recovery
+from mailkeep.recovery.types import Nets
 from mailkeep.store.database import Database
 
 BROWSER = "__Host-browser"
@@ -40,6 +41,7 @@ CONFIRMATION = "__Host-confirmation"
 CONFIRMING = "__Host-confirming"  #: the address that is being confirmed, sealed
 SENT = "__Host-sent"  #: what an application sent it here for, while somebody signs in
 ASKED = "__Host-asked"  #: a reset was asked for here, of whatever address
+CROWDED = "crowded"  #: what ``ASKED`` says where others of its network had asked for many
 DENIED = "__Host-denied"  #: a mail was denied here, of whatever secret
 CARRIED = "__Host-carried"  #: the address that was typed, sealed, on its way to another language
 NEWS = "__Host-news"  #: a word about what was just done, for the next page
@@ -119,10 +121,19 @@ class Visit:
     @property
     def network(self) -> str:
         """Pseudonym of where it comes from: the /24 or /48 of its address."""
+        return self._house.keys.pseudonym("network", client.network(self._address))
+
+    @property
+    def nets(self) -> Nets:
+        """The same of every network that its address lies in."""
+        name = self._house.keys.pseudonym
+        return Nets(*(name("network", one) for one in client.around(self._address)))
+
+    @property
+    def _address(self) -> str:
         peer = self._request.client
         forwarded = self._request.headers.getall("x-forwarded-for", [])
-        address = client.address(peer.host if peer else "", forwarded, self._house.trusted_proxies)
-        return self._house.keys.pseudonym("network", client.network(address))
+        return client.address(peer.host if peer else "", forwarded, self._house.trusted_proxies)
 
     @property
     def origin(self) -> Origin:
@@ -238,10 +249,14 @@ class Visit:
         """Nothing is being confirmed any more."""
         self.forget(CONFIRMATION, CONFIRMING)
 
-    def asked(self) -> None:
+    def asked(self, *, crowded: bool) -> None:
         """Have the browser keep that a reset was asked for here, whether or not there is an
-        account: its page then says that two mails are on their way."""
-        self.keep(ASKED, "1", max_age=_DAY_SECONDS)
+        account: its page then says that two mails are on their way.
+
+        Args:
+            crowded: so many were asked for from its network that the page says that as well.
+        """
+        self.keep(ASKED, CROWDED if crowded else "1", max_age=_DAY_SECONDS)
 
     def carry(self, address: str) -> None:
         """Have the next page that asks for an address fill it in: once, and sealed, as above."""
