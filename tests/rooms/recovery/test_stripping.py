@@ -86,7 +86,7 @@ async def test_nor_does_the_notice_of_an_address_take_it(
     clock.advance(120)
     made = await room.accounts.contacts.add(account, "ada@example.org", "n", factor=True)
     assert made.code is not None
-    await room.accounts.contacts.confirm(account, made.confirmation, made.code.reveal())
+    await room.accounts.contacts.confirm(account, made.confirmation, made.code.reveal(), "home")
     told = await hear(room)
     notice = next(mail for mail in told if mail["to"] == ADDRESS and mail["denial"])
     await accept(room, "a", "b", "c")
