@@ -27,7 +27,7 @@ async def void_every_recovery(database: Database, tx: Tx) -> int:
     await tx.run(
         update(_r)
         .where(under_way)
-        .values(state=State.VOID.value, why=_WHY.value, ended_at=tx.now, due_at=None)
+        .values(state=State.VOID.value, why=_WHY.value, ended_at=tx.now, due_at=None, host="")
     )
     # A code, or a token, that was used after the copy was made would be good a second time.
     takable = _v.c.state.in_([VerdictState.MADE.value, VerdictState.HANDED_OVER.value])

@@ -117,10 +117,10 @@ class RecoverySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             be used any more: whoever asks, the owner gets the mails and may use them, so a
             stranger who uses the limit up locks nobody out.
         daily: the same in a day.
-        asks: requests from one network in ``window`` seconds that are looked at, and half as many
-            as wrong links and codes. Beyond it those are still whose account knows the browser, a
-            few of each address, every right link, and the codes of a browser that has shown the
-            link or asked within the limit.
+        asks: requests of strangers from one network in ``window`` seconds that are looked at; twice
+            as many of its wrong links and codes are. Beyond it those are still whose account knows
+            the browser, a few of each address, every right link, and the codes of a browser that
+            has shown a link or asked within the limit: ``asks`` of each.
         denials: recoveries of one account that denials over one provider stop in a day: who reads
             there must not be able to stop every one.
         freeze: seconds for which an account rests after its owner denied a completed recovery; a
