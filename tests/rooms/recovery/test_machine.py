@@ -84,7 +84,7 @@ def _template() -> Path:
         room = Accounts(database, KeyRing(home), slow)
         made = await room.sign_up(ADDRESS, PASSWORD, "home")
         assert made.code is not None
-        await room.confirm(made.confirmation, made.code.reveal())
+        await room.confirm(made.confirmation, made.code.reveal(), "home")
         for _ in range(3):
             clock.advance(3600)
             await room.sign_in(

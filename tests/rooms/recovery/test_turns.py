@@ -95,7 +95,7 @@ async def test_a_cookie_that_another_account_knows_jumps_no_queue(room: Room, ow
     await owner()
     made = await room.accounts.sign_up("eve@example.org", PASSWORD, "network_e")
     assert made.code is not None
-    await room.accounts.confirm(made.confirmation, made.code.reveal())
+    await room.accounts.confirm(made.confirmation, made.code.reveal(), "home")
     await room.accounts.sign_in("eve@example.org", PASSWORD, browser="eve", network="network_e")
     await ask(room, "eve")
     await ask(room, "eve", address="eve@example.org")
@@ -117,7 +117,7 @@ async def test_the_row_of_the_known_starves_no_stranger_and_is_shared_as_fairly(
         address = f"eve{n}@example.org"
         made = await room.accounts.sign_up(address, PASSWORD, f"network_{n}")
         assert made.code is not None
-        await room.accounts.confirm(made.confirmation, made.code.reveal())
+        await room.accounts.confirm(made.confirmation, made.code.reveal(), "home")
         await room.accounts.sign_in(address, PASSWORD, browser="eve", network="n")
         await ask(room, "eve", own, address)
     await ask(room, "laptop")
