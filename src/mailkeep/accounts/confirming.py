@@ -112,8 +112,10 @@ class Confirming:
         first = await throttle.take(tx, address_key, lane, limit=1, window=DAY)
         return Share.MAIL if first else Share.OUT
 
-    async def open(self, tx: Tx, minted: Minted, point: str | None) -> None:
-        """Have a pair confirm a contact point; None when its address is taken."""
+    async def open(self, tx: Tx, minted: Minted, point: str | None, share: Share) -> None:
+        """Have a pair confirm a contact point; None when its address is taken. Where nothing was
+        left for who asks, it is over at once: else only that of an address which is taken could
+        have its mail sent again, and would tell."""
         await tx.run(
             insert(_c).values(
                 id=new_id("cnf", tx.now),
@@ -122,6 +124,7 @@ class Confirming:
                 code=minted.kept,
                 expires_at=tx.now + CODE_LIFE,
                 tries=0,
+                used_at=tx.now if share is Share.NONE else None,
             )
         )
 
@@ -139,7 +142,6 @@ class Confirming:
         minted = await self.mint(address_key, network, Use.SIGN_UP)
         hashed = self._hash(handle)
         async with self._database.write() as tx:
-            share = await self.share(tx, minted, address_key, network, Use.SIGN_UP)
             row = await tx.one(
                 select(_c.c.id, _c.c.contact_point_id, _p.c.address_key, _p.c.account_id)
                 .outerjoin(_p, _p.c.id == _c.c.contact_point_id)
@@ -151,10 +153,13 @@ class Confirming:
             reads = await language.locale(tx, asked if owner is None else owner.account)
             # A handle and an address of two different visits are nobody's sign-up.
             mine = row is not None and (taken or row["address_key"] == address_key)
-            if row is None or not mine or share is Share.NONE:
+            share = Share.NONE
+            if mine:  # else a handle of nobody's would use up a mail that is never sent
+                share = await self.share(tx, minted, address_key, network, Use.SIGN_UP)
+            if row is None or share is Share.NONE:
                 return SignUp(handle, address, None, taken, mail=False)
             await tx.run(update(_c).where(_c.c.id == row["id"]).values(used_at=tx.now))
-            await self.open(tx, minted, None if taken else row["contact_point_id"])
+            await self.open(tx, minted, None if taken else row["contact_point_id"], share)
         mail = share is Share.MAIL
         code = Secret(minted.code) if mail and not taken else None
         return SignUp(minted.handle, address, code, taken, mail, locale=reads)

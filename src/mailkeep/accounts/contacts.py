@@ -92,7 +92,7 @@ class Contacts:
                 if owner is None:
                     change = await self._changes.wait(tx, view, factor=factor)
                     point = await self._write(tx, account, address, key, change)
-                await self._confirming.open(tx, minted, point)
+                await self._confirming.open(tx, minted, point, share)
         if not allowed:
             raise TooMany("too many addresses were added today", retry_after=DAY / SECOND)
         mail = share is Share.MAIL

@@ -150,7 +150,7 @@ class Accounts:
                 await record(
                     self._database, tx, SignedUp(address=key, network=network, taken=taken)
                 )
-            await self.confirming.open(tx, minted, None if taken else point)
+            await self.confirming.open(tx, minted, None if taken else point, share)
         mail = share is Share.MAIL
         mailed = Secret(minted.code) if owner is None and mail else None
         reads = locale if owner is None else reads

@@ -192,6 +192,8 @@ async def test_a_flood_over_hours_mails_one_an_hour(accounts: Accounts, clock: M
     assert len({one.code.reveal() for one in hours if one.code is not None}) == 3
     late = await accounts.sign_up(ADDRESS, PASSWORD, "home")
     clock.advance(3600)
+    nobodys = SignUp("0" * 26, ADDRESS, None, False, False)
+    assert not (await again(accounts, nobodys)).mail  # and it uses none up
     asked = await again(accounts, late)
     assert asked.code is not None
     assert await accounts.confirm(asked.confirmation, asked.code.reveal(), "home")
@@ -490,6 +492,19 @@ async def test_to_ask_for_it_again_tells_nothing_and_floods_nobody(accounts: Acc
     for _ in range(10):
         told = await again(accounts, told)
     assert not told.mail
+
+
+@pytest.mark.check("ASVS 6.3.8")
+async def test_a_sign_up_of_which_nothing_was_mailed_tells_nothing_when_asked_again(
+    accounts: Accounts, owner: Owner
+) -> None:
+    """From another network, where a mail would be left."""
+    await owner()
+    for address in (ADDRESS, "new@example.net"):
+        made = [await accounts.sign_up(address, PASSWORD, "thief") for _ in range(TO_ADDRESS + 1)]
+        key, last = accounts.address_key(address), made[-1].confirmation
+        told = await accounts.confirming.again(last, address, key, "elsewhere")
+        assert (told.confirmation, told.mail) == (last, False)
 
 
 async def test_a_code_of_before_does_not_take_an_address_that_somebody_else_confirmed(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mailkeep.accounts.confirming import Minted
+from mailkeep.accounts.confirming import Minted, Share
 from mailkeep.accounts.factors import passkeys
 from mailkeep.accounts.factors.types import Source, Typed
 from mailkeep.accounts.hashing import SlowHash
@@ -57,7 +57,7 @@ async def guess_code(accounts: Accounts, number: int) -> None:
     """Handles are given without end."""
     async with accounts._database.write() as tx:
         minted = Minted(f"handle{number}", "", "$argon2")
-        await accounts.confirming.open(tx, minted, None)
+        await accounts.confirming.open(tx, minted, None, Share.MAIL)
     await accounts.confirm(minted.handle, "WRONG234", "far")
 
 
