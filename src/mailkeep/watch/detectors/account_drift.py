@@ -13,7 +13,11 @@ further grave one 0.5; at most 8.5. Where the list of senders is of those who se
 strange domain weighs 1.0, one of ours nothing. Announced changes weigh 0.3 at most: an announcement
 must not hide an intruder altogether. An account's status 0.5: complaints from outside can bring it
 about.
-Parameters: ``remembers``: over how long changes of one account are summed.
+Lasting: an act of 3.0 nats or more that nobody announced or accepted counts for up to a month, and
+each such act, an export too, has those before it count anew. After d days it weighs 1.5 ln(d) less:
+in as many days our own people did as much (``drift_weights``). What they do every few weeks (a
+template, a plain webhook, a removal) and what comes by itself counts for its day.
+Parameters: ``remembers``: over how long acts in one account are summed.
 Taken back: a change that an operator accepts; blindness, when the lists are read again.
 False alarms: a colleague who changes something and tells nobody. They open an incident and never
 cut: what an API tells of an account is not a sign that we observed ourselves. With exports,
@@ -21,9 +25,9 @@ sign-ins and notices of changes it may be one sitting of one of us, so where not
 incident asks that first (``incidents.asking``); a thief in the console is asked about as well.
 Delay: one reading (``posture.interval``, 60 s). Evasion: acting by what the API does not list (see
 ``blind`` of each module: sign-ins, reads, on some providers keys and users); doing and undoing
-between two readings; and whoever has the provider itself, not our account there only, can have its
-API say whatever they like. Who could forge it: nobody outside: what strangers can move at a
-provider (suppressions, reputation, counts of mail) is not read. Whoever may choose the sender of
+between two readings; one act a week or fewer; and whoever has the provider itself, not our account
+there only, can have its API say whatever they like. Who could forge it: nobody outside: what
+strangers can move at a provider (suppressions, reputation, counts of mail) is not read. Whoever may choose the sender of
 mail that we send can bring about the 1.0 of a sender that was used, and no more.
 """
 
@@ -61,9 +65,9 @@ _BLIND = 2.0
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """One change: when it was seen, by which fact, what it weighs, in words. ``act``: it counts
-    for longer than a day (``drift_weights.lasts``). An export weighs nothing here:
-    it is noted for the day in which it makes what was done before count anew."""
+    """One change: when it was seen, by which fact, what it weighs, in words. ``act``: it counts for
+    longer than a day (``drift_weights.lasts``). An export weighs nothing here: it is noted for the
+    day in which it makes what was done before count anew."""
 
     at: Instant
     event: str

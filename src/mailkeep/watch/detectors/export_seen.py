@@ -3,7 +3,10 @@
 Sees: ``PostureChanged`` of the kinds ``export`` and ``reading``, added; ``PostureAccepted``.
 Evidence (judged, not measured): compromised: 5.0 nats for one, 0.75 for each doubling, at most 6.5;
 0.3 where an operator had announced it. Our own people export seldom (a few times a year), and who
-comes for the list of recipients does it first.
+comes for the list of recipients does it first. One that nobody announced or accepted counts for up
+to a month, 1.5 ln(d) less after d days, and counts anew with each other act that lasts
+(``account_drift``, ``drift_weights``); of several the number that says most counts, over as many
+days as they took.
 Parameters: ``remembers``: over how long exports of one account are counted together.
 Taken back: when an operator accepts them. False alarms: an export of our own that nobody announced;
 where nothing speaks but what one of us could have done there, the incident asks that first.
