@@ -366,18 +366,16 @@ async def older_keys(tx: Tx, before: Instant) -> int:
     return int(await tx.value(found) or 0)
 
 
-async def gave_none(
-    tx: Tx, provider: str, names: Collection[str], *, since: int, until: int
-) -> bool:
-    """Whether a provider that had mail of ours before was given none of these addresses then.
+async def gave_none(tx: Tx, provider: str, names: Collection[str], *, since: int) -> bool:
+    """Whether a provider that had mail of ours before was given none of these addresses.
 
     Args:
         names: pseudonyms.
-        since, until: the first and the last day, since 1970.
+        since: a day since 1970; what was before it does not count.
     """
     e, f = tables.exposures.c, tables.exposed_firsts.c
     given = select(e.day).where(
-        e.address_id.in_(sorted(names)), e.provider == provider, e.day.between(since, until)
+        e.address_id.in_(sorted(names)), e.provider == provider, e.day >= since
     )
     if await tx.value(given.limit(1)) is not None:
         return False

@@ -26,7 +26,7 @@ from . import copied, dkim
 
 SIGNED = ("from", "to", "date")  #: what the signature has to cover
 OLDEST = 14 * DAY  #: since a mail that is looked for
-AROUND = 2  #: days around its date in which the provider may have been given it
+BEFORE = 2  #: days before its date in which the provider may have been given it, and since
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -69,10 +69,10 @@ class Unsent:
         return Asked(signer, people, at)
 
     async def of(self, tx: Tx, asked: Asked) -> bool:
-        """Whether the provider was given nothing to any of them about then."""
+        """Whether the provider was given nothing to any of them then, or since: a mail that waits
+        for a provider keeps the date at which it was taken in."""
         if not asked.people:
             return False
         names = [self._keys.pseudonym("address", one) for one in asked.people]
-        day = asked.at // DAY
-        since, until = day - AROUND, day + AROUND
-        return await queries.gave_none(tx, asked.signer, names, since=since, until=until)
+        since = asked.at // DAY - BEFORE
+        return await queries.gave_none(tx, asked.signer, names, since=since)

@@ -104,6 +104,12 @@ async def test_mail_that_we_sent_is_ours_whoever_complains_of_it(house: House) -
         assert (told.ours, told.signer, told.unsent) == (True, "one", False)
 
 
+async def test_a_mail_that_waited_keeps_the_date_at_which_it_was_taken_in(house: House) -> None:
+    await house.given("ada@example.net", days=30)
+    await house.given("eve@example.org", days=1)
+    assert not (await house.told(house.mail("eve@example.org", days=6))).unsent
+
+
 @pytest.mark.parametrize(
     "to",
     ["undisclosed-recipients:;", "", "sig@canary.example", "eve@example.org, a@canary.example"],

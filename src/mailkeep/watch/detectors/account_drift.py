@@ -27,8 +27,9 @@ Delay: one reading (``posture.interval``, 60 s). Evasion: acting by what the API
 ``blind`` of each module: sign-ins, reads, on some providers keys and users); doing and undoing
 between two readings; one act a week or fewer; and whoever has the provider itself, not our account
 there only, can have its API say whatever they like. Who could forge it: nobody outside: what
-strangers can move at a provider (suppressions, reputation, counts of mail) is not read. Whoever may choose the sender of
-mail that we send can bring about the 1.0 of a sender that was used, and no more.
+strangers can move at a provider (suppressions, reputation, counts of mail) is not read. Whoever may
+choose the sender of mail that we send can bring about the 1.0 of a sender that was used, and no
+more.
 """
 
 import msgspec
