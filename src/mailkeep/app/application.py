@@ -190,6 +190,7 @@ class Application:
             self.database,
             mailboxes=wiring_watch.mailboxes(self, self.canaries, environ),
             copies=wiring_reports.copies(settings, self.database, self.keys, self.shared),
+            keys=self.keys,
         )
         self.reports = self._report_intake.reports
         self.abuse = self._report_intake.abuse

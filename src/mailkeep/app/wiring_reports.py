@@ -20,6 +20,7 @@ from mailkeep.watch.notices import MAX_INCIDENTS
 from mailkeep.watch.noticing import POLL_SECONDS, Notices
 from mailkeep.watch.received import Received
 from mailkeep.watch.reports import Reports
+from mailkeep.watch.unsent import Unsent
 
 from . import wiring_observation
 from .doctor.records import Found
@@ -37,6 +38,7 @@ class ReportIntake:
         where: the resolver to ask, as ``HOST:PORT``; None: the system's.
         mailboxes: of canaries, which are read where they are.
         copies: of mail that applications send, for the journal.
+        keys: for the ledger, in which a reported mail is looked up; None: none is.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class ReportIntake:
         where: str | None = None,
         mailboxes: Mailboxes | None = None,
         copies: Copies | None = None,
+        keys: KeyRing | None = None,
     ) -> None:
         told, self._database = settings.reports, database
         received = Received(database, partial(txt, where), told.per_day)
@@ -56,7 +59,13 @@ class ReportIntake:
             receiving=receiving(settings),
             received=received,
         )
-        self.abuse = Abuse(database, told, domains=sending(settings), received=received)
+        self.abuse = Abuse(
+            database,
+            told,
+            domains=sending(settings),
+            received=received,
+            unsent=None if keys is None else unsent(settings, keys),
+        )
         self.notices = Notices(database, told, received, _fetch)
         self.lookalikes = lookalikes(settings, database)
         self._polls = bool(told.status)
@@ -175,6 +184,39 @@ def sending(settings: Settings) -> frozenset[str]:
     """The domains that we send as, as far as the settings tell."""
     senders = [one.sender for one in (settings.recovery, settings.canary) if one is not None]
     return frozenset({addresses.domain(one).lower() for one in senders}.union(_named(settings)))
+
+
+def unsent(settings: Settings, keys: KeyRing) -> Unsent | None:
+    """Looks up whether a mail that a provider signed is one of ours; None where applications send
+    by themselves: their lines come later than complaints, if they come."""
+    if settings.journal is not None:
+        return None
+    canary = settings.canary
+    domain = "" if canary is None else canary.domain.lower()
+    own = set() if canary is None else {addresses.key(one.address) for one in canary.mailbox}
+    own |= {addresses.key(one.address) for one in settings.honey}
+
+    def is_ours(address: str) -> bool:
+        return address in own or addresses.domain(address) == domain
+
+    return Unsent(keys, signers(settings), is_ours)
+
+
+def signers(settings: Settings) -> dict[str, str]:
+    """The provider that signs with a selector, as far as the settings say; without selectors that
+    two of them have."""
+    told = [
+        *((one.options.get("dkim_selector", ""), one.name) for one in settings.provider),
+        *settings.watch.dmarc_stranger.selectors.items(),
+    ]
+    found: dict[str, set[str]] = {}
+    for selector, name in told:
+        found.setdefault(selector.strip().lower(), set()).add(name)
+    return {
+        selector: next(iter(names))
+        for selector, names in found.items()
+        if selector and len(names) == 1 and names != {""}
+    }
 
 
 def receiving(settings: Settings) -> frozenset[str]:

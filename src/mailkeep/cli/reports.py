@@ -142,7 +142,8 @@ def _told(
         database = Database(known.database_url(home), SystemClock())
         try:
             await upgrade(database)
-            return await take(ReportIntake(known, database, resolver), raw)
+            intake = ReportIntake(known, database, resolver, keys=KeyRing(home))
+            return await take(intake, raw)
         finally:
             await database.close()
 

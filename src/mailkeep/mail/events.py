@@ -137,7 +137,7 @@ class ForeignMailReported(Fact, frozen=True, kw_only=True):
         mail: a digest of the provider's own name for it.
         why: ``unmarked`` (it carries no id of ours: another system of ours, or a stranger),
             ``unknown`` (an id that we never gave out), ``not_given`` (the id of a message of ours
-            that another provider had, or that it had as another mail).
+            that another provider had, or that it had as another mail or for others).
         untold: how many more there were since the last that was told; a flood is not told singly.
     """
 

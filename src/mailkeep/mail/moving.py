@@ -33,7 +33,7 @@ from mailkeep.store.schema import Micros
 from . import recipients, tables
 from .believing import Word
 from .outbox import shred_bodies
-from .types import WITHHELD, Status
+from .types import TOLD, WITHHELD, Status
 
 _STATUS = {ClaimKind.DELIVERED: Status.DELIVERED, ClaimKind.BOUNCED: Status.BOUNCED}
 
@@ -45,6 +45,9 @@ _FROM = {
 }
 
 
+#: What a provider says of whom it was asked to send a mail to.
+_TO_WHOM = frozenset({ClaimKind.SENT, ClaimKind.DELIVERED, ClaimKind.DEFERRED, ClaimKind.REJECTED})
+
 #: Outcomes after which the provider may have a mail to which it gave a name.
 _MAY_HAVE_IT = (None, OutcomeKind.AMBIGUOUS.value, OutcomeKind.ACCEPTED.value)
 
@@ -53,10 +56,12 @@ class Ours(NamedTuple):
     """A message that a provider had from us.
 
     ``people``: the pseudonyms of all in it, its recipient's first, with the address of each where
-    there are several to tell apart. ``holds``: the provider has it, or may have; ``waits``: it is
-    to go to another one, as its answer was lost. ``told``: how many claims of the provider's about
-    it are kept. ``theirs``: the names that the provider gave it; empty where not all are known, or
-    each of several recipients has one.
+    it is needed: there are several to tell apart, or ``all_named`` does not hold. ``holds``: the
+    provider has it, or may have; ``waits``: it is to go to another one, as its answer was lost.
+    ``told``: how many claims of the provider's about it are kept. ``theirs``: the names that the
+    provider gave it; ``all_named``: there are no others, as all of them are known, and there are
+    not several recipients with one each. ``journal``: its application told of it, and may have told
+    of each recipient's mail by itself.
     """
 
     message: str
@@ -66,18 +71,32 @@ class Ours(NamedTuple):
     waits: bool = False
     told: int = 0
     theirs: frozenset[str] = frozenset()
+    all_named: bool = False
+    journal: bool = False
 
 
 def of(about: Mapping[tuple[str, str | None], Ours], claim: Claim) -> Ours | None:
     """What is known of the message that a claim is about; None: it is about none of ours.
 
     Everybody who gets a mail can read our id in it. Whoever sends through our account there with an
-    id that they got would else hide their mail behind that one: the provider names it otherwise.
+    id that they got would else hide their mail behind that one: the provider names it otherwise, or
+    it is to somebody whom the message never had.
     """
     known = about.get((claim.provider, claim.message_id))
-    if known is None or claim.provider_message_id is None or not known.theirs:
+    if known is None or claim.provider_message_id in known.theirs:
         return known
-    return known if claim.provider_message_id in known.theirs else None
+    if known.all_named and claim.provider_message_id is not None:
+        return None
+    return None if _is_elsewhere(claim, known) else known
+
+
+def _is_elsewhere(claim: Claim, known: Ours) -> bool:
+    """Whether a claim tells of mail to a stranger. Who passed a mail on, or got it in the end, is
+    named by bounces (RFC 3464 section 2.3.2), complaints and reports of relays on the way: those
+    say nothing of whom the provider was to send it to."""
+    if claim.kind not in _TO_WHOM or claim.authenticated == "none" or known.journal:
+        return False
+    return recipients.is_stranger(claim.recipient, known.people.values())
 
 
 class Moved:
@@ -142,10 +161,18 @@ async def ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None]
         return {}
     out: dict[tuple[str, str | None], Ours] = {}
     found = await tx.fetch(_OURS, ids=named)
-    known = await _addresses(tx, {one for row in found if row[3] for one in _names(row[2], row[3])})
     names: dict[tuple[str, str], set[str]] = {}
     unclear: set[tuple[str, str]] = set()
-    for message, stream, address, copies, status, newest, provider, outcome, told, name in found:
+    for message, _, _, _, _, _, provider, outcome, _, name, _ in found:
+        if name is not None:
+            names.setdefault((provider, message), set()).add(name)
+        elif outcome in _MAY_HAVE_IT:
+            unclear.add((provider, message))
+    asked = {
+        one for row in found if row[3] or (row[6], row[0]) in unclear for one in _names(*row[2:4])
+    }
+    known = await _addresses(tx, asked)
+    for message, stream, address, copies, status, newest, provider, outcome, told, _, by in found:
         # The provider of the newest attempt; the last row of a pair is its newest attempt.
         holds, waits = provider == newest, status == Status.QUEUED.value
         if waits:
@@ -153,13 +180,9 @@ async def ours(tx: Tx, claims: Collection[Claim]) -> dict[tuple[str, str | None]
             holds = holds and outcome in (None, OutcomeKind.AMBIGUOUS.value)
         people = {one: known.get(one, "") for one in _names(address, copies)}
         which = provider, message
-        if name is not None:
-            names.setdefault(which, set()).add(name)
-        elif outcome in _MAY_HAVE_IT:
-            unclear.add(which)
-        clear = len(people) == 1 and which not in unclear
-        theirs = frozenset(names.get(which, ())) if clear else frozenset()
-        out[which] = Ours(message, stream, people, holds, waits, told, theirs)
+        theirs = frozenset(names.get(which, ()))
+        all_named = bool(theirs) and len(people) == 1 and which not in unclear
+        out[which] = Ours(message, stream, people, holds, waits, told, theirs, all_named, bool(by))
     return out
 
 
@@ -167,8 +190,10 @@ def _ours() -> Any:
     m, a, c = tables.messages.c, tables.attempts.c, tables.claims.c
     kept = select(func.count()).where(c.message_id == m.id, c.provider == a.provider)
     wanted = select(m.id, m.stream, m.address_id, m.copies, m.status, m.provider)
+    told_of = a.detail.is_not_distinct_from(TOLD)
     return (
         wanted.add_columns(a.provider, a.outcome, kept.scalar_subquery(), a.provider_message_id)
+        .add_columns(told_of)
         .join(tables.attempts, a.message_id == m.id)
         .where(Among(m.id, "ids"), or_(a.outcome.is_(None), a.outcome != WITHHELD))  # never left
         .order_by(m.id, a.id)

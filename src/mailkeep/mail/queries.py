@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 import msgspec
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, or_, select
 
-from mailkeep.base.clock import HOUR, Instant
+from mailkeep.base.clock import DAY, HOUR, Instant
 from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import earliest
 from mailkeep.providers.types import OutcomeKind
@@ -364,3 +364,22 @@ async def older_keys(tx: Tx, before: Instant) -> int:
     good = (k.c.revoked_at.is_(None), or_(k.c.expires_at.is_(None), k.c.expires_at > tx.now))
     found = select(func.count()).select_from(k).where(k.c.created_at < before, *good)
     return int(await tx.value(found) or 0)
+
+
+async def gave_none(tx: Tx, provider: str, names: Collection[str], *, since: int) -> bool:
+    """Whether a provider that had mail of ours before was given none of these addresses.
+
+    Args:
+        names: pseudonyms.
+        since: a day since 1970; what was before it does not count.
+    """
+    e, f = tables.exposures.c, tables.exposed_firsts.c
+    given = select(e.day).where(
+        e.address_id.in_(sorted(names)), e.provider == provider, e.day >= since
+    )
+    if await tx.value(given.limit(1)) is not None:
+        return False
+    # A ledger that does not go back so far says nothing.
+    first = select(f.first_at).where(f.provider == provider).order_by(f.first_at).limit(1)
+    begun = await tx.value(first)
+    return begun is not None and int(begun) < since * DAY

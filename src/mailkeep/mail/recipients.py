@@ -10,10 +10,12 @@ from collections.abc import Collection, Iterable, Mapping
 import msgspec
 
 from mailkeep.base import addresses
+from mailkeep.base.errors import Invalid
 from mailkeep.providers.message import Address, Shown
 
 from .types import Content, split
 
+QUOTE = '"'
 MOST = 50  #: recipients of one message, and people that one shows
 
 
@@ -196,3 +198,39 @@ def about(recipient: str | None, known: Mapping[str, str]) -> str | None:
         return None
     wanted = addresses.key(recipient)
     return next((name for name, one in known.items() if addresses.key(one) == wanted), None)
+
+
+def is_stranger(recipient: str | None, known: Iterable[str]) -> bool:
+    """Whether a claim is about somebody whom the message certainly never had.
+
+    Whatever is unclear is no stranger: an address that is left out, hidden or no plain one; an
+    alias by which the same mailbox is named; and anybody, where one of the message's own is not
+    known any more.
+
+    Args:
+        recipient: the address that the claim names.
+        known: of all in the message; "" where one was erased.
+    """
+    wanted = None if recipient is None else _mailbox(recipient)
+    if wanted is None:
+        return False
+    ours = [_mailbox(one) for one in known]
+    return bool(ours) and None not in ours and wanted not in ours
+
+
+def _mailbox(text: str) -> str | None:
+    """An address without what providers of mail and of mailboxes write in several ways: a name
+    before it, a type (RFC 3464 section 2.3.1), quotes, an extension after "+", dots, the case. It
+    is for comparing alone; None: it is no plain address, or hides one."""
+    text = text.strip()
+    text = text.rpartition("<")[2].rstrip("> ") if text.endswith(">") else text.rpartition(";")[2]
+    local, _, domain = text.strip().rstrip(".").rpartition("@")
+    try:
+        found = addresses.key(addresses.parse(f"{local.strip(QUOTE)}@{domain}"))
+    except Invalid:
+        return None
+    local, _, domain = found.rpartition("@")
+    if "*" in local or "redacted" in local:
+        return None
+    domain = "gmail.com" if domain == "googlemail.com" else domain
+    return f"{local.partition('+')[0].replace('.', '')}@{domain}"

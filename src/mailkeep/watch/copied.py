@@ -78,14 +78,14 @@ def read(
         alone = msgspec.structs.replace(mail, signatures=(one,))
         if not dkim.signer(alone, keys, now // SECOND, SIGNED):
             continue
-        to = _shown(mail, one, is_ours)
+        to = shown(mail, one, is_ours)
         if not to:
             return NOBODY
         stream, message = (_header(mail, name) for name in (STREAM_HEADER, ID_HEADER))
         return Read(
             _digest(one),
             to,
-            _at(mail, one),
+            sent_at(mail, one),
             None if stream is None else stream[:LONGEST_NAME],
             message if message is not None and is_id("msg", message) else None,
         )
@@ -100,7 +100,7 @@ def _digest(one: dkim.Signature) -> str:
         return digest(one.field)
 
 
-def _shown(mail: dkim.Mail, one: dkim.Signature, is_ours: Callable[[str], bool]) -> tuple[str, ...]:
+def shown(mail: dkim.Mail, one: dkim.Signature, is_ours: Callable[[str], bool]) -> tuple[str, ...]:
     """Whom the signed fields show. Of a field that stands there twice one is not signed: then
     nobody."""
     found: dict[str, None] = {}
@@ -120,7 +120,7 @@ def _shown(mail: dkim.Mail, one: dkim.Signature, is_ours: Callable[[str], bool])
     return tuple(found)[:MOST]
 
 
-def _at(mail: dkim.Mail, one: dkim.Signature) -> Instant | None:
+def sent_at(mail: dkim.Mail, one: dkim.Signature) -> Instant | None:
     """When it was sent: its signed date, or when it was signed (RFC 6376 section 3.5, ``t``)."""
     dates = _values(mail, "date")
     if "date" in dkim.signed_fields(one.tags) and len(dates) == 1:

@@ -78,10 +78,12 @@ def compare(
 
 
 def places(items: Iterable[Item]) -> frozenset[str]:
-    """The places that items name."""
+    """The places that items name, but for senders that are listed because they sent: whoever may
+    send names any place so."""
     return frozenset(
         value.text.lower()
         for item in items
+        if USED not in item.fields
         for name, value in item.fields.items()
         if name in PLACES and value.text
     )

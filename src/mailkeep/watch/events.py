@@ -257,6 +257,8 @@ class AbuseReported(Fact, frozen=True, kw_only=True):
         name: the name like ``domain`` that it was sent from; "": none.
         said: what a machine calls it, a word of ``abuse_mail.TYPES``; "": a person forwarded it.
         ours: our own domain signed it: a mail of ours, which somebody did not want.
+        signer: the provider by whose key it was signed; "": it is not known.
+        unsent: that provider was given no mail to any of those whom it is to, by what is signed.
     """
 
     report: str
@@ -264,6 +266,8 @@ class AbuseReported(Fact, frozen=True, kw_only=True):
     name: str
     said: str
     ours: bool
+    signer: str = ""
+    unsent: bool = False
 
 
 @fact("watch.volume_told")

@@ -350,17 +350,17 @@ class HoneyAddress(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class DriftSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of ``account_drift``: seconds over which changes of one account are counted
-    together."""
+    """Settings of ``account_drift``: seconds over which changes of one account that nobody
+    announced or accepted are counted together."""
 
-    remembers: float = 86_400.0
+    remembers: float = 30 * 86_400.0
 
 
 class ExportSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Settings of ``export_seen``: seconds over which exports of one account are counted
-    together."""
+    """Settings of ``export_seen``: seconds over which exports of one account that nobody announced
+    or accepted are counted together."""
 
-    remembers: float = 86_400.0
+    remembers: float = 30 * 86_400.0
 
 
 class WatchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mailkeep.app import wiring_watch
+from mailkeep.app import wiring_reports, wiring_watch
 from mailkeep.app.doctor.types import DatabaseFacts, Scene, State
 from mailkeep.app.doctor.ways import canary_letters, canary_share
 from mailkeep.app.settings import parse, provider_configs
@@ -101,6 +101,19 @@ def test_what_is_watched_comes_in_canonical_form(tmp_path: Path) -> None:
     assert watch.half_proof.early == 30
     name = keys.pseudonym("address", "iris@example.org")
     assert watch.honey_account.accounts == (HoneyAccount(name, "a"),)
+
+
+def test_a_selector_that_two_providers_have_is_nobodys(tmp_path: Path) -> None:
+    """Whose key signed a reported mail accuses a provider."""
+    a, b, c = (
+        PROVIDER | {"name": name, "options": {"dkim_selector": selector}}
+        for name, selector in (("a", "PM"), ("b", "both"), ("c", "both "))
+    )
+    raw = GOOD | {"provider": [a, b, c]}
+    assert wiring_reports.signers(parse(raw)) == {"pm": "a"}
+    keys = KeyRing(tmp_path)
+    assert wiring_reports.unsent(parse(raw), keys) is not None
+    assert wiring_reports.unsent(parse(raw | {"journal": {}}), keys) is None
 
 
 def _mailbox(*, twice: bool = False, **fields: object) -> dict[str, object]:

@@ -8,13 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from watch_logs import attempt, log, run
 
+from mailkeep.mail.events import ForeignMailReported
 from mailkeep.watch import dkim
 from mailkeep.watch.abuse_mail import read
 from mailkeep.watch.correlation import Beliefs, hear, weigh
-from mailkeep.watch.detectors import abuse_report, lookalike, support_claim
+from mailkeep.watch.detectors import abuse_report, lookalike, support_claim, unknown_message
 from mailkeep.watch.events import AbuseReported, LookalikeSeen, SupportClaimed
 from mailkeep.watch.report_types import Unreadable
-from mailkeep.watch.types import RESETS, CorrelationSettings, Forger, Hypothesis, domain_subject
+from mailkeep.watch.types import (
+    RESETS,
+    CorrelationSettings,
+    Forger,
+    Hypothesis,
+    WatchSettings,
+    domain_subject,
+    provider_subject,
+)
 
 PLAIN = (
     b"From: Us <us@example.com>\r\nTo: ada@example.net\r\nSubject: a long one that is\r\n"
@@ -163,3 +172,64 @@ def test_reports_of_different_days_are_not_counted_together() -> None:
     apart = [(n * 90_000.0, fact) for n, (_, fact) in enumerate(_reports(5))]
     signals = run(abuse_report.DETECTOR, log(*apart))
     assert {one.evidence[Hypothesis.CAMPAIGN] for one in signals if one.subject == RESETS} == {0.3}
+
+
+def _unsent(count: int, gap: float = 1.0, start: float = 0.0) -> list[tuple[float, AbuseReported]]:
+    """Reports of mail that provider ``a`` signed, and that we never gave it."""
+    return [
+        (
+            start + n * gap,
+            AbuseReported(
+                report=f"u{start}{n}",
+                domain="example.com",
+                name="",
+                said="",
+                ours=True,
+                signer="a",
+                unsent=True,
+            ),
+        )
+        for n in range(count)
+    ]
+
+
+def test_mail_that_a_provider_signed_and_never_had_from_us_speaks_against_it() -> None:
+    first, second, third = run(abuse_report.DETECTOR, log(*_unsent(4)))
+    assert first.subject == provider_subject("a")
+    weights = [one.evidence[Hypothesis.PROVIDER_COMPROMISED] for one in (first, second, third)]
+    assert 2.0 < weights[0] < weights[1] <= weights[2] == abuse_report.SIGNED
+    assert (first.forger, first.own_observation) == (Forger.NOBODY, False)
+    assert "a signed" in first.reason
+
+
+def test_what_people_report_opens_only_beside_what_else_is_seen_and_never_cuts() -> None:
+    foreign = ForeignMailReported(provider="a", mail="m", why="not_given", untold=20)
+    facts, beliefs = log(*_unsent(40), (41, foreign)), Beliefs()
+    for one in run(abuse_report.DETECTOR, facts):
+        beliefs = hear(beliefs, one)
+        (opinion,) = weigh(beliefs, one.at, CorrelationSettings())[1]
+        assert not opinion.open
+    for one in run(unknown_message.DETECTOR, facts):
+        beliefs = hear(beliefs, one)
+    (opinion,) = weigh(beliefs, one.at, CorrelationSettings())[1]
+    assert opinion.open
+    assert not opinion.may_cut_automatically
+
+
+def test_where_others_of_our_own_send_through_the_account_it_becomes_usual() -> None:
+    weekly = _unsent(12, gap=7 * 86_400.0)
+    weights = [
+        one.evidence[Hypothesis.PROVIDER_COMPROMISED]
+        for one in run(abuse_report.DETECTOR, log(*weekly))
+    ]
+    assert weights[0] > 2.0
+    assert weights[-1] < 1.0
+
+
+def test_a_flood_of_them_is_a_few_signals_and_bounded() -> None:
+    state, count = abuse_report.start(WatchSettings()), 0
+    for one in log(*_unsent(500)):
+        state, said = abuse_report.step(state, one)
+        count += len(said)
+    assert count == 4
+    assert len(state.unsent["a"]) == abuse_report.MOST

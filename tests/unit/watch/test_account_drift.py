@@ -1,5 +1,7 @@
 """Drift of an account and exports from it, on quiet logs and loud ones."""
 
+import math
+
 import pytest
 from watch_logs import log, run
 
@@ -7,8 +9,8 @@ from mailkeep.events.types import Fact
 from mailkeep.providers.posture.types import Kind
 from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.detectors import account_drift, export_seen
-from mailkeep.watch.detectors.account_drift import _WEIGHTS
-from mailkeep.watch.drift import ADDED, CHANGED, REMOVED
+from mailkeep.watch.drift import ADDED, CHANGED, REMOVED, USED
+from mailkeep.watch.drift_weights import WEIGHTS
 from mailkeep.watch.events import (
     FieldDigest,
     PostureAccepted,
@@ -55,7 +57,7 @@ def _opinion(signals: list[Signal]) -> tuple[float, bool, bool]:
 def test_every_sort_of_change_has_its_weight() -> None:
     seen = {Kind.EXPORT, Kind.READING}
     wanted = {(kind, what) for kind in Kind for what in (ADDED, CHANGED, REMOVED)}
-    assert {(kind, what) for kind, what in wanted if kind not in seen} == set(_WEIGHTS)
+    assert {(kind, what) for kind, what in wanted if kind not in seen} == set(WEIGHTS)
 
 
 def test_an_account_that_is_only_read_is_quiet() -> None:
@@ -153,6 +155,114 @@ def test_an_announced_export_weighs_little_and_an_accepted_one_nothing() -> None
     assert back.evidence == {}
 
 
-def test_changes_of_last_week_are_not_counted_with_those_of_today() -> None:
-    facts = log((1, changed(Kind.KEY)), (86_500, changed(Kind.USER, number=2)))
-    assert run(account_drift.DETECTOR, facts)[-1].evidence == {COMPROMISED: 3.5}
+DAY = 86_400.0
+PACE = 25 * 3600.0  #: the pace of somebody who waits until yesterday is forgotten
+
+
+def _highest(*facts: tuple[float, Fact]) -> float:
+    """The log odds of a compromised provider, at their highest."""
+    settings, beliefs, highest = WatchSettings(), Beliefs(), -7.0
+    drift, exports = account_drift.start(settings), export_seen.start(settings)
+    for fact in log(*facts):
+        drift, one = account_drift.step(drift, fact)
+        exports, other = export_seen.step(exports, fact)
+        for signal in (*one, *other):
+            beliefs = hear(beliefs, signal)
+        found = weigh(beliefs, fact.placed_at, settings.correlation)[1]
+        highest = max([highest, *(one.log_odds for one in found)])
+    return highest
+
+
+@pytest.mark.parametrize("pace", [PACE, 3 * DAY])
+def test_one_act_a_day_or_in_three_adds_up(pace: float) -> None:
+    acts = (
+        changed(Kind.USER, number=1),
+        changed(Kind.KEY, number=2),
+        changed(Kind.WEBHOOK, number=3, strange=True),
+    )
+    facts = [(number * pace, one) for number, one in enumerate(acts)]
+    assert _highest(*facts[:2]) < 1.0
+    assert _highest(*facts) >= 1.0
+
+
+@pytest.mark.parametrize("export_first", [False, True])
+def test_an_export_and_what_was_done_the_day_before_add_up(*, export_first: bool) -> None:
+    hook, export = changed(Kind.WEBHOOK, number=1, strange=True), changed(Kind.EXPORT, number=2)
+    first, second = (export, hook) if export_first else (hook, export)
+    assert _highest((0, first), (PACE, second)) >= 1.0
+    accepted = PostureAccepted(provider="a", changes=("chg_1", "chg_2"), by="uid:0")
+    assert _highest((0, first), (PACE - 60, accepted), (PACE, second)) < 1.0
+
+
+def test_our_own_do_as_much_in_as_many_days_so_an_old_act_weighs_less() -> None:
+    keys = log((0, changed(Kind.KEY)), (10 * DAY, changed(Kind.USER, number=2)))
+    newest = run(account_drift.DETECTOR, keys)[-1]
+    assert newest.evidence[COMPROMISED] == pytest.approx(3.5 + 3.5 - 1.5 * math.log(10))
+    late = log((0, changed(Kind.KEY)), (31 * DAY, changed(Kind.USER, number=2)))
+    assert run(account_drift.DETECTOR, late)[-1].evidence == {COMPROMISED: 3.5}
+    exports = log(*((number * DAY, changed(Kind.EXPORT, number=number)) for number in (1, 5)))
+    first, second = run(export_seen.DETECTOR, exports)
+    assert first.evidence == second.evidence == {COMPROMISED: 5.0}
+    assert "2 exports" in second.reason
+
+
+def test_what_our_own_do_every_few_weeks_does_not_last() -> None:
+    routine = (changed(Kind.TEMPLATE), changed(Kind.WEBHOOK), changed(Kind.KEY, REMOVED))
+    for one in routine:
+        facts = log((0, one), (PACE, changed(Kind.USER, number=2)))
+        assert run(account_drift.DETECTOR, facts)[-1].evidence == {COMPROMISED: 3.5}
+
+
+def test_what_was_announced_or_accepted_does_not_last() -> None:
+    facts = log(
+        (0, changed(Kind.KEY)),
+        (1, changed(Kind.USER, number=2, expected=True)),
+        (3600, PostureAccepted(provider="a", changes=("chg_1",), by="uid:0")),
+        (PACE, changed(Kind.TEMPLATE, CHANGED, number=3)),
+    )
+    assert run(account_drift.DETECTOR, facts)[-1].evidence == {COMPROMISED: 2.0}
+    exports = log(
+        (0, changed(Kind.EXPORT, expected=True)),
+        (PACE, changed(Kind.EXPORT, number=2)),
+        (2 * PACE, changed(Kind.EXPORT, number=3, expected=True)),
+    )
+    weights = [(one.at, one.evidence[COMPROMISED]) for one in run(export_seen.DETECTOR, exports)]
+    assert [weight for _, weight in weights] == [0.3, 5.0, 5.0]
+    assert weights[1] == weights[2], "an announced one makes no other new"
+
+
+def test_neither_an_announced_change_nor_taking_one_back_makes_others_new() -> None:
+    facts = log(
+        (0, changed(Kind.KEY)),
+        (3600, changed(Kind.TEMPLATE, CHANGED, number=2, expected=True)),
+        (7200, changed(Kind.USER, number=3)),
+        (10_800, PostureAccepted(provider="a", changes=("chg_3",), by="uid:0")),
+    )
+    first, announced, _, back = run(account_drift.DETECTOR, facts)
+    assert first.at == announced.at == back.at
+    assert back.evidence == {COMPROMISED: 3.8}
+
+
+def test_a_mail_as_a_stranger_counts_beside_what_is_long_past() -> None:
+    used = changed(Kind.SENDER, number=2, strange=True, field=USED)
+    facts = log((0, changed(Kind.FORWARD)), (20 * DAY, used))
+    _, late = run(account_drift.DETECTOR, facts)
+    assert late.at == facts[-1].placed_at
+    assert late.evidence == {COMPROMISED: pytest.approx(1.0)}
+
+
+def test_who_may_choose_senders_makes_nothing_new() -> None:
+    used = changed(Kind.SENDER, number=2, strange=True, field=USED)
+    first, second = run(account_drift.DETECTOR, log((0, changed(Kind.KEY)), (3600, used)))
+    assert first.at == second.at
+    facts = log((0, changed(Kind.EXPORT)), (3600, used))
+    assert len(run(export_seen.DETECTOR, facts)) == 1
+
+
+def test_what_is_kept_of_an_account_is_bounded() -> None:
+    state = account_drift.start(WatchSettings())
+    many = log(*((n * 60.0, changed(Kind.TEMPLATE, number=n)) for n in range(200)))
+    for one in (*many, *log((9e4, changed(Kind.FORWARD, number=900)))):
+        state, _ = account_drift.step(state, one)
+    assert len(state.noted["a"]) == account_drift.MOST_CHANGES
+    assert "chg_900" in state.noted["a"]

@@ -95,3 +95,14 @@ def test_what_is_added_or_removed_is_said_once(before: list[Item], after: list[I
     assert {(one.kind, one.id) for one in changes if one.what == "added"} == new.keys() - old.keys()
     gone = {key for key in old.keys() - new.keys() if key[0] is not Kind.EXPORT}
     assert {(one.kind, one.id) for one in changes if one.what == "removed"} == gone
+
+
+def test_who_sends_as_a_stranger_makes_that_place_no_known_one() -> None:
+    """One mail as evil.example, refused or not, would let a webhook lead there unseen."""
+    fields = {"domain": Value("evil.example", True), "used": Value("yes", True)}
+    sent = Item(Kind.SENDER, "evil.example", fields)
+    before = by_key([_hook("ours.example"), sent])
+    assert places(before.values()) == {"ours.example"}
+    after = by_key([*before.values(), _hook("evil.example", number="2")])
+    (change,) = compare(before, after, places(before.values()))
+    assert (change.kind, change.strange) == (Kind.WEBHOOK, True)

@@ -3,7 +3,7 @@
 Sees: ``ForeignMailReported``, once for each mail: claims whose signature, or shared secret, was
 right, about a mail without an id of ours (``unmarked``), with an id that we never gave out
 (``unknown``), or with one of a message that another provider had, or that it had itself under
-another name (``not_given``): everybody who gets a mail of ours can read its id.
+another name or for others (``not_given``): everybody who gets a mail of ours can read its id.
 Method: another system of ours may use the same account, so how often that happens is learned over a
 week, for mail with and without an id apart; what was seen is weighed against that by the likelihood
 ratio of Poisson counts (``rates.surprise``), over an hour and over a day; in the hour one mail of a
@@ -15,7 +15,8 @@ is unmarked; nobody honest writes ids of ours). Leaked here, 4.0 nats when two p
 within a day and 5.5 for three (judged: keys of several accounts lie together in our house only).
 Parameters: ``[watch.unknown_message]``; raise ``base_per_day`` where an account is shared.
 False alarms: the first days of a shared account; a new system at the same account. Delay: the
-provider's webhook. Evasion: sending where no webhook tells, or raising the rate over weeks; a
+provider's webhook. Evasion: sending where no webhook tells, or,
+under the id of a mail to several, to one of them; or raising the rate over weeks; a
 provider in an attacker's hands tells nothing.
 Who could forge it: nobody without the webhook's secret; a provider only against itself. Where
 copies are the journal, who keeps all of them from us brings nothing about: a word is judged beside
