@@ -126,6 +126,19 @@ def grew(before: tuple[View, ...], after: tuple[View, ...]) -> bool:
     return any(view.open and more(view) for view in after)
 
 
+def held_again(before: Iterable[View], after: Iterable[View]) -> tuple[Hypothesis, ...]:
+    """What is held once more after it was let go, or after nothing was held: whoever saw to the
+    incident may believe it over, and who waited for that is not the matter that they saw to."""
+    earlier = {one.hypothesis: one for one in before}
+    quiet = not any(one.open for one in earlier.values())
+
+    def anew(view: View) -> bool:
+        old = earlier.get(view.hypothesis)
+        return quiet or (old is not None and not old.open and old.highest is not None)
+
+    return tuple(one.hypothesis for one in after if one.open and anew(one))
+
+
 def _place_campaign(
     campaign: list[Opinion],
     views: dict[Subject, tuple[View, ...]],

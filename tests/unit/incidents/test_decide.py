@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND
-from mailkeep.incidents.decide import Change, Closing, Opening, Step, decide, grew
+from mailkeep.incidents.decide import Change, Closing, Opening, Step, decide, grew, held_again
 from mailkeep.incidents.types import Incident, IncidentSettings, State
 from mailkeep.watch.correlation import Opinion, Term
 from mailkeep.watch.types import (
@@ -144,6 +144,24 @@ def test_what_nothing_speaks_for_any_more_stands_where_it_began_and_keeps_what_i
     house.hear(opinion(SILENT, odds=2.0), now=NOW + 6 * MINUTE)
     (view,) = house.incidents[0].opinions
     assert (view.log_odds, view.open, view.spent, view.highest) == (2.0, True, False, 6.0)
+
+
+def test_what_is_held_again_was_let_go_or_comes_after_nothing() -> None:
+    house = House()
+
+    def again(*opinions: Opinion) -> tuple[Hypothesis, ...]:
+        before = house.incidents[0].opinions
+        house.hear(*opinions)
+        return held_again(before, house.incidents[0].opinions)
+
+    house.hear(opinion(COMPROMISED))
+    assert again(opinion(COMPROMISED), opinion(SILENT, odds=0.5)) == ()
+    assert again(opinion(COMPROMISED, odds=0.9), opinion(SILENT)) == ()
+    assert again(opinion(COMPROMISED), opinion(SILENT, odds=-2.0)) == ()
+    assert again(opinion(COMPROMISED), opinion(SILENT)) == (SILENT,)
+    assert again() == ()
+    assert again(opinion(CAMPAIGN, RESETS), opinion(SILENT, odds=0.5)) == ()
+    assert again(opinion(SILENT)) == (SILENT,)
 
 
 def test_what_was_never_held_has_no_highest_and_what_an_older_version_held_has_one() -> None:
