@@ -7,6 +7,7 @@ services, of which anybody may make many, the newest signal of each is read befo
 any.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Select, Text, bindparam, func, literal_column, select
@@ -18,15 +19,17 @@ from mailkeep.events.types import decode
 from mailkeep.store.database import Tx
 from mailkeep.store.repeated import Repeated
 
-from .correlation import MOST_ALIKE
 from .events import SignalRaised
+from .hearing import MOST_ALIKE
 from .types import Signal
 
 LOOK_BACK = 30 * DAY  #: no signal weighs longer
 MOST_SORTS = 4096  #: more than any house has of detectors, times what they speak of, times two
 MOST_OF_EACH = 8 * MOST_ALIKE  #: signals of one detector about one subject
-MOST_OF_MANY = 512  #: signals of one detector about accounts, domains or mailbox services
+MOST_OF_MANY = 256  #: signals of one detector about accounts, domains or mailbox services
 MOST_LOOKED = 4096  #: of those so many are looked through, the newest
+
+Row = Sequence[Any]  #: id, position, kind, data
 
 _e = events.c
 
@@ -95,10 +98,14 @@ SORTS = Repeated(lambda _insert: _sorts())
 NEWEST = Repeated(lambda _insert: _newest())
 
 
-async def signals(tx: Tx) -> list[Signal]:
-    """The signals that opinions are formed from, in the order of the log."""
+async def rows(tx: Tx) -> list[Row]:
+    """The rows of the signals that opinions are formed from, in no order."""
     asked = [(NEWEST, of_sort(sort, tx.now)) for sort in await sorts(tx)]
-    rows = [row for found in await tx.fetch_each(*asked) for row in found] if asked else []
+    return [row for found in await tx.fetch_each(*asked) for row in found] if asked else []
+
+
+def in_order(rows: Iterable[Row]) -> list[Signal]:
+    """The signals of the rows in the order of the log (pure)."""
     out = []
     for _id, _position, kind, data in sorted(rows, key=_place):
         fact = decode(kind, data)
@@ -124,7 +131,7 @@ def of_sort(sort: str, now: Instant) -> dict[str, Any]:
     }
 
 
-def _place(row: Any) -> tuple[bool, int, str]:
+def _place(row: Row) -> tuple[bool, int, str]:
     """Where a fact stands in the log. Ids follow the clocks of processes, which differ and may be
     put back: what was withdrawn would come back, and what was said since be withdrawn by it."""
     return row[1] is None, row[1] or 0, row[0]

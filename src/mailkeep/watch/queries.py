@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.ids import earliest
+from mailkeep.base.workers import Workers
 from mailkeep.events.log import head
 from mailkeep.events.tables import events
 from mailkeep.store.database import Tx
@@ -18,18 +19,24 @@ from .report_types import LATE
 from .reports import Taken
 from .tables import canaries, reports_refused
 from .tables import reports as reports_table
-from .types import WatchSettings
+from .types import CorrelationSettings, WatchSettings
+
+#: One is enough: what it works out hangs on its arguments alone.
+_WEIGHING = Workers("weighing", 1)
 
 
 async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
     """The opinions that the signals on the log give at ``tx.now``, the likeliest first.
 
-    Worked out anew from the log at every call, so that the answer is the one a replay gives.
+    Worked out anew from the log at every call, so that the answer is the one a replay gives; in a
+    thread, since whoever makes many signals must not stop the loop with it.
     """
-    beliefs = Beliefs()
-    for signal in await heard.signals(tx):
-        beliefs = hear(beliefs, signal)
-    return weigh(beliefs, tx.now, settings.correlation)[1]
+    rows = await heard.rows(tx)
+    return await _WEIGHING.run(_weigh, rows, tx.now, settings.correlation) if rows else []
+
+
+def _weigh(rows: list[heard.Row], now: Instant, settings: CorrelationSettings) -> list[Opinion]:
+    return weigh(hear(Beliefs(), *heard.in_order(rows)), now, settings)[1]
 
 
 async def reports(tx: Tx, limit: int = 200) -> tuple[list[Taken], list[tuple[str, int]]]:

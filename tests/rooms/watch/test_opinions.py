@@ -1,7 +1,10 @@
 """What the opinions are read from: as many signals of each sort as they need, by an index, and no
 flood of one sort at the expense of another."""
 
+import asyncio
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -118,7 +121,7 @@ async def test_what_replaces_is_read_alone(database: Database, clock: ManualCloc
     after = _signal(clock, "drift", a, 0.5)
     await _say(database, clock, [*before, newest, after])
     async with database.read() as tx:
-        read = await heard.signals(tx)
+        read = heard.in_order(await heard.rows(tx))
     assert read == [newest, after]
 
 
@@ -139,9 +142,7 @@ async def test_few_signals_are_all_heard_in_the_order_of_the_log(
         for forger in Forger
     ]
     await _say(database, clock, said)
-    beliefs = Beliefs()
-    for one in said:
-        beliefs = hear(beliefs, one)
+    beliefs = hear(Beliefs(), *said)
     settings = WatchSettings()
     async with database.read() as tx:
         found = await queries.opinions(tx, settings)
@@ -157,7 +158,7 @@ async def test_what_is_older_than_any_signal_weighs_is_left(
     new = _signal(clock, "drift", provider_subject("b"), 2.0)
     await _say(database, clock, [new])
     async with database.read() as tx:
-        assert await heard.signals(tx) == [new]
+        assert heard.in_order(await heard.rows(tx)) == [new]
 
 
 async def test_what_is_read_is_bounded(database: Database, clock: ManualClock) -> None:
@@ -165,9 +166,26 @@ async def test_what_is_read_is_bounded(database: Database, clock: ManualClock) -
     await _say(database, clock, many)
     await _say(database, clock, [_signal(clock, "loud", provider_subject("a"), 3.0)] * 300)
     async with database.read() as tx:
-        read = await heard.signals(tx)
+        read = heard.in_order(await heard.rows(tx))
     assert len([one for one in read if one.subject.kind == "account"]) == heard.MOST_OF_MANY
     assert len([one for one in read if one.subject.kind == "provider"]) == heard.MOST_OF_EACH
+
+
+async def test_the_loop_goes_on_while_opinions_are_formed(
+    database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a = provider_subject("a")
+    await _say(database, clock, [_signal(clock, "drift", a, 8.5)])
+    loop, went_on, seen = asyncio.get_running_loop(), threading.Event(), list[bool]()
+
+    def slowly(*given: Any) -> Any:
+        loop.call_soon_threadsafe(went_on.set)
+        seen.append(went_on.wait(20))
+        return weigh(*given)
+
+    monkeypatch.setattr(queries, "weigh", slowly)
+    (one,) = await _found(database)
+    assert (one.subject, seen) == (a, [True])
 
 
 async def test_the_index_answers_it(database: Database, clock: ManualClock) -> None:
