@@ -21,12 +21,19 @@ def _load_tables() -> None:
         importlib.import_module(f"mailkeep.{path.parent.name}.tables")
 
 
+#: By an expression, which each engine writes down in words of its own, and which the library does
+#: not read on SQLite. The tests below compare it as it was made.
+EXPRESSION = "ix_events_signals"
+
+
+@pytest.mark.filterwarnings(f"ignore:(Skipped|autogenerate skipping).* '?{EXPRESSION}")
 async def test_migrations_and_tables_agree(database: Database) -> None:
     _load_tables()
     found: list[object] = []
 
     def compare(connection: Connection) -> None:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_object": lambda _, name, *_more: name != EXPRESSION}
+        context = MigrationContext.configure(connection, opts=opts)
         found.extend(compare_metadata(context, metadata))
 
     async with database.read() as tx:

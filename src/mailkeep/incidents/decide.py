@@ -4,7 +4,7 @@ One provider has one incident, whatever is suspected of it: whoever is woken rea
 campaign joins the provider that explains it best, and stands alone where none does; several
 targeted accounts join an open campaign that names them. Opening and closing have different
 thresholds (hysteresis), and what a person closed does not reopen on evidence that the person had
-seen, so incidents do not flap.
+seen (``dismissal``), so incidents do not flap.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
@@ -16,9 +16,8 @@ from mailkeep.watch.asking import accuses
 from mailkeep.watch.correlation import Opinion
 from mailkeep.watch.types import RESETS, CorrelationSettings, Forger, Hypothesis, Subject
 
+from .dismissal import MATERIAL, seen
 from .types import Incident, IncidentSettings, Reason, State, View
-
-MATERIAL = 0.25  #: nats; a smaller drift is not written down
 
 _COMPROMISED, _CAMPAIGN = Hypothesis.PROVIDER_COMPROMISED, Hypothesis.CAMPAIGN
 
@@ -127,6 +126,19 @@ def grew(before: tuple[View, ...], after: tuple[View, ...]) -> bool:
     return any(view.open and more(view) for view in after)
 
 
+def held_again(before: Iterable[View], after: Iterable[View]) -> tuple[Hypothesis, ...]:
+    """What is held once more after it was let go, or after nothing was held: whoever saw to the
+    incident may believe it over, and who waited for that is not the matter that they saw to."""
+    earlier = {one.hypothesis: one for one in before}
+    quiet = not any(one.open for one in earlier.values())
+
+    def anew(view: View) -> bool:
+        old = earlier.get(view.hypothesis)
+        return quiet or (old is not None and not old.open and old.highest is not None)
+
+    return tuple(one.hypothesis for one in after if one.open and anew(one))
+
+
 def _place_campaign(
     campaign: list[Opinion],
     views: dict[Subject, tuple[View, ...]],
@@ -216,35 +228,9 @@ def _opens(
 ) -> bool:
     held = {one.hypothesis for one in merged if one.open}
     return any(
-        opinion.hypothesis in held and not _seen(opinion, dismissed, now, settings)
+        opinion.hypothesis in held and not seen(opinion, dismissed, now, settings)
         for opinion in opinions
     )
-
-
-def _seen(
-    opinion: Opinion, dismissed: Sequence[Incident], now: Instant, settings: IncidentSettings
-) -> bool:
-    """Whether a person had seen all of this evidence when they closed an incident."""
-    for incident in dismissed:
-        if incident.subject != opinion.subject and opinion.hypothesis is not _CAMPAIGN:
-            continue
-        reasons = [
-            reason
-            for view in incident.opinions
-            if view.hypothesis is opinion.hypothesis
-            for reason in view.reasons
-        ]
-        if not reasons:
-            continue
-        recent = now - (incident.closed_at or 0) < round(settings.reopen_after * SECOND)
-        detectors = {one.detector for one in reasons}
-        events = {event for one in reasons for event in one.events}
-        counted = [one for one in opinion.terms if one.counted > 0]
-        if recent and all(one.detector in detectors for one in counted):
-            return True
-        if all(events.issuperset(one.events) for one in counted):
-            return True
-    return False
 
 
 def _go_on(

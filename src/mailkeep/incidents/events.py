@@ -15,10 +15,12 @@ class IncidentOpened(Fact, frozen=True, kw_only=True):
 
 @fact("incidents.updated")
 class IncidentUpdated(Fact, frozen=True, kw_only=True):
-    """What is held about the subject changed, or its evidence did."""
+    """What is held about the subject changed, or its evidence did. ``again``: what is held once
+    more after it was let go, or after nothing was held."""
 
     incident: str
     hypotheses: tuple[str, ...]
+    again: tuple[str, ...] = ()
 
 
 @fact("incidents.weighed")

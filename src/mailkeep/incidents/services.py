@@ -19,7 +19,7 @@ from mailkeep.watch.types import Subject, WatchSettings, provider_subject
 from . import merging, queries, reconsidering, suspicions
 from .answers import Answers
 from .by_hand import ByHand
-from .decide import Change, Closing, Line, Opening, decide, grew
+from .decide import Change, Closing, Line, Opening, decide, grew, held_again
 from .events import (
     IncidentClosed,
     IncidentContained,
@@ -292,7 +292,11 @@ class Incidents:
         await self._reopen(tx, before, step.opinions)
         await reconsidering.when_held(tx, self, before)
         if step.lines or _alone(before.opinions) != _alone(step.opinions):
-            updated = IncidentUpdated(incident=step.incident, hypotheses=_held(step.opinions))
+            updated = IncidentUpdated(
+                incident=step.incident,
+                hypotheses=_held(step.opinions),
+                again=tuple(one.value for one in held_again(before.opinions, step.opinions)),
+            )
             await record(self._database, tx, updated)
         elif grew(before.opinions, step.opinions):
             await record(self._database, tx, IncidentWeighed(incident=step.incident))

@@ -298,8 +298,8 @@ class IncidentSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         contact: who answers the regulator's questions, as the report names them.
         close_after: an incident that is not contained closes itself when nothing has been held
             for so long.
-        reopen_after: for so long after a person closed an incident, only a detector that had no
-            part in it opens another about the same subject.
+        reopen_after: for so long after a person closed an incident, more of what it held then,
+            by the same detectors and no stronger than it was, opens no other about the subject.
         lead: recoveries begun so long before the first sign count too: their mail was under way,
             and a link lives an hour.
         several: so many targeted accounts are no incidents of their own while a campaign is held.

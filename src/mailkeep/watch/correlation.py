@@ -23,6 +23,7 @@ import msgspec
 
 from mailkeep.base.clock import Instant
 
+from .hearing import Hearing
 from .types import (
     ABOUT,
     MOST_EVENTS,
@@ -36,8 +37,6 @@ from .types import (
 )
 from .weighing import NO_BONUS, RANK, Bonus, Caps, Sure, Weighed, most, order, parts, total
 
-MOST_SIGNALS = 512  #: more than there are pairs of a detector and a subject
-MOST_ALIKE = 8  #: signals kept of one detector about one subject
 MOST_HELD = 16  #: accounts, domains and mailbox services about which an opinion is formed, each
 MOST_NAMED = 4  #: accounts that a reason names
 ACCOUNTS = "accounts"  #: stands as the detector of the term for many targeted accounts
@@ -111,25 +110,12 @@ class Beliefs(msgspec.Struct, frozen=True):
     open: tuple[tuple[Hypothesis, Subject], ...] = ()
 
 
-def hear(beliefs: Beliefs, signal: Signal) -> Beliefs:
-    """Add one more signal to the beliefs.
-
-    They are bounded fairly: what is over the bound is taken from the detector that has most, so
-    that many signals of one never push out another's; of its signals, those that outsiders can
-    stage go first, then those of the subject that has most, then the weakest.
-    """
-    kept = [one for one in beliefs.signals if one.expires_at > signal.at]
-    if signal.restates:
-        kept = [one for one in kept if not _same(one, signal)]
-        if not signal.evidence:
-            return msgspec.structs.replace(beliefs, signals=tuple(kept))
-    kept.append(signal)
-    alike = [one for one in kept if _same(one, signal)]
-    if len(alike) > MOST_ALIKE:
-        kept.remove(_repeated(alike, signal.at))
-    if len(kept) > MOST_SIGNALS:
-        kept.remove(_dispensable(kept, signal.at))
-    return msgspec.structs.replace(beliefs, signals=tuple(kept))
+def hear(beliefs: Beliefs, *signals: Signal) -> Beliefs:
+    """Add signals to the beliefs, one after the other; bounded fairly, as ``hearing`` says."""
+    hearing = Hearing(beliefs.signals)
+    for one in signals:
+        hearing.take(one)
+    return msgspec.structs.replace(beliefs, signals=hearing.signals)
 
 
 def weigh(
@@ -350,48 +336,3 @@ class _Targeted:
 
 def _ours(signal: Signal) -> bool:
     return signal.own_observation and signal.forger is Forger.NOBODY
-
-
-def _same(one: Signal, other: Signal) -> bool:
-    return one.detector == other.detector and one.subject == other.subject
-
-
-def _repeated(alike: list[Signal], now: Instant) -> Signal:
-    """Of one detector's signals about one subject that which another says as strongly, if any."""
-
-    def again(one: Signal) -> bool:
-        return all(
-            any(two.weight(name, now) >= one.weight(name, now) for two in alike if two is not one)
-            for name in one.evidence
-        )
-
-    return min(
-        alike,
-        key=lambda one: (
-            -RANK[one.forger],
-            not again(one),
-            _strength(one, now),
-            one.at,
-            one.events,
-        ),
-    )
-
-
-def _dispensable(signals: list[Signal], now: Instant) -> Signal:
-    says = Counter(one.detector for one in signals)
-    of = Counter((one.detector, one.subject) for one in signals)
-    return min(
-        signals,
-        key=lambda one: (
-            -says[one.detector],
-            -RANK[one.forger],
-            -of[one.detector, one.subject],
-            _strength(one, now),
-            one.at,
-            one.events,
-        ),
-    )
-
-
-def _strength(signal: Signal, now: Instant) -> float:
-    return max((signal.weight(one, now) for one in signal.evidence), default=0.0)

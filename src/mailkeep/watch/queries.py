@@ -3,63 +3,40 @@
 from collections.abc import Collection
 
 import msgspec
-from sqlalchemy import func, literal_column, select
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import func, select
 
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.ids import earliest
+from mailkeep.base.workers import Workers
 from mailkeep.events.log import head
 from mailkeep.events.tables import events
-from mailkeep.events.types import decode
 from mailkeep.store.database import Tx
 
-from .correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
-from .events import SignalRaised
+from . import heard
+from .correlation import Beliefs, Opinion, hear, weigh
 from .logs import Line
 from .report_types import LATE
 from .reports import Taken
 from .tables import canaries, reports_refused
 from .tables import reports as reports_table
-from .types import ABOUT, Forger, Hypothesis, WatchSettings
+from .types import CorrelationSettings, WatchSettings
 
-MOST_READ = 4 * MOST_SIGNALS  #: of each sort
-#: Written out, not bound: so both engines see that the index of signals answers it.
-_IS_SIGNAL = events.c.kind == literal_column(f"'{SignalRaised.kind}'")
-LOOK_BACK = 30 * DAY  #: no signal weighs longer
-#: As they are written; within a text the quotes are escaped.
-_FIRM = f'"forger":"{Forger.NOBODY}"'
-_OF_ACCOUNT = f'"subject":{{"kind":"{ABOUT[Hypothesis.ACCOUNT_TARGETED]}"'
+#: One is enough: what it works out hangs on its arguments alone.
+_WEIGHING = Workers("weighing", 1)
 
 
 async def opinions(tx: Tx, settings: WatchSettings) -> list[Opinion]:
     """The opinions that the signals on the log give at ``tx.now``, the likeliest first.
 
-    Worked out anew from the log at every call, so that the answer is the one a replay gives.
+    Worked out anew from the log at every call, so that the answer is the one a replay gives; in a
+    thread, since whoever makes many signals must not stop the loop with it.
     """
-    rows = []
-    # Read separately: what outsiders can stage, in whatever numbers, pushes out no firm signal; nor
-    # does what is firm about accounts, of which anybody can have many.
-    firm = events.c.data.contains(_FIRM, autoescape=True)
-    account = events.c.data.contains(_OF_ACCOUNT, autoescape=True)
-    for which in (firm & ~account, firm & account, ~firm):
-        rows += await tx.all(
-            select(events.c.id, events.c.position, events.c.kind, events.c.data)
-            .where(_IS_SIGNAL, events.c.id >= earliest("evt", tx.now - LOOK_BACK), which)
-            .order_by(events.c.id.desc())
-            .limit(MOST_READ)
-        )
-    beliefs = Beliefs()
-    for row in sorted(rows, key=_place):
-        fact = decode(row["kind"], row["data"])
-        if isinstance(fact, SignalRaised):
-            beliefs = hear(beliefs, fact.signal)
-    return weigh(beliefs, tx.now, settings.correlation)[1]
+    rows = await heard.rows(tx)
+    return await _WEIGHING.run(_weigh, rows, tx.now, settings.correlation) if rows else []
 
 
-def _place(row: RowMapping) -> tuple[bool, int, str]:
-    """Where a fact stands in the log. Ids follow the clocks of processes, which differ and may be
-    put back: what was withdrawn would come back, and what was said since be withdrawn by it."""
-    return row["position"] is None, row["position"] or 0, row["id"]
+def _weigh(rows: list[heard.Row], now: Instant, settings: CorrelationSettings) -> list[Opinion]:
+    return weigh(hear(Beliefs(), *heard.in_order(rows)), now, settings)[1]
 
 
 async def reports(tx: Tx, limit: int = 200) -> tuple[list[Taken], list[tuple[str, int]]]:

@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 from sqlalchemy import select
 
-from mailkeep.base.clock import ManualClock
+from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import BadSettings, Conflict
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
@@ -19,7 +19,8 @@ from mailkeep.response.paging.bell import AppriseBell
 from mailkeep.response.paging.desk import paged, ring
 from mailkeep.response.paging.types import Pager, PageState, Why
 from mailkeep.store.database import Database
-from mailkeep.watch.types import RESETS
+from mailkeep.watch.events import SignalRaised
+from mailkeep.watch.types import RESETS, Family, Forger, Hypothesis, Signal, provider_subject
 
 from .conftest import CAMPAIGN, COMPROMISED, SILENT, Stage
 
@@ -136,6 +137,86 @@ async def test_what_is_graver_wakes_who_took_it_already(house: House) -> None:
     await house.step()
     titles = [title for title, _ in house.bells["apart"].rung]
     assert titles == ["Mailkeep: an incident opened", "Mailkeep: an incident became graver"]
+
+
+async def _drift(house: House, nats: float, hypothesis: Hypothesis = COMPROMISED) -> None:
+    """What one detector says of provider ``a`` from now on; 0: nothing any more."""
+    async with house.stage.database.write() as tx:
+        signal = Signal(
+            *(f"drift_{hypothesis}", Family.POSTURE, provider_subject("a")),
+            *({hypothesis: nats} if nats else {}, tx.now, "changed", (f"evt_{tx.now}",)),
+            *(False, Forger.NOBODY, 43_200.0, tx.now + 7 * DAY, True),
+        )
+        await log.record(house.stage.database, tx, SignalRaised(signal=signal))
+    await house.stage.hear()
+    await house.step()
+
+
+async def _take(house: House) -> None:
+    incident = await house.stage.only()
+    async with house.stage.database.write() as tx:
+        await house.stage.incidents.take(tx, incident.id, by="key_ada")
+
+
+AGAIN = "Mailkeep: what an incident was about is held again"
+
+
+async def test_what_is_held_again_wakes_who_took_it(house: House, clock: ManualClock) -> None:
+    """A thief waits until what one of us changed is accepted, and then changes more."""
+    await _drift(house, 8.5)
+    await _take(house)
+    clock.advance(600)
+    await _drift(house, 0)
+    clock.advance(1800)
+    await _drift(house, 8.5)
+    clock.advance(60)
+    await _drift(house, 8.4)
+    clock.advance(3600)
+    await house.stage.incidents.tick()
+    await house.step()
+    titles = [title for title, _ in house.bells["apart"].rung]
+    assert titles == ["Mailkeep: an incident opened", AGAIN]
+    assert house.rung["theirs"] == 0
+
+
+async def test_whatever_is_held_after_nothing_was_wakes_who_took_it(house: House) -> None:
+    await _drift(house, 8.5)
+    await _take(house)
+    await _drift(house, 0)
+    await _drift(house, 8.5, SILENT)
+    assert house.bells["apart"].rung[-1][0] == AGAIN
+    await _drift(house, 8.5)
+    assert house.rung["apart"] == 3
+
+
+async def test_what_comes_and_goes_wakes_nobody_without_end(
+    house: House, clock: ManualClock
+) -> None:
+    await _drift(house, 8.5)
+    await _take(house)
+    for _ in range(12):
+        for nats in (0, 8.5):
+            clock.advance(300)
+            await _drift(house, nats)
+    assert house.rung["apart"] == 1 + 4
+    clock.advance(86_400)
+    for nats in (0, 8.5):
+        await _drift(house, nats)
+    assert house.rung["apart"] == 1 + 4 + 1
+
+
+async def test_what_comes_and_goes_drowns_nothing_graver(house: House, clock: ManualClock) -> None:
+    """A provider can have its mail hang and go out again as often as it likes."""
+    await _drift(house, 8.5)
+    await _take(house)
+    await _drift(house, 0)
+    for _ in range(8):
+        for nats in (8.5, 0):
+            clock.advance(300)
+            await _drift(house, nats, SILENT)
+    assert house.rung["apart"] == 1 + 4
+    await _drift(house, 8.5)
+    assert house.rung["apart"] == 1 + 4 + 1
 
 
 async def test_a_pager_that_does_not_take_it_is_tried_again_and_given_up(

@@ -1,21 +1,17 @@
 """The runner on both engines: what it records is what a replay of its log raises."""
 
 import asyncio
-from typing import Any
 
 import msgspec
 import pytest
-import sqlalchemy
-from sqlalchemy import Select
-from sqlalchemy.dialects import sqlite
 
 from mailkeep.base.clock import DAY, SECOND, ManualClock
 from mailkeep.events import log
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished
 from mailkeep.recovery.events import ProofRedeemed, RecoveryDenied, RecoveryRequested
-from mailkeep.store.database import Database, Tx
-from mailkeep.watch import logs, queries
+from mailkeep.store.database import Database
+from mailkeep.watch import heard, logs, queries
 from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, SignalRaised
 from mailkeep.watch.runner import Watch
@@ -158,7 +154,7 @@ async def test_who_has_accounts_of_his_own_pushes_nothing_out_of_the_opinions(
     database: Database, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody stages what is done with an account but who is in it; and he has many."""
-    monkeypatch.setattr(queries, "MOST_READ", 40)
+    monkeypatch.setattr(heard, "MOST_OF_MANY", 40)
     relay = log.Relay(database, "one")
     async with database.write() as tx:
         await log.record(
@@ -234,30 +230,6 @@ async def test_a_lone_honey_touch_opens_however_late_it_is_weighed(
 async def _log_with_unplaced(database: Database, relay: log.Relay) -> list[Recorded]:
     await relay.place()
     return await _log(database)
-
-
-async def test_opinions_do_not_read_the_whole_log(database: Database) -> None:
-    """The log only grows; the opinions are asked for at every signal."""
-    if not database.is_sqlite:
-        pytest.skip("PostgreSQL plans by statistics, which an empty log has not")
-    asked: list[str] = []
-
-    class Listening:
-        def __init__(self, tx: Tx) -> None:
-            self._tx, self.now = tx, tx.now
-
-        async def all(self, statement: Select[Any]) -> list[Any]:
-            text = statement.compile(
-                dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
-            )
-            plan = await self._tx.all(sqlalchemy.text(f"EXPLAIN QUERY PLAN {text}"))
-            asked.extend(row["detail"] for row in plan)
-            return await self._tx.all(statement)
-
-    async with database.read() as tx:
-        await queries.opinions(Listening(tx), WatchSettings())
-    assert asked
-    assert all("ix_events_signals" in one for one in asked)
 
 
 async def test_an_export_of_the_log_replays_to_the_last_bit(

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND
-from mailkeep.incidents.decide import Change, Closing, Opening, Step, decide, grew
+from mailkeep.incidents.decide import Change, Closing, Opening, Step, decide, grew, held_again
 from mailkeep.incidents.types import Incident, IncidentSettings, State
 from mailkeep.watch.correlation import Opinion, Term
 from mailkeep.watch.types import (
@@ -146,6 +146,24 @@ def test_what_nothing_speaks_for_any_more_stands_where_it_began_and_keeps_what_i
     assert (view.log_odds, view.open, view.spent, view.highest) == (2.0, True, False, 6.0)
 
 
+def test_what_is_held_again_was_let_go_or_comes_after_nothing() -> None:
+    house = House()
+
+    def again(*opinions: Opinion) -> tuple[Hypothesis, ...]:
+        before = house.incidents[0].opinions
+        house.hear(*opinions)
+        return held_again(before, house.incidents[0].opinions)
+
+    house.hear(opinion(COMPROMISED))
+    assert again(opinion(COMPROMISED), opinion(SILENT, odds=0.5)) == ()
+    assert again(opinion(COMPROMISED, odds=0.9), opinion(SILENT)) == ()
+    assert again(opinion(COMPROMISED), opinion(SILENT, odds=-2.0)) == ()
+    assert again(opinion(COMPROMISED), opinion(SILENT)) == (SILENT,)
+    assert again() == ()
+    assert again(opinion(CAMPAIGN, RESETS), opinion(SILENT, odds=0.5)) == ()
+    assert again(opinion(SILENT)) == (SILENT,)
+
+
 def test_what_was_never_held_has_no_highest_and_what_an_older_version_held_has_one() -> None:
     house = House()
     house.hear(opinion(SILENT), opinion(COMPROMISED, odds=0.5))
@@ -224,6 +242,61 @@ def test_new_evidence_opens_again_once_the_rest_is_over() -> None:
     house.close("inc_0", NOW)
     more = opinion(SILENT, A, 3.0, ("refusal", ("evt_9",)))
     assert _kinds(house.hear(more, now=NOW + 2 * HOUR)) == ["Opening"]
+
+
+def _drift(odds: float, said: float, *events: str) -> Opinion:
+    """That a provider is compromised, by what was changed in our account there."""
+    made = opinion(COMPROMISED, A, odds, ("drift", events))
+    (term,) = made.terms
+    return msgspec.structs.replace(
+        made, terms=(msgspec.structs.replace(term, counted=said, said=said),)
+    )
+
+
+def test_what_stood_below_the_line_when_a_person_closed_it_was_not_dismissed() -> None:
+    """A template was changed two days before. Six refusals open an incident, which people close as
+    an outage; ten minutes later the account has another owner."""
+    house = House()
+    house.hear(opinion(SILENT), _drift(-5.0, 2.0, "evt_template"))
+    house.close("inc_0", NOW)
+    owner = _drift(1.2, 8.2, "evt_owner", "evt_template")
+    assert _kinds(house.hear(opinion(SILENT), owner, now=NOW + 10 * MINUTE)) == ["Opening"]
+
+
+def test_what_counted_nothing_when_a_person_closed_it_was_not_dismissed() -> None:
+    house = House()
+    drift = _drift(-5.0, 0.0, "evt_1").terms
+    before = opinion(COMPROMISED, A, 1.2, ("bait", ("evt_2",)))
+    house.hear(msgspec.structs.replace(before, terms=(*before.terms, *drift)))
+    house.close("inc_0", NOW)
+    after = _drift(1.2, 8.2, "evt_1")
+    assert _kinds(house.hear(after, now=NOW + MINUTE)) == ["Opening"]
+
+
+def test_what_was_let_go_before_a_person_closed_it_was_not_dismissed() -> None:
+    """What was changed is accepted; the thief waits for that, and for the incident's end."""
+    house = House()
+    house.hear(_drift(1.5, 8.5, "evt_1"))
+    house.hear(now=NOW + MINUTE)
+    house.close("inc_0", NOW + 2 * MINUTE)
+    again = _drift(1.5, 8.5, "evt_2")
+    assert _kinds(house.hear(again, now=NOW + 10 * MINUTE)) == ["Opening"]
+
+
+def test_more_than_a_person_saw_opens_again_and_no_more_does_not() -> None:
+    house = House()
+    house.hear(_drift(1.5, 8.5, "evt_1"))
+    house.hear(_drift(1.1, 8.5, "evt_1"), now=NOW + HOUR)
+    house.close("inc_0", NOW + HOUR)
+    for odds, said in ((1.1, 8.1), (1.5, 8.5), (1.7, 8.7)):
+        for events in (("evt_1",), ("evt_1", "evt_2")):
+            assert house.hear(_drift(odds, said, *events), now=NOW + HOUR + MINUTE) == []
+    assert house.hear(_drift(1.5, 8.5, "evt_1"), now=NOW + DAY) == []
+    stronger = _drift(1.5, 8.8, "evt_1", "evt_2")
+    assert _kinds(house.hear(stronger, now=NOW + HOUR + MINUTE)) == ["Opening"]
+    house.incidents.pop()
+    together = _drift(1.8, 8.5, "evt_1")
+    assert _kinds(house.hear(together, now=NOW + DAY)) == ["Opening"]
 
 
 _opinions = st.lists(

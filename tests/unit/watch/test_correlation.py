@@ -8,9 +8,10 @@ from watch_logs import START, attempt, denied, half, log, request
 
 from mailkeep.base.clock import HOUR, SECOND, Instant
 from mailkeep.events.types import Fact
-from mailkeep.watch.correlation import MOST_SIGNALS, Beliefs, Opinion, hear, weigh
+from mailkeep.watch.correlation import Beliefs, Opinion, hear, weigh
 from mailkeep.watch.engine import replay
 from mailkeep.watch.events import CanaryArrived, FieldDigest, PostureChanged, ProviderNoticed
+from mailkeep.watch.hearing import MOST_SIGNALS
 from mailkeep.watch.types import (
     CorrelationSettings,
     Family,

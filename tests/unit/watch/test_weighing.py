@@ -11,12 +11,12 @@ from mailkeep.base.clock import HOUR, SECOND
 from mailkeep.watch.correlation import (
     ACCOUNTS,
     MOST_HELD,
-    MOST_SIGNALS,
     Beliefs,
     Opinion,
     hear,
     weigh,
 )
+from mailkeep.watch.hearing import MOST_SIGNALS
 from mailkeep.watch.types import (
     OUR_HOUSE,
     RESETS,

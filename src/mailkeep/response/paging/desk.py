@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import func, select, update
 from sqlalchemy.engine import RowMapping
 
-from mailkeep.base.clock import SECOND
+from mailkeep.base.clock import DAY, SECOND
 from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
@@ -21,7 +21,7 @@ from mailkeep.response.tables import pages
 from mailkeep.store.database import Database, Tx
 
 from .types import Pager, PageState, PageView, PagingSettings, Why
-from .whom import NOTHING, gravity, wants_somebody, whom, words
+from .whom import NOTHING, gravest, gravity, wants_somebody, whom, words
 
 AT_ONCE = 20  #: pages that are rung in one step
 LEASE = 60 * SECOND  #: longer than a try takes; a lapsed one means that its process died
@@ -30,7 +30,9 @@ BACKOFF = (5, 15, 30, 60, 120)  #: seconds between tries of one page; the last f
 
 _p = pages
 #: Why Mailkeep pages by itself: what people page for uses none of it up.
-_OWN = [Why.OPENED.value, Why.GRAVER.value, Why.SIGNED.value, Why.REPEATED.value]
+_OWN = [
+    *(Why.OPENED.value, Why.GRAVER.value, Why.SIGNED.value, Why.AGAIN.value, Why.REPEATED.value)
+]
 
 
 class Desk:
@@ -70,7 +72,9 @@ class Desk:
     async def on_incident(self, tx: Tx, recorded: Recorded) -> None:
         """Page when an incident opens, when something graver is suspected than was paged last, and
         when signs begin to hold one that was paged on a person's word alone: else the thief of one
-        key would open one about each provider and take them, before anything is to be seen."""
+        key would open one about each provider and take them, before anything is to be seen. Also
+        when what was let go is held again, whoever took the incident: a thief may wait until what
+        was seen of them is explained, and act then."""
         fact = recorded.fact
         if not isinstance(fact, IncidentOpened | IncidentUpdated) or not self._pagers:
             return
@@ -82,6 +86,8 @@ class Desk:
             await self._queue(tx, incident, await self._rounds(tx, incident.id) + 1, Why.GRAVER)
         elif last is not None and await self._is_signed_since(tx, incident):
             await self._queue(tx, incident, await self._rounds(tx, incident.id) + 1, Why.SIGNED)
+        elif isinstance(fact, IncidentUpdated) and fact.again:
+            await self._again(tx, incident, fact)
 
     async def on_closed(self, tx: Tx, recorded: Recorded) -> None:
         """Page when a person ends an incident while something is held: else the thief of one
@@ -166,7 +172,25 @@ class Desk:
             elif found["last"] <= earlier and found["rung"] < self._settings.most:
                 await self._queue(tx, incident, found["round"] + 1, Why.REPEATED)
 
-    async def _queue(self, tx: Tx, incident: Incident, number: int, why: Why) -> tuple[str, ...]:
+    async def _again(self, tx: Tx, incident: Incident, fact: IncidentUpdated) -> None:
+        """Page for what is held again, so often within a day for each rank: what comes and goes
+        all night wakes nobody without end, and uses up no page for something graver."""
+        rank = gravest({one for one in incident.by_signs if one.value in fact.again})
+        today = await tx.value(
+            select(func.count(_p.c.round.distinct())).where(
+                _p.c.incident_id == incident.id,
+                _p.c.why == Why.AGAIN.value,
+                _p.c.gravity == rank,
+                _p.c.at > tx.now - DAY,
+            )
+        )
+        if rank != NOTHING and int(today or 0) < self._settings.again:
+            number = await self._rounds(tx, incident.id) + 1
+            await self._queue(tx, incident, number, Why.AGAIN, rank)
+
+    async def _queue(
+        self, tx: Tx, incident: Incident, number: int, why: Why, rank: int | None = None
+    ) -> tuple[str, ...]:
         chosen = whom(self.pagers, self._house.suspects(incident.subject), self._house)
         for name in chosen.names:
             await tx.run(
@@ -178,7 +202,7 @@ class Desk:
                     round=number,
                     why=why.value,
                     state=PageState.WAITING.value,
-                    gravity=gravity(incident),
+                    gravity=gravity(incident) if rank is None else rank,
                     apart=chosen.apart,
                     at=tx.now,
                     due_at=tx.now,

@@ -29,11 +29,13 @@ class PagingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         repeat: an incident that nobody took is paged again after so long.
         most: so many times at most.
+        again: so often within a day a page says that one suspicion of an incident is held again.
         give_up: one page is tried for so long.
     """
 
     repeat: float = 300.0
     most: int = 12
+    again: int = 4
     give_up: float = 1800.0
 
 
@@ -60,6 +62,7 @@ class Why(enum.StrEnum):
     OPENED = "opened"
     GRAVER = "graver"  #: something graver is held than when it was paged last
     SIGNED = "signed"  #: signs hold now what was paged on a person's word alone
+    AGAIN = "again"  #: what was let go, or something after nothing was held, is held again
     REPEATED = "repeated"  #: nobody took it
     SECOND = "second"  #: what somebody asked for waits for a second person
     ALONE = "alone"  #: somebody did alone what wants two

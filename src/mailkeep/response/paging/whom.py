@@ -55,7 +55,12 @@ def independent_of(party: str, house: ProviderParties) -> tuple[str, ...]:
 
 def gravity(incident: Incident) -> int:
     """The rank of the gravest that is held; 0 is the gravest."""
-    return min((_RANK[one] for one in incident.held), default=NOTHING)
+    return gravest(incident.held)
+
+
+def gravest(some: Set[Hypothesis]) -> int:
+    """The rank of the gravest of some; ``NOTHING`` of none."""
+    return min((_RANK[one] for one in some), default=NOTHING)
 
 
 def wants_somebody(incident: Incident) -> bool:
@@ -75,6 +80,7 @@ def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) ->
         Why.OPENED: "Mailkeep: an incident opened",
         Why.GRAVER: "Mailkeep: an incident became graver",
         Why.SIGNED: "Mailkeep: signs now hold an incident that a person opened",
+        Why.AGAIN: "Mailkeep: what an incident was about is held again",
         Why.REPEATED: f"Mailkeep: nobody took this incident yet (page {count})",
         Why.SECOND: "Mailkeep: an action waits for a second person",
         Why.ALONE: "Mailkeep: somebody did alone what wants two people",
