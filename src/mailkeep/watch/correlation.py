@@ -349,7 +349,8 @@ class _Targeted:
 
 
 def _ours(signal: Signal) -> bool:
-    return signal.own_observation and signal.forger is Forger.NOBODY
+    """Whether what outsiders can stage counts beside it."""
+    return signal.backs and signal.own_observation and signal.forger is Forger.NOBODY
 
 
 def _same(one: Signal, other: Signal) -> bool:

@@ -120,6 +120,7 @@ class Signal(msgspec.Struct, frozen=True):
         expires_at: the instant from which it weighs nothing.
         restates: it replaces everything that this detector said about the subject before. Without
             evidence it only withdraws that.
+        backs: it is so seldom without a reason that what outsiders can stage counts beside it.
     """
 
     detector: str
@@ -134,6 +135,7 @@ class Signal(msgspec.Struct, frozen=True):
     half_life: float
     expires_at: Instant
     restates: bool = False
+    backs: bool = True
 
     def weight(self, hypothesis: Hypothesis, now: Instant) -> float:
         """What is left of the evidence at ``now``, in nats."""
