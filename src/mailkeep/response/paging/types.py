@@ -30,11 +30,14 @@ class PagingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         repeat: an incident that nobody took is paged again after so long.
         most: so many times at most.
         give_up: one page is tried for so long.
+        accounts_each: of incidents about one customer's account each, one is paged in so long; 0:
+            every one. Whoever has accounts stages them as often as they have some.
     """
 
     repeat: float = 300.0
     most: int = 12
     give_up: float = 1800.0
+    accounts_each: float = 86_400.0
 
 
 class Bell(Protocol):
