@@ -26,7 +26,7 @@ class CanaryMissingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
     Attributes:
         deadline: within which a canary is expected at our own listener; what is learned of a
-            mailbox only shortens it.
+            mailbox shortens it, and what a day taught lengthens it, to three times at most.
         elsewhere: the same for mailboxes that others keep.
         between_false_alarms: days, for the whole system.
         repeat_after: after which an ongoing silence is said again.

@@ -152,7 +152,8 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         between_false_alarms: days, for the whole system.
         learn_from: confirmations needed before a provider's rate is believed.
         memory: confirmations over which the rate is averaged.
-        canary_deadline: seconds within which a canary is expected.
+        canary_deadline: seconds within which a canary is expected; what a day taught lengthens it,
+            to three times at most.
         canary_late: chance that a canary of a healthy provider comes later than that.
         repeat_after: seconds after which an ongoing silence is said again.
         returned: canaries that must arrive one after the other before a silence is taken back.
