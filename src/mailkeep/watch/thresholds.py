@@ -203,7 +203,7 @@ class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ramp: up to so many times the base, at most.
         floor_per_minute: the base is never taken to be lower.
         least: addresses of a surge, together with what is usual in an hour, that make one: a dozen
-            resets in an hour are no campaign, however few a small house usually has.
+            resets in an hour are no campaign where the base is below the floor.
         factor: the surge that is looked for, as a multiple of the base.
         between_false_alarms: days.
         same_address: seconds within which requests for one address count once.

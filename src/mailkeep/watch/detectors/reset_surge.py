@@ -13,7 +13,7 @@ requests (optimal for Poisson counts, Moustakides) need 7.4 in the mean and tell
 9th; what is left is chance in the gaps between requests.
 The base is an average over a day, or what the last hour surely had where that is more, up to four
 times the day's: a day has its shape. Neither is fed while the score is high, so that a surge does
-not teach itself to be normal. It is never taken to be lower than six an hour. Where few ask, a
+not teach itself to be normal. It is never taken to be lower than six an hour. Below that a
 dozen in an hour is no campaign: a surge and what is usual in an hour must be ``least`` together, in
 which an address without an account counts a quarter, since nobody's account is tried by it.
 Surges are learned by the day: each other day of the month with one at least half as large as this
@@ -173,7 +173,8 @@ def _step(
     )
     now = recorded.placed_at
     quiet = now - state.said < seconds(settings.repeat_after)
-    few = size + usual * HOUR / SECOND < settings.least
+    small = usual < settings.floor_per_minute / 60
+    few = small and size + usual * HOUR / SECOND < settings.least
     if score < limit or few or (state.said and quiet):
         return state, []
     surges = _surges(state, now)
@@ -257,7 +258,8 @@ def needed(settings: SurgeSettings) -> int:
     """Resets at once that are an alarm, at the base of the settings, each for an account."""
     base = settings.base_per_minute / 60
     score = math.ceil(alarm_at(settings, base) / math.log(settings.factor))
-    return max(score, math.ceil(settings.least - base * HOUR / SECOND))
+    small = settings.base_per_minute < settings.floor_per_minute
+    return max(score, math.ceil(settings.least - base * HOUR / SECOND) if small else 0)
 
 
 DETECTOR = Detector(NAME, State, start, step, (RecoveryRequested, RecoveryRehearsed))
