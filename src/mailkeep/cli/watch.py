@@ -203,6 +203,7 @@ def signal(one: Signal) -> dict[str, object]:
         "half_life": one.half_life,
         "expires_at": when(one.expires_at),
         "restates": one.restates,
+        "backs": one.backs,
     }
 
 

@@ -89,6 +89,14 @@ class PageFailed(Fact, frozen=True, kw_only=True):
     tries: int
 
 
+@fact("response.page_spared")
+class PageSpared(Fact, frozen=True, kw_only=True):
+    """Nobody was paged for an incident about one customer's account when it opened, since somebody
+    was for another such one of late."""
+
+    incident: str
+
+
 @fact("response.undone")
 class ActionUndone(Fact, frozen=True, kw_only=True):
     """An action was taken back."""

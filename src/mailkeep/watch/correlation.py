@@ -335,4 +335,5 @@ class _Targeted:
 
 
 def _ours(signal: Signal) -> bool:
-    return signal.own_observation and signal.forger is Forger.NOBODY
+    """Whether what outsiders can stage counts beside it."""
+    return signal.backs and signal.own_observation and signal.forger is Forger.NOBODY

@@ -26,7 +26,7 @@ class CanaryMissingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=T
 
     Attributes:
         deadline: within which a canary is expected at our own listener; what is learned of a
-            mailbox only shortens it.
+            mailbox shortens it, and what a day taught lengthens it, to three times at most.
         elsewhere: the same for mailboxes that others keep.
         between_false_alarms: days, for the whole system.
         repeat_after: after which an ongoing silence is said again.
@@ -201,8 +201,9 @@ class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             base where it is higher: a day has its shape, and there are days on which passwords
             expire.
         ramp: up to so many times the base, at most.
-        floor_per_minute: the base is never taken to be lower. A dozen resets in an hour are no
-            campaign, however few a small house usually has.
+        floor_per_minute: the base is never taken to be lower.
+        least: addresses of a surge, together with what is usual in an hour, that make one: a dozen
+            resets in an hour are no campaign where the base is below the floor.
         factor: the surge that is looked for, as a multiple of the base.
         between_false_alarms: days.
         same_address: seconds within which requests for one address count once.
@@ -215,6 +216,7 @@ class SurgeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lately: float = 3600.0
     ramp: float = 4.0
     floor_per_minute: float = 0.1
+    least: float = 13.0
     factor: float = 10.0
     between_false_alarms: float = 30.0
     same_address: float = 600.0

@@ -297,10 +297,7 @@ def _of_surge(
     settings: WatchSettings, chosen: WatchSettings, before: int, after: int
 ) -> list[Proposal]:
     old, new = settings.reset_surge, chosen.reset_surge
-    needed = [
-        math.ceil(reset_surge.alarm_at(one, one.base_per_minute / 60) / math.log(one.factor))
-        for one in (old, new)
-    ]
+    needed = [reset_surge.needed(one) for one in (old, new)]
     cost = f"{needed[1]} resets at once are an alarm (today {needed[0]})"
     return [
         Proposal("watch.reset_surge", name, was, proposed, before, after, cost)

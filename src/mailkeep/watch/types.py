@@ -120,6 +120,7 @@ class Signal(msgspec.Struct, frozen=True):
         expires_at: the instant from which it weighs nothing.
         restates: it replaces everything that this detector said about the subject before. Without
             evidence it only withdraws that.
+        backs: it is so seldom without a reason that what outsiders can stage counts beside it.
     """
 
     detector: str
@@ -134,6 +135,7 @@ class Signal(msgspec.Struct, frozen=True):
     half_life: float
     expires_at: Instant
     restates: bool = False
+    backs: bool = True
 
     def weight(self, hypothesis: Hypothesis, now: Instant) -> float:
         """What is left of the evidence at ``now``, in nats."""
@@ -150,7 +152,8 @@ class SilenceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         between_false_alarms: days, for the whole system.
         learn_from: confirmations needed before a provider's rate is believed.
         memory: confirmations over which the rate is averaged.
-        canary_deadline: seconds within which a canary is expected.
+        canary_deadline: seconds within which a canary is expected; what a day taught lengthens it,
+            to three times at most.
         canary_late: chance that a canary of a healthy provider comes later than that.
         repeat_after: seconds after which an ongoing silence is said again.
         returned: canaries that must arrive one after the other before a silence is taken back.

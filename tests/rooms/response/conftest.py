@@ -25,7 +25,7 @@ from mailkeep.recovery.context import Context
 from mailkeep.recovery.services import Recovery
 from mailkeep.recovery.types import RecoverySettings
 from mailkeep.response.actions.port import Means, NoticeSettings
-from mailkeep.response.paging.types import Pager
+from mailkeep.response.paging.types import Pager, PagingSettings
 from mailkeep.response.services import Response
 from mailkeep.response.types import PlaybookSettings, ResponseSettings
 from mailkeep.store.database import Database
@@ -54,6 +54,7 @@ class Stage:
         playbooks: tuple[PlaybookSettings, ...] = (),
         batch: int = 100,
         pagers: tuple[Pager, ...] = (),
+        paging: PagingSettings | None = None,
         two_people: tuple[str, ...] | None = (),
         left: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
@@ -89,7 +90,7 @@ class Stage:
             NoticeSettings("us@example.com", "Us", "security", "https://example.com"),
             ResponseSettings(batch=batch, two_people=two_people),
         )
-        self.response = Response(means, playbooks, pagers)
+        self.response = Response(means, playbooks, pagers, paging)
         self._relay = log.Relay(database, "one")
         doubts = ProviderDoubts(self.incidents.house)
         self._heard = subscribers(self.recovery, None, self.incidents, self.response, doubts)

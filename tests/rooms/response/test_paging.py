@@ -6,23 +6,35 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from mailkeep.accounts.tables import accounts
 from mailkeep.base.clock import DAY, ManualClock
 from mailkeep.base.errors import BadSettings, Conflict
 from mailkeep.base.keys import KeyRing
 from mailkeep.base.secret import Secret
 from mailkeep.events import log
 from mailkeep.events.tables import events
+from mailkeep.incidents import queries as incidents
 from mailkeep.response.events import ActionFailed
 from mailkeep.response.paging.bell import AppriseBell
 from mailkeep.response.paging.desk import paged, ring
-from mailkeep.response.paging.types import Pager, PageState, Why
+from mailkeep.response.paging.types import Pager, PageState, PagingSettings, Why
 from mailkeep.store.database import Database
 from mailkeep.watch.events import SignalRaised
-from mailkeep.watch.types import RESETS, Family, Forger, Hypothesis, Signal, provider_subject
+from mailkeep.watch.types import (
+    RESETS,
+    Family,
+    Forger,
+    Hypothesis,
+    Signal,
+    account_subject,
+    provider_subject,
+)
 
 from .conftest import CAMPAIGN, COMPROMISED, SILENT, Stage
+
+TARGETED = Hypothesis.ACCOUNT_TARGETED
 
 
 class Bell:
@@ -40,10 +52,16 @@ class Bell:
 class House:
     """A stage with three pagers: one at the suspect's house, one elsewhere, one of nobody's."""
 
-    def __init__(self, database: Database, keys: KeyRing, parties: dict[str, str]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        keys: KeyRing,
+        parties: dict[str, str],
+        settings: PagingSettings | None = None,
+    ) -> None:
         self.bells = {name: Bell() for name in parties}
         pagers = tuple(Pager(name, party, self.bells[name]) for name, party in parties.items())
-        self.stage = Stage(database, keys, pagers=pagers)
+        self.stage = Stage(database, keys, pagers=pagers, paging=settings)
 
     @property
     def rung(self) -> dict[str, int]:
@@ -357,3 +375,71 @@ async def test_what_failed_rings_also_who_took_it_and_wears_nobody_out(
         await house.step()
     titles = [title for title, _ in house.bells["apart"].rung[before:]]
     assert titles.count("Mailkeep: an action about an incident failed") == 2
+
+
+async def _attacked(house: House, account: str, weight: float = 7.5) -> None:
+    await house.stage.signal({TARGETED: weight}, account_subject(account), detector="pattern")
+    await house.step()
+
+
+async def _close(house: House) -> None:
+    async with house.stage.database.write() as tx:
+        for one in await incidents.live(tx):
+            await house.stage.incidents.close(tx, one.id, "their own", by="key_ada")
+    await house.stage.hear()
+    await house.step()
+
+
+async def test_accounts_of_somebodys_own_wake_people_once_a_day(
+    house: House, clock: ManualClock
+) -> None:
+    """Whoever has accounts takes one of them over every two hours, and denies it."""
+    opened = 0
+    for n in range(24):
+        await _attacked(house, f"acc_{n}")
+        opened = len(await house.stage.all())
+        await _close(house)
+        clock.advance(7200)
+    titles = [title for title, _ in house.bells["apart"].rung]
+    assert opened == 24
+    assert titles.count("Mailkeep: an incident opened") == 2
+    assert "only the first of a day pages" in house.bells["apart"].rung[0][1]
+    assert (await house.kinds()).count("response.page_spared") == 22
+
+
+async def test_what_was_spared_pages_when_its_day_comes(house: House, clock: ManualClock) -> None:
+    await _attacked(house, "acc_1")
+    first = await house.stage.only()
+    async with house.stage.database.write() as tx:
+        await house.stage.incidents.take(tx, first.id, by="key_ada")
+    await _attacked(house, "acc_2")
+    clock.advance(43_200)
+    await _attacked(house, "acc_2", 7.6)
+    assert house.rung["apart"] == 1
+    clock.advance(43_200)
+    await _attacked(house, "acc_2", 7.7)
+    assert house.rung["apart"] == 2
+
+
+async def test_no_account_is_spared_of_which_the_house_takes_more_care(house: House) -> None:
+    account = await house.stage.owner("editor@example.com")
+    async with house.stage.database.write() as tx:
+        mine = accounts.c.id == account
+        await tx.run(update(accounts).where(mine).values({"class": "high-value"}))
+    await _attacked(house, "acc_1")
+    await _attacked(house, account)
+    assert house.rung["apart"] == 2
+
+
+async def test_a_day_of_no_length_spares_nobody(database: Database, keys: KeyRing) -> None:
+    house = House(database, keys, {"apart": "elsewhere"}, PagingSettings(accounts_each=0.0))
+    await _attacked(house, "acc_1")
+    await _attacked(house, "acc_2")
+    assert house.rung["apart"] == 2
+
+
+async def test_a_campaign_and_a_persons_word_are_never_spared(house: House) -> None:
+    await _attacked(house, "acc_1")
+    await house.stage.signal({CAMPAIGN: 6.0}, RESETS, detector="surge")
+    await house.step()
+    assert house.rung["apart"] == 2

@@ -227,6 +227,20 @@ def test_a_new_host_that_decoys_are_without_weighs_less_and_one_in_a_decoy_opens
     assert weighs(decoy, altered, clean)[-1] == 8.4
 
 
+def test_beside_a_new_host_that_decoys_are_without_nobody_can_stage_an_accusation() -> None:
+    """A provider announces a new tracking host, and whoever has accounts stages what is missing."""
+    halves: Timed = [(LATER + 7200 + n * 30, half(f"r{n}", "a")) for n in range(5)]
+    new = (LATER, _altered(KEY, planted=False))
+    spared = (LATER + 3600, _came("a", KEY, mailbox=DECOY_MAILBOX))
+    end = (LATER + 9000, _came("b"))
+    before = (*_usual(KEY), *_usual(KEY, mailbox=DECOY_MAILBOX), new, *halves, end)
+    assert PROVIDER in _held(*before)
+    assert PROVIDER not in _held(*before, spared)
+    # Once a decoy is altered as well, or something else of our own is seen, all of it counts.
+    decoy = (LATER + 3700, _altered(KEY, mailbox=DECOY_MAILBOX))
+    assert PROVIDER in _held(*before, spared, decoy)
+
+
 def test_who_writes_as_another_domain_in_our_account_is_named_by_a_mailbox_elsewhere() -> None:
     """That domain signs it, and ours does not: to our listener alone it looks like somebody in the
     way, who can have the provider sign the same from an account of their own."""

@@ -23,7 +23,7 @@ def test_the_proposal_keeps_the_log_within_its_budget() -> None:
     facts = _facts(28, SimulatedCompany(troubles=0.0, mails=15.0, canaries=600.0))
     # As if a house with few resets and much of a day's shape were held to a base that has neither.
     strict = msgspec.structs.replace(
-        SETTINGS.reset_surge, floor_per_minute=0.0, ramp=1.0, factor=5.0
+        SETTINGS.reset_surge, floor_per_minute=0.0, least=0.0, ramp=1.0, factor=5.0
     )
     settings = msgspec.structs.replace(SETTINGS, reset_surge=strict)
     assert tuning.count_of(reset_surge.DETECTOR, facts, settings) > 1

@@ -8,7 +8,10 @@ from functools import partial
 from sqlalchemy import func, select, update
 from sqlalchemy.engine import RowMapping
 
+from mailkeep.accounts import queries as accounts
+from mailkeep.accounts.classes import CUSTOMER
 from mailkeep.base.clock import DAY, SECOND
+from mailkeep.base.errors import NotFound
 from mailkeep.base.ids import new_id
 from mailkeep.events.log import record
 from mailkeep.events.types import Recorded
@@ -16,12 +19,12 @@ from mailkeep.incidents import queries as incidents
 from mailkeep.incidents.events import IncidentClosed, IncidentOpened, IncidentUpdated
 from mailkeep.incidents.suspects import ProviderParties
 from mailkeep.incidents.types import UNATTENDED, Incident, State
-from mailkeep.response.events import ActionFailed, Paged, PageFailed
+from mailkeep.response.events import ActionFailed, Paged, PageFailed, PageSpared
 from mailkeep.response.tables import pages
 from mailkeep.store.database import Database, Tx
 
 from .types import Pager, PageState, PageView, PagingSettings, Why
-from .whom import NOTHING, gravest, gravity, wants_somebody, whom, words
+from .whom import NOTHING, ONE_ACCOUNT, gravest, gravity, wants_somebody, whom, words
 
 AT_ONCE = 20  #: pages that are rung in one step
 LEASE = 60 * SECOND  #: longer than a try takes; a lapsed one means that its process died
@@ -81,6 +84,10 @@ class Desk:
         incident = await incidents.one(tx, fact.incident, lock=True)
         last = await tx.value(select(func.min(_p.c.gravity)).where(_p.c.incident_id == incident.id))
         if last is None and wants_somebody(incident):
+            if await self._is_spared(tx, incident):
+                if isinstance(fact, IncidentOpened):
+                    await record(self._database, tx, PageSpared(incident=incident.id))
+                return
             await self._queue(tx, incident, 1, Why.OPENED)
         elif last is not None and gravity(incident) < last:
             await self._queue(tx, incident, await self._rounds(tx, incident.id) + 1, Why.GRAVER)
@@ -167,8 +174,10 @@ class Desk:
                 ).where(_p.c.incident_id == incident.id)
             )
             if found is None or found["last"] is None:
-                # The incident opened before there was a pager, or the row was deleted by retention.
-                await self._queue(tx, incident, 1, Why.OPENED)
+                # The incident opened before there was a pager, or the row was deleted by retention;
+                # or it was spared, and its turn has come.
+                if not await self._is_spared(tx, incident):
+                    await self._queue(tx, incident, 1, Why.OPENED)
             elif found["last"] <= earlier and found["rung"] < self._settings.most:
                 await self._queue(tx, incident, found["round"] + 1, Why.REPEATED)
 
@@ -260,6 +269,22 @@ class Desk:
                 tx,
                 PageFailed(incident=incident, pager=pager, round=row["round"], tries=tries),
             )
+
+    async def _is_spared(self, tx: Tx, incident: Incident) -> bool:
+        """Whether nobody is paged for it now: a sign in an account is the doing of whoever has it,
+        and whoever has accounts of their own would have people woken as often as they like. Several
+        at a time are a campaign, which pages; so do accounts of which the house takes more care
+        than of those that sign up, and what a person says."""
+        if gravity(incident) != ONE_ACCOUNT or incident.word is not None:
+            return False
+        since = tx.now - int(self._settings.accounts_each * SECOND)
+        like_it = (_p.c.gravity == ONE_ACCOUNT, _p.c.why == Why.OPENED.value, _p.c.at > since)
+        if await tx.value(select(_p.c.id).where(*like_it).limit(1)) is None:
+            return False
+        try:
+            return (await accounts.account(tx, incident.subject.id)).account_class == CUSTOMER
+        except NotFound:
+            return True
 
     async def _is_signed_since(self, tx: Tx, incident: Incident) -> bool:
         """Whether the first sign came after every page of Mailkeep's own."""

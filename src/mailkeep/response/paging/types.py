@@ -31,12 +31,15 @@ class PagingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         most: so many times at most.
         again: so often within a day a page says that one suspicion of an incident is held again.
         give_up: one page is tried for so long.
+        accounts_each: of incidents about one customer's account each, one is paged in so long; 0:
+            every one. Whoever has accounts stages them as often as they have some.
     """
 
     repeat: float = 300.0
     most: int = 12
     again: int = 4
     give_up: float = 1800.0
+    accounts_each: float = 86_400.0
 
 
 class Bell(Protocol):

@@ -14,6 +14,10 @@ from .types import Pager, Why
 #: The gravest first; what is held about nothing is least grave.
 _RANK = {one: rank for rank, one in enumerate(Hypothesis)}
 NOTHING = len(_RANK)
+ONE_ACCOUNT = _RANK[Hypothesis.ACCOUNT_TARGETED]
+FIRST = (
+    "Of incidents about one customer's account only the first of a day pages: there may be more."
+)
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -90,6 +94,8 @@ def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) ->
         Why.LIMIT: "Mailkeep: a playbook has reached a limit, and leaves an action to people",
     }[why]
     lines = [headline(incident), "", f"{url.rstrip('/')}/console/incidents/{incident.id}"]
+    if gravity(incident) == ONE_ACCOUNT:
+        lines += ["", FIRST]
     if not apart:
         lines += ["", "No pager is independent of the suspect: they may have read this."]
     return title, "\n".join(lines)

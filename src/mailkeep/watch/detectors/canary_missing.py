@@ -4,12 +4,13 @@ Sees: ``CanarySent`` and ``CanaryArrived`` by provider and mailbox: our own list
 recovery mail to it, and mailboxes that others keep (``canary.mailbox``). ``delivery_silence`` asks
 whether a provider carries mail at all, by our own listener; this asks where it does not.
 Method: of each pair the usual delay is learned; past its deadline (three times the 99th percentile,
-never more than the setting) a canary is late with a chance that is learned too, 0.01 at first and
-0.001 at best. Those that wait add -ln(chance) nats each, in step with their waiting, once the
-oldest is overdue; an arrival sets the sum to 0. Canaries lost now and then add up in the CUSUM of a
-binomial test (a quarter lost against the learned chance). The alarm is at ln(1 + γn/g) nats, n
-pairs with a canary every g seconds, γ the mean time between false alarms of the whole system
-(measured: one every 5 seconds to our listener is missed within 15 seconds and its latency).
+never more than the setting, or what a day taught: ``punctuality``) a canary is late with a chance
+that is learned too, 0.01 at first and 0.001 at best. Those that wait add -ln(chance) nats each, in
+step with their waiting, once the oldest is overdue; an arrival sets the sum to 0. Canaries lost now
+and then add up in the CUSUM of a binomial test (a quarter lost against the learned chance). The
+alarm is at ln(1 + γn/g) nats, n pairs with a canary every g seconds, γ the mean time between false
+alarms of the whole system (measured: one every 5 seconds to our listener is missed within 15
+seconds and its latency).
 What other pairs say: where no provider's canaries come to a mailbox, the mailbox is ill and no
 provider (nothing is said of them). Where this provider's canaries come elsewhere, it is blocked
 there, or drops that mail.
@@ -19,6 +20,10 @@ nowhere, or when two decoys of recovery mail or more do not come to our listener
 provider is no outage of this one; nor is one decoy that came seconds too late, which of a million
 some do). Provider compromised 0.5 where some come (judged: whoever drops some mail
 chooses, but a block is far commoner; too little to back what outsiders could stage).
+One that comes late, within three times the setting, is no lost one: where that is all, provider
+silent 3.0 nats (judged), as what outsiders can stage, who may have mail sent through the provider
+that slows what it sends to our listener: it opens nothing and allows no act. Lateness near to that
+bound is told of as loss until the first has come.
 Taken back when three came in time one after the other; where some were lost, when the test lets go.
 Parameters: ``[watch.canary_missing]``. False alarms: greylisting by a mailbox that others keep, a
 forwarding rule that somebody switched off (all providers: nothing is said). Delay: the deadline and
@@ -34,8 +39,10 @@ import msgspec
 
 from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.events.types import Recorded
+from mailkeep.watch import punctuality
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import CanaryArrived, CanarySent
+from mailkeep.watch.punctuality import LATE, Days
 from mailkeep.watch.rates import Delays, gap_alarm
 from mailkeep.watch.thresholds import CanaryMissingSettings
 from mailkeep.watch.types import (
@@ -64,13 +71,23 @@ DECOYS = 2  #: of recovery mail that are overdue before anything is said
 HIGHEST, BLOCKED, DROPS = 9.0, 3.0, 0.5
 
 
+class Passed(msgspec.Struct, frozen=True):
+    """A canary that was overtaken, and may still come late; nats that it adds to the binomial
+    test."""
+
+    sent: Instant
+    told: float
+
+
 class Box(msgspec.Struct, frozen=True):
     """One provider's canaries to one mailbox.
 
     ``waiting``: when each was sent; ``newest``: when the newest of those that arrived was.
     ``missed`` of ``seen`` were lost, ``row`` of them one after the other; ``lost``: nats of the
     binomial test. ``said``: when it was last said that they are missing, 0 when that is taken back;
-    ``lossy``: since some of them were lost; ``returned``: in time since.
+    ``lossy``: since some of them were lost; ``returned``: in time since. ``tardy``: those of
+    ``waiting`` that came too late, and not by much; ``passed``: those overtaken; ``light``: no more
+    than lateness was said.
     """
 
     provider: str
@@ -89,10 +106,18 @@ class Box(msgspec.Struct, frozen=True):
     said: Instant = 0
     lossy: bool = False
     returned: int = 0
+    days: Days = Days()
+    tardy: tuple[str, ...] = ()
+    passed: dict[str, Passed] = {}
+    light: bool = False
 
-    def fresh(self) -> list[Instant]:
-        """Those not overtaken by one that arrived."""
-        return [at for at in self.waiting.values() if at > self.newest]
+    def fresh(self, *, lost: bool = False) -> list[Instant]:
+        """Those not overtaken by one that arrived; ``lost``: without those that came late."""
+        return [
+            at
+            for name, at in self.waiting.items()
+            if at > self.newest and not (lost and name in self.tardy)
+        ]
 
 
 class State(msgspec.Struct, frozen=True):
@@ -128,16 +153,18 @@ def tick(state: State, now: Instant) -> tuple[State, list[Signal]]:
         box = state.boxes[key]
         if _due(state, box) > now or _strength(box, now) < limit(state, box):
             continue
-        if _mailbox_is_ill(state, box):
+        light = not _is_lost(state, box, now)
+        again = box.said and now < box.said + seconds(state.settings.repeat_after)
+        if _mailbox_is_ill(state, box) or (light and again):
             continue
-        before = box.said
         lossy = box.lost >= limit(state, box)
-        state = _with(state, key, msgspec.structs.replace(box, said=now, lossy=lossy, returned=0))
+        said = msgspec.structs.replace(box, said=now, lossy=lossy, returned=0, light=light)
+        before, state = state, _with(state, key, said)
         signal = _signal(state, box.provider, now)
         if signal.evidence:
             signals.append(signal)
         else:
-            state = _with(state, key, msgspec.structs.replace(box, said=before))
+            state = before
     return state, signals
 
 
@@ -163,7 +190,8 @@ def _due(state: State, box: Box) -> Instant:
     if _mailbox_is_ill(state, box):
         return NEVER
     again = box.said + seconds(state.settings.repeat_after) if box.said else 0
-    return max(overdue, again)
+    # That they come late was said: that they are lost is said as soon as it is seen.
+    return overdue if box.light else max(overdue, again)
 
 
 def _longest(settings: CanaryMissingSettings, mailbox: str) -> float:
@@ -188,18 +216,31 @@ def _sent(box: Box, message: str, at: Instant, event: str) -> Box:
 def _arrived(
     state: State, key: str, box: Box, fact: CanaryArrived, recorded: Recorded
 ) -> tuple[State, list[Signal]]:
-    sent = box.waiting.get(fact.message)
     at = min(recorded.at, recorded.placed_at)
-    if sent is None or at - sent > seconds(box.deadline):
-        return state, []  # too late: held back is missing as well
+    overtaken = box.passed.get(fact.message)
+    sent = box.waiting.get(fact.message) if overtaken is None else overtaken.sent
+    setting = _longest(state.settings, box.mailbox)
+    forgotten = at - seconds(punctuality.latest(setting))
+    if sent is None or sent < forgotten:
+        return state, []  # held back is missing as well
+    days = punctuality.heard(box.days, (at - sent) / SECOND, at)
+    # What a day taught holds also where none is in time by what was learned before.
+    by = max(box.deadline, min(days.usual, punctuality.latest(setting)))
+    box = msgspec.structs.replace(box, days=days, deadline=by)
+    if overtaken is not None or at - sent > seconds(box.deadline):
+        return _with(state, key, _came_late(box, fact.message)), []
     passed = at - seconds(box.deadline)
-    missed = sum(one < passed for one in box.waiting.values())
+    overdue = {name: one for name, one in box.waiting.items() if one < passed}
+    missed, gone = len(overdue), [name for name in overdue if name not in box.tardy]
     chance = _late(box)
     row = min(missed, max(0, IN_A_ROW - box.row))
-    lost = box.lost + row * math.log(LOSSY / chance) + math.log((1 - LOSSY) / (1 - chance))
+    told = math.log(LOSSY / chance)
+    lost = box.lost + min(row, len(gone)) * told + math.log((1 - LOSSY) / (1 - chance))
+    may_come = {name: one for name, one in box.passed.items() if one.sent >= forgotten}
+    may_come |= {name: Passed(overdue[name], told) for name in gone[:row]}
     delays = box.delays.add((at - sent) / SECOND, MEMORY)
-    longest = _longest(state.settings, box.mailbox)
-    learned = max(SHORTEST, 3 * delays.quantile(0.99))
+    longest = punctuality.deadline(days, setting)
+    learned = max(SHORTEST, 3 * delays.quantile(0.99), days.usual)
     returned = min(box.returned + 1, state.settings.returned)
     box = msgspec.structs.replace(
         box,
@@ -214,6 +255,8 @@ def _arrived(
         row=0,
         lost=min(max(0.0, lost), limit(state, box)),
         returned=returned if not missed else 0,
+        tardy=(),
+        passed=may_come,
     )
     box = _halved(box)
     back = box.said and box.returned >= state.settings.returned
@@ -221,8 +264,21 @@ def _arrived(
     # go.
     if not back or (box.lossy and box.lost > 0):
         return _with(state, key, box), []
-    state = _with(state, key, msgspec.structs.replace(box, said=0, lost=0.0))
+    state = _with(state, key, msgspec.structs.replace(box, said=0, lost=0.0, light=False))
     return state, [_signal(state, box.provider, recorded.placed_at, recorded.id)]
+
+
+def _came_late(box: Box, message: str) -> Box:
+    """With one that is no lost one."""
+    overtaken = box.passed.get(message)
+    if overtaken is None:
+        tardy = (*(one for one in box.tardy if one in box.waiting), message)
+        return msgspec.structs.replace(box, tardy=tardy)
+    return msgspec.structs.replace(
+        box,
+        passed={name: one for name, one in box.passed.items() if name != message},
+        lost=max(0.0, box.lost - overtaken.told),
+    )
 
 
 def _halved(box: Box) -> Box:
@@ -236,10 +292,24 @@ def _late(box: Box) -> float:
     return min(LOSSY / 2, max(0.001, (box.missed + 1) / (box.seen + 100)))
 
 
-def _strength(box: Box, now: Instant) -> float:
-    """The nats of what is missing of a pair."""
-    fresh = box.fresh()
-    deadline = seconds(box.deadline)
+def _is_lost(state: State, box: Box, now: Instant) -> bool:
+    """Whether a pair is missed without those that came late too. While some do, those on their way
+    are expected as late."""
+    late = any(name in box.waiting for name in box.tardy)
+    latest = punctuality.latest(_longest(state.settings, box.mailbox))
+    by = max(box.deadline, latest) if late else box.deadline
+    return _strength(box, now, by=by, lost=True) >= limit(state, box)
+
+
+def _strength(box: Box, now: Instant, *, by: float = 0.0, lost: bool = False) -> float:
+    """The nats of what is missing of a pair.
+
+    Args:
+        by: seconds after which one weighs whole; 0: its deadline.
+        lost: without those that came late.
+    """
+    fresh = box.fresh(lost=lost)
+    deadline = seconds(by or box.deadline)
     if box.gap <= 0 or not fresh or now - min(fresh) <= deadline:
         return box.lost
     waited = sum(min(1.0, max(0, now - at) / deadline) for at in fresh)
@@ -262,26 +332,31 @@ def _mailbox_is_ill(state: State, box: Box) -> bool:
 def _signal(state: State, provider: str, now: Instant, event: str = "") -> Signal:
     """All that is missing of a provider now."""
     boxes = [one for one in state.boxes.values() if one.provider == provider]
-    missing = [one for one in boxes if one.said]
+    said = [one for one in boxes if one.said]
+    # What comes late beside what is lost adds nothing, and makes it no less sure.
+    missing = [one for one in said if not one.light] or said
     evidence: dict[Hypothesis, float] = {}
     for box in missing:
-        overdue = [at for at in box.fresh() if now - at > seconds(box.deadline)]
+        overdue = [at for at in box.fresh(lost=not box.light) if now - at > seconds(box.deadline)]
         elsewhere = any(_comes(one, overdue, now) for one in boxes if one is not box)
-        strength = min(HIGHEST, max(_strength(box, now), BLOCKED))
-        if elsewhere and box.mailbox == DECOY_MAILBOX:
+        strength = min(HIGHEST, max(_strength(box, now, lost=True), BLOCKED))
+        if box.light:
+            evident = {Hypothesis.PROVIDER_SILENT: LATE}
+        elif elsewhere and box.mailbox == DECOY_MAILBOX:
             # The same listener has the other canaries: what is missing is recovery mail. Of those
             # that wait now alone: what was lost an outage ago comes seldom enough to last a day.
-            waiting = _strength(msgspec.structs.replace(box, lost=0.0), now)
+            waiting = _strength(msgspec.structs.replace(box, lost=0.0), now, lost=True)
             strength = min(HIGHEST, max(waiting, BLOCKED)) if len(overdue) >= DECOYS else BLOCKED
-            said = {Hypothesis.PROVIDER_SILENT: strength, Hypothesis.PROVIDER_COMPROMISED: DROPS}
+            evident = {Hypothesis.PROVIDER_SILENT: strength, Hypothesis.PROVIDER_COMPROMISED: DROPS}
         elif elsewhere:
-            said = {Hypothesis.PROVIDER_SILENT: BLOCKED, Hypothesis.PROVIDER_COMPROMISED: DROPS}
+            evident = {Hypothesis.PROVIDER_SILENT: BLOCKED, Hypothesis.PROVIDER_COMPROMISED: DROPS}
         else:
-            said = {Hypothesis.PROVIDER_SILENT: strength}
-        for hypothesis, weight in said.items():
+            evident = {Hypothesis.PROVIDER_SILENT: strength}
+        for hypothesis, weight in evident.items():
             evidence[hypothesis] = max(weight, evidence.get(hypothesis, 0.0))
     names = ", ".join(sorted(one.mailbox for one in missing))
-    own = all(one.mailbox in OURS for one in missing)
+    own = all(one.mailbox in OURS and not one.light for one in missing)
+    late = "come late" if any(one.light for one in missing) else "do not come"
     ids = tuple(one for box in missing for one in box.ids) or (event,)
     return Signal(
         detector=NAME,
@@ -289,7 +364,7 @@ def _signal(state: State, provider: str, now: Instant, event: str = "") -> Signa
         subject=provider_subject(provider),
         evidence=evidence,
         at=now,
-        reason=f"canaries sent through {provider} do not come to: {names}"
+        reason=f"canaries sent through {provider} {late} to: {names}"
         if missing
         else f"canaries sent through {provider} come to every mailbox again",
         events=ids[-MOST_EVENTS:],

@@ -12,7 +12,11 @@ sends nothing misses none. Canaries are known one by one: the chance of one bein
 exponentially to ``canary_late`` at the deadline (judged) and no further, so each adds up to
 -ln(canary_late) nats in step with its waiting, and an arrival in time sets the sum to 0; one sent
 before the canary that arrived was overtaken, and adds none. One that arrives after the deadline is
-missed, whatever came of it: mail held back is no mail. Where three times the 99th percentile of
+missed: mail held back is no mail. One that comes within three times the deadline of the settings
+is late, and no more than that: where only those are missed, it is 3.0 nats (judged), as what
+outsiders can stage, who may have mail sent through the provider that slows what it sends to our
+listener: it opens nothing, and no act rests on it. The deadline is learned upwards by the day, to
+three times that of the settings at most (``punctuality``). Where three times the 99th percentile of
 their delay is less than the deadline, it is that by which they weigh. Once one is overdue, the gap
 since anything arrived adds the nats of the ordinary mail missing in it: the rate of reports less
 that of the canaries, which would count twice; never more than one for each mail that we saw taken,
@@ -46,9 +50,12 @@ from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.mail.events import AttemptFinished, DeliveryReported
+from mailkeep.watch import canaries_under_way as under_way
+from mailkeep.watch.canaries_under_way import UnderWay
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import CanaryArrived, CanarySent
-from mailkeep.watch.rates import Delays, Pace
+from mailkeep.watch.punctuality import LATE
+from mailkeep.watch.rates import Pace
 from mailkeep.watch.types import (
     MOST_EVENTS,
     NEVER,
@@ -65,21 +72,14 @@ from mailkeep.watch.types import (
 
 NAME = "delivery_silence"
 MOST = 64  #: providers watched
-MOST_CANARIES = 64  #: canaries under way for each provider
 HIGHEST_REPORTS, HIGHEST_CANARIES = 8.0, 9.0
-LOSSY = 0.25  #: the part of canaries missed that is looked for
-IN_A_ROW = 2  #: misses of one row that tell of it
 FAST, PAUSE = 0.05, seconds(5.0)  #: of a mean gap below it, a silence is no shorter
-SHORTEST = 2.0  #: seconds after which a canary is overdue, at the least
-LEARN_FROM, CANARIES_REMEMBERED = 20.0, 500.0  #: canaries
 
 
 class Flow(msgspec.Struct, frozen=True):
     """One provider. ``accepted``: mails since the last report, ``seen``: not from the journal,
     ``unsaid``: since that was said; ``said`` is when each method last spoke, ``failing_said`` that
-    reports fail; ``silent``: what was said stands; ``returned``: canaries in time in a row since;
-    ``canary_seen``: when the newest of those was sent; ``lost``: nats of the binomial test, after
-    ``missed`` misses in a row; ``losing``: it was above the limit and is not down again."""
+    reports fail, ``late_said`` that canaries come late; ``silent``: what was said stands."""
 
     pace: Pace = Pace()
     last: Instant = 0
@@ -89,20 +89,10 @@ class Flow(msgspec.Struct, frozen=True):
     ids: tuple[str, ...] = ()
     reports_said: Instant = 0
     failing_said: Instant = 0
-    canary_delays: Delays = Delays()
-    canaries: dict[str, Instant] = {}
-    canary_sent: Instant = 0
-    canary_gap: float = 0.0
-    canary_arrived: Instant = 0
-    canary_seen: Instant = 0
-    lost: float = 0.0
-    missed: int = 0
-    losing: bool = False
-    overdue: float = 0.0
-    silent: bool = False
-    returned: int = 0
-    canary_ids: tuple[str, ...] = ()
+    canaries: UnderWay = UnderWay()
     canary_said: Instant = 0
+    late_said: Instant = 0
+    silent: bool = False
 
 
 class State(msgspec.Struct, frozen=True):
@@ -140,7 +130,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     elif isinstance(fact, DeliveryReported):
         flow = _confirmed(flow, at, fact, state.settings.memory)
     elif isinstance(fact, CanarySent):
-        flow = _canary_sent(flow, fact.message, at, recorded.id)
+        canaries = under_way.sent(flow.canaries, fact.message, at, recorded.id)
+        flow = msgspec.structs.replace(flow, canaries=canaries)
     else:
         flow, signals = _canary_arrived(state, flow, fact, at, recorded)
         return _with(state, fact.provider, flow), signals
@@ -186,18 +177,6 @@ def _confirmed(flow: Flow, heard: Instant, fact: DeliveryReported, memory: int) 
     )
 
 
-def _canary_sent(flow: Flow, message: str, at: Instant, event: str) -> Flow:
-    gap = (at - flow.canary_sent) / SECOND if flow.canary_sent else 0.0
-    mean = flow.canary_gap + 0.1 * (gap - flow.canary_gap) if flow.canary_gap else max(gap, 0.0)
-    waiting = {**flow.canaries, message: at}
-    if len(waiting) > MOST_CANARIES:
-        waiting.pop(next(iter(waiting)))
-    ids = (*flow.canary_ids, event)[-MOST_EVENTS:]
-    return msgspec.structs.replace(
-        flow, canaries=waiting, canary_sent=at, canary_gap=mean, canary_ids=ids
-    )
-
-
 def limit(state: State, gap: float) -> float:
     """ln(1 + λγ) in nats, for a mean gap in seconds."""
     between = state.settings.between_false_alarms * DAY / SECOND * max(1, len(state.flows))
@@ -213,9 +192,9 @@ def _deadline(state: State, flow: Flow) -> tuple[Instant, bool]:
     silent = seconds(flow.pace.within(limit(state, flow.pace.gap)))
     if flow.pace.gap < FAST:
         silent = max(silent, PAUSE)
-    since = max(flow.last, flow.canary_arrived)
+    since = max(flow.last, flow.canaries.arrived)
     due = max(since + silent, flow.reports_said + again if flow.reports_said else 0)
-    if flow.canary_arrived <= flow.last:
+    if flow.canaries.arrived <= flow.last:
         return due, True
     failing = max(flow.last + silent, flow.failing_said + again if flow.failing_said else 0)
     return min(due, failing), due <= failing
@@ -224,7 +203,7 @@ def _deadline(state: State, flow: Flow) -> tuple[Instant, bool]:
 def _due(state: State, flow: Flow) -> Instant:
     reports = _deadline(state, flow)[0] if _enough(state, flow) else NEVER
     # A canary that waits weighs more with every second.
-    oldest = min(flow.canaries.values(), default=NEVER)
+    oldest = min(flow.canaries.waiting.values(), default=NEVER)
     return min(reports, oldest)
 
 
@@ -255,103 +234,64 @@ def _reports_silent(state: State, provider: str, now: Instant) -> tuple[State, l
     # miss beside it goes on being counted from the last report.
     said = msgspec.structs.replace(flow, unsaid=0)
     if of_mail:
-        said = msgspec.structs.replace(said, reports_said=now, silent=True, returned=0)
+        said = msgspec.structs.replace(said, reports_said=now, silent=True, canaries=_anew(flow))
     else:
         said = msgspec.structs.replace(said, failing_said=now)
     return _with(state, provider, said), [signal]
 
 
 def _canaries_silent(state: State, provider: str, now: Instant) -> tuple[State, list[Signal]]:
-    flow = state.flows[provider]
-    if not flow.canaries:
+    flow, settings = state.flows[provider], state.settings
+    if not flow.canaries.waiting:
         return state, []
-    settings = state.settings
-    each = -math.log(settings.canary_late)
-    before = now - seconds(settings.canary_deadline)
-    threshold = limit(state, flow.canary_gap) + math.log(2)
-    # One that was sent before another that arrived was overtaken: that is no silence of all.
-    fresh = [at for at in flow.canaries.values() if at > flow.canary_seen]
-    flow = _missed(flow, before, fresh, settings)
-    flow = msgspec.structs.replace(
-        flow, lost=min(flow.lost, threshold), losing=flow.losing or flow.lost >= threshold
-    )
-    repeated = flow.canary_said and now - flow.canary_said < seconds(settings.repeat_after)
-    if flow.canary_gap <= 0 or repeated:
-        return _with(state, provider, flow), []
-    total = 0.0
-    usual = _usual(flow, settings)
-    waits = [(now - at) / SECOND for at in fresh if at > before]
-    if flow.overdue >= each or max(waits, default=0.0) >= usual:
-        total = flow.overdue + each * math.fsum(min(1.0, one / usual) for one in waits)
-        total += _missing(state, flow, now)
-    if total < threshold and flow.lost < threshold:
-        return _with(state, provider, flow), []
-    some = f"of the canaries sent through {provider} too many come late or not at all"
+    threshold = limit(state, flow.canaries.gap) + math.log(2)
+    canaries = under_way.passing(flow.canaries, now, settings)
+    lost, late = min(canaries.lost, threshold), min(canaries.late, threshold)
+    losing = canaries.losing or lost + late >= threshold
+    canaries = msgspec.structs.replace(canaries, lost=lost, late=late, losing=losing)
+    flow = msgspec.structs.replace(flow, canaries=canaries)
+    state = _with(state, provider, flow)
+    again = seconds(settings.repeat_after)
+    if canaries.gap <= 0 or (flow.canary_said and now - flow.canary_said < again):
+        return state, []
+    missing = _missing(state, flow, now)
+    firm, whole = under_way.sums(canaries, now, missing, settings)
+    if max(firm, lost) >= threshold:
+        some = f"of the canaries sent through {provider} too many come late or not at all"
+        signal = _signal(
+            provider,
+            min(HIGHEST_CANARIES, max(firm, lost)),
+            now,
+            f"canaries sent through {provider} do not arrive" if firm >= threshold else some,
+            canaries.ids,
+            own=True,
+        )
+        flow = msgspec.structs.replace(flow, canary_said=now, silent=True, canaries=_anew(flow))
+        return _with(state, provider, flow), [signal]
+    repeated = flow.late_said and now - flow.late_said < again
+    if repeated or max(whole, lost + late) < threshold:
+        return state, []
     signal = _signal(
-        provider,
-        min(HIGHEST_CANARIES, max(total, flow.lost)),
-        now,
-        f"canaries sent through {provider} do not arrive" if total >= threshold else some,
-        flow.canary_ids,
-        own=True,
+        provider, LATE, now, f"canaries sent through {provider} come late", canaries.ids, own=True
     )
-    flow = msgspec.structs.replace(flow, canary_said=now, silent=True, returned=0)
+    signal = msgspec.structs.replace(signal, forger=Forger.CUSTOMERS)
+    flow = msgspec.structs.replace(flow, late_said=now, silent=True, canaries=_anew(flow))
     return _with(state, provider, flow), [signal]
 
 
-def _usual(flow: Flow, settings: SilenceSettings) -> float:
-    """Seconds after which a canary that may still come in time is overdue already."""
-    learned = max(SHORTEST, 3 * flow.canary_delays.quantile(0.99))
-    known = flow.canary_delays.total >= LEARN_FROM
-    return min(settings.canary_deadline, learned) if known else settings.canary_deadline
-
-
-def _missed(flow: Flow, before: Instant, fresh: list[Instant], settings: SilenceSettings) -> Flow:
-    """The flow with those canaries counted as missed that were sent up to ``before``."""
-    missed = sum(at <= before for at in flow.canaries.values())
-    if not missed:
-        return flow
-    told = max(0, min(flow.missed + missed, IN_A_ROW) - flow.missed)
-    alone = sum(at <= before for at in fresh)
-    return msgspec.structs.replace(
-        flow,
-        canaries={name: at for name, at in flow.canaries.items() if at > before},
-        overdue=min(flow.overdue - alone * math.log(settings.canary_late), 1000.0),
-        returned=0,
-        lost=flow.lost + told * _ratios(settings)[0],
-        missed=flow.missed + missed,
-    )
-
-
-def _ratios(settings: SilenceSettings) -> tuple[float, float]:
-    """What a canary missed, and one in time, add to the binomial test, in nats."""
-    usual = min(settings.canary_late, 0.5)
-    lossy = max(LOSSY, min(0.9, 5 * usual))
-    return math.log(lossy / usual), math.log((1 - lossy) / (1 - usual))
+def _anew(flow: Flow) -> UnderWay:
+    """The canaries, of which as many must arrive again as take back what is said."""
+    return msgspec.structs.replace(flow.canaries, returned=0)
 
 
 def _canary_arrived(
     state: State, flow: Flow, fact: CanaryArrived, at: Instant, recorded: Recorded
 ) -> tuple[Flow, list[Signal]]:
-    settings = state.settings
-    sent = flow.canaries.get(fact.message)
-    if sent is None or at - sent > seconds(settings.canary_deadline):
-        return flow, []  # too late: it is, or will be, counted as missed
-    returned = min(flow.returned + 1, settings.returned)
-    lost = max(0.0, flow.lost + _ratios(settings)[1])
-    flow = msgspec.structs.replace(
-        flow,
-        canaries={name: when for name, when in flow.canaries.items() if name != fact.message},
-        canary_arrived=at,
-        canary_delays=flow.canary_delays.add((at - sent) / SECOND, CANARIES_REMEMBERED),
-        canary_seen=max(sent, flow.canary_seen),
-        overdue=0.0,
-        returned=returned,
-        lost=lost,
-        missed=0,
-        losing=flow.losing and lost > 0,
-    )
-    if returned < settings.returned or not flow.silent or flow.losing:
+    canaries = under_way.came(flow.canaries, fact.message, at, state.settings)
+    if canaries is None:
+        return flow, []  # held back: it is, or will be, counted as missed
+    flow = msgspec.structs.replace(flow, canaries=canaries)
+    if canaries.returned < state.settings.returned or not flow.silent or canaries.losing:
         return flow, []
     signal = _signal(
         fact.provider,
@@ -362,15 +302,16 @@ def _canary_arrived(
         own=True,
     )
     taken_back = msgspec.structs.replace(signal, evidence={}, restates=True)
-    return msgspec.structs.replace(flow, canary_said=0, silent=False), [taken_back]
+    flow = msgspec.structs.replace(flow, canary_said=0, silent=False)
+    return flow, [taken_back]
 
 
 def _missing(state: State, flow: Flow, now: Instant) -> float:
     """Nats of the ordinary mail that nobody reported since something last arrived."""
     if flow.pace.known < state.settings.learn_from:
         return 0.0
-    rate = 1 / flow.pace.gap - 1 / max(flow.canary_gap, 1e-3)
-    since = max(flow.last, flow.canary_arrived)
+    rate = 1 / flow.pace.gap - 1 / max(flow.canaries.gap, 1e-3)
+    since = max(flow.last, flow.canaries.arrived)
     return min(max(0.0, rate) * (now - since) / SECOND, float(flow.seen))
 
 

@@ -13,11 +13,24 @@ campaign only. So are denied sessions, with 1.0 nat at first, at most 4.0: peopl
 own telephone in a list. Of a denied session the account itself is targeted as well, 3.0 nats, for
 the first eight accounts of the window; it counts beside what we saw there ourselves
 (``takeover_pattern``, ``misplaced_redemption``).
+A denial of a recovery that a browser finished which the account did not know, without a second
+factor, counts apart and over a week (``taken_over``; ``ProofRedeemed``, ``RecoveryCompleted``):
+whoever forgot what they asked for finished nothing. It is weighed by the likelihood ratio of
+Poisson counts against the share of such recoveries that is denied without a reason, which is
+learned over a month between 1 in 100 (judged) and 3 in 100, over an hour, a day and the week, less
+what comes of looking at the shorter ones more often. Campaign, at most 2.0 nats for one and 1.0 for
+each more, and 6.0, of which 5.0 open one: four owners in a small house (simulated: at 24 accounts a
+day of which one owner in five says so, beside as many honest ones, within two days). Where their
+links went through one provider more often than links do (``ProofSent``), that provider, as
+``mailbox_takeovers`` weighs keepers, at most 1.5 nats for each and what it says of a campaign: as
+what customers can stage, so it names whom to look at and accuses nobody alone. What opens by itself
+is said once a day, so that staging it pages nobody more often.
 False alarms: forgetful owners; a mail gateway does not press buttons. Delay: until an owner reads.
 Evasion: the attacker reads the mail and the owner never sees it; or denies resets of their own for
-weeks, so that it is usual.
-Who could forge it: anyone with accounts can ask, change and deny as often as they
-like.
+weeks, so that it is usual; or finishes more recoveries of their own than owners do, by the
+thousand, which is a surge. Of links: a thief who alters codes' mails has the other routes named.
+Who could forge it: anyone with accounts can ask, finish, change and deny as often as they like.
+State: 512 recoveries under way and 2,048 finished ones, 256 accounts of each kind.
 """
 
 import math
@@ -28,9 +41,11 @@ from mailkeep.accounts.events import ChangeDenied, SessionDenied
 from mailkeep.base.clock import Instant
 from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
-from mailkeep.recovery.events import RecoveryDenied
+from mailkeep.recovery.events import ProofRedeemed, ProofSent, RecoveryCompleted, RecoveryDenied
+from mailkeep.watch import taken_over
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.rates import Usual, unusual
+from mailkeep.watch.taken_over import TakenOver
 from mailkeep.watch.types import (
     MOST_EVENTS,
     RESETS,
@@ -41,6 +56,7 @@ from mailkeep.watch.types import (
     Signal,
     WatchSettings,
     account_subject,
+    provider_subject,
     seconds,
 )
 
@@ -49,18 +65,21 @@ MOST = 256  #: accounts remembered; more say nothing new
 FIRST, DOUBLING, HIGHEST, PROVIDER = 2.0, 1.5, 5.5, 2.5
 LEAST = 1.0  #: of a provider's, however usual denials are: it counts beside our own evidence only
 SESSION, SESSIONS, ACCOUNT = 1.0, 4.0, 3.0
+DAYS = 2 * 86_400.0  #: seconds after which what is counted over a week weighs half
 MOST_ACCOUNTS = 8  #: of which it is said that they are targeted, in the window
 
 
 class State(msgspec.Struct, frozen=True):
     """``denied``, ``changed``, ``entered``: when each account denied a reset, a change, a session,
-    with the fact's id, the newest last; ``usual``: how often a reset is denied."""
+    with the fact's id, the newest last; ``usual``: how often a reset is denied; ``taken``: what
+    was denied after it was finished by whoever the account did not know."""
 
     settings: DenialSettings
     denied: dict[str, tuple[Instant, str]] = {}
     changed: dict[str, tuple[Instant, str]] = {}
     entered: dict[str, tuple[Instant, str]] = {}
     usual: Usual = Usual()
+    taken: TakenOver = TakenOver()
 
 
 def start(settings: WatchSettings) -> State:
@@ -70,25 +89,34 @@ def start(settings: WatchSettings) -> State:
 def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     fact, now = recorded.fact, recorded.placed_at
     since = now - seconds(state.settings.remembers)
+    if isinstance(fact, ProofSent):
+        return msgspec.structs.replace(state, taken=taken_over.sent(state.taken, fact)), []
+    if isinstance(fact, ProofRedeemed):
+        return msgspec.structs.replace(state, taken=taken_over.shown(state.taken, fact)), []
+    if isinstance(fact, RecoveryCompleted):
+        return msgspec.structs.replace(state, taken=taken_over.finished(state.taken, fact, now)), []
     if isinstance(fact, RecoveryDenied):
+        taken, was_taken = taken_over.denied(state.taken, fact, recorded)
+        if was_taken:
+            return _taken(msgspec.structs.replace(state, taken=taken), recorded)
         denied, new = _noted(state.denied, since, fact.account, recorded)
         state = msgspec.structs.replace(state, denied=denied)
         if not new:
             return state, []
         usual, surprise = unusual(state.usual, len(denied), now)
         both = {Hypothesis.PROVIDER_COMPROMISED: min(max(surprise, LEAST), PROVIDER)}
-        signals = _said(denied, now, "a reset that was made for them", both, most=surprise)
+        signals = _said(denied, recorded, "a reset that was made for them", both, most=surprise)
         return msgspec.structs.replace(state, usual=usual), signals
     if isinstance(fact, ChangeDenied) and fact.acted:  # else its address has used up its say
         changed, new = _noted(state.changed, since, fact.account, recorded)
         state = msgspec.structs.replace(state, changed=changed)
-        return state, _said(changed, now, "a change of their account", {}) if new else []
+        return state, _said(changed, recorded, "a change of their account", {}) if new else []
     if isinstance(fact, SessionDenied):
         entered, new = _noted(state.entered, since, fact.account, recorded)
         state = msgspec.structs.replace(state, entered=entered)
         if not new:
             return state, []
-        signals = _said(entered, now, "a session in their account", {}, SESSION, SESSIONS)
+        signals = _said(entered, recorded, "a session in their account", {}, SESSION, SESSIONS)
         if len(entered) <= MOST_ACCOUNTS:
             signals.append(_targeted(fact.account, recorded))
         return state, signals
@@ -106,9 +134,57 @@ def _noted(
     return found, True
 
 
+def _taken(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
+    """An account was taken over, by its owner's word."""
+    taken, now = state.taken, recorded.placed_at
+    lately = sum(one.at > now - seconds(state.settings.remembers) for one in taken.denied.values())
+    usual, surprise = unusual(state.usual, max(1, lately), now)
+    taken, news = taken_over.routes(taken, now)
+    signals = [_route(taken, name, weight, recorded) for name, weight in news.items()]
+    weight = max(taken_over.weigh(taken, now), min(max(surprise, 0.0), FIRST))
+    after = taken_over.to_say(taken, weight, now)
+    if after is not None:
+        evidence = {
+            Hypothesis.CAMPAIGN: weight,
+            Hypothesis.PROVIDER_COMPROMISED: min(max(surprise, LEAST), PROVIDER),
+        }
+        said = _signal(
+            evidence,
+            recorded,
+            counted(len(taken.denied), "account")
+            + " denied a reset after it was finished in a browser that the account did not know",
+            tuple(one.id for one in taken.denied.values()),
+        )
+        if weight >= taken_over.OPENS:  # said once a day: until the next it must go on weighing
+            said = msgspec.structs.replace(said, half_life=DAYS, expires_at=now + seconds(2 * DAYS))
+        signals.append(said)
+    return msgspec.structs.replace(state, taken=after or taken, usual=usual), signals
+
+
+def _route(taken: TakenOver, provider: str, weight: float, recorded: Recorded) -> Signal:
+    mine = [one for one in taken.denied.values() if one.link == provider]
+    links = sum(bool(one.link) for one in taken.denied.values())
+    evidence = {Hypothesis.PROVIDER_COMPROMISED: weight} if weight else {}
+    signal = _signal(
+        evidence,
+        recorded,
+        f"of {links} resets that were denied after they were finished, {len(mine)} had their links "
+        f"sent through {provider}, as {taken_over.share(taken, provider):.0%} of all do",
+        tuple(one.id for one in mine) or (recorded.id,),
+    )
+    return msgspec.structs.replace(
+        signal,
+        subject=provider_subject(provider),
+        forger=Forger.CUSTOMERS,
+        half_life=DAYS,
+        expires_at=recorded.placed_at + seconds(2 * DAYS),
+        restates=True,
+    )
+
+
 def _said(
     denied: dict[str, tuple[Instant, str]],
-    now: Instant,
+    recorded: Recorded,
     what: str,
     more: dict[Hypothesis, float],
     first: float = FIRST,
@@ -120,20 +196,32 @@ def _said(
         return []
     campaign = min(max(most, 0.0), highest, first + DOUBLING * math.log2(count))
     return [
-        Signal(
-            detector=NAME,
-            family=Family.RECOVERY,
-            subject=RESETS,
-            evidence={Hypothesis.CAMPAIGN: campaign, **more},
-            at=now,
-            reason=f"{counted(count, 'account')} denied {what}",
-            events=tuple(entry[1] for entry in denied.values())[-MOST_EVENTS:],
-            own_observation=False,
-            forger=Forger.ANYONE,
-            half_life=14_400.0,
-            expires_at=now + seconds(2 * 86_400),
+        _signal(
+            {Hypothesis.CAMPAIGN: campaign, **more},
+            recorded,
+            f"{counted(count, 'account')} denied {what}",
+            tuple(entry[1] for entry in denied.values()),
         )
     ]
+
+
+def _signal(
+    evidence: dict[Hypothesis, float], recorded: Recorded, reason: str, events: tuple[str, ...]
+) -> Signal:
+    """What owners say of resets at large."""
+    return Signal(
+        detector=NAME,
+        family=Family.RECOVERY,
+        subject=RESETS,
+        evidence=evidence,
+        at=recorded.placed_at,
+        reason=reason,
+        events=events[-MOST_EVENTS:],
+        own_observation=False,
+        forger=Forger.ANYONE,
+        half_life=14_400.0,
+        expires_at=recorded.placed_at + seconds(2 * 86_400),
+    )
 
 
 def _targeted(account: str, recorded: Recorded) -> Signal:
@@ -152,4 +240,8 @@ def _targeted(account: str, recorded: Recorded) -> Signal:
     )
 
 
-DETECTOR = Detector(NAME, State, start, step, (ChangeDenied, RecoveryDenied, SessionDenied))
+HEARS = (
+    *(ChangeDenied, ProofRedeemed, ProofSent),
+    *(RecoveryCompleted, RecoveryDenied, SessionDenied),
+)
+DETECTOR = Detector(NAME, State, start, step, HEARS)

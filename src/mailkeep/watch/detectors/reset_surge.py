@@ -13,21 +13,30 @@ requests (optimal for Poisson counts, Moustakides) need 7.4 in the mean and tell
 9th; what is left is chance in the gaps between requests.
 The base is an average over a day, or what the last hour surely had where that is more, up to four
 times the day's: a day has its shape. Neither is fed while the score is high, so that a surge does
-not teach itself to be normal. It is never taken to be lower than six an hour: where few ask, a
-dozen in an hour is no campaign.
-Evidence: campaign, 6.0 nats; any provider, 0.5 nats, which correlation counts only beside our own
-evidence about that provider (judged), and which what applications tell of does not say.
-Delay: eight requests at ten times the base (measured).
+not teach itself to be normal. It is never taken to be lower than six an hour. Below that a
+dozen in an hour is no campaign: a surge and what is usual in an hour must be ``least`` together, in
+which an address without an account counts a quarter, since nobody's account is tried by it.
+Surges are learned by the day: each other day of the month with one at least half as large as this
+one is, and each earlier one of today, says that such surges are usual here.
+Evidence: campaign, 6.0 nats, less ln(1 + n) for n such days and surges (by Bayes, if one in a month
+were usual without any; judged); any provider, 0.5 nats, which correlation counts only beside our
+own evidence about that provider (judged), and which what applications tell of does not say. So the
+third alike opens nothing by itself, nor do those of the month after it; one that grows to more than
+twice as large is as good as the first.
+Delay: eight requests at ten times the base (measured); in a small house the thirteenth.
 False alarms: a newsletter or an outage of sign-in that sends everybody to the form.
-Evasion: staying below a few times the base, or below some twenty an hour in a small house; raising
-it over hours, to four times, or over days. Who could forge it: anyone.
+Evasion: staying below a few times the base, or below a dozen an hour in a small house; raising it
+over hours, to four times, or over days; surges of one's own on two days, which hide those up to
+twice as large for a month, until something stands beside them. Who could forge it: anyone, with
+addresses that they make up.
 """
 
 import math
 
 import msgspec
 
-from mailkeep.base.clock import MINUTE, SECOND, Instant
+from mailkeep.base.clock import DAY, HOUR, MINUTE, SECOND, Instant
+from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
 from mailkeep.recovery.events import RecoveryRehearsed, RecoveryRequested
 from mailkeep.watch.detector import Detector
@@ -49,12 +58,26 @@ WAIT = 600.0  #: seconds before a request counts towards what the last hour had
 MOST_WAITING = 256  #: requests that wait; past it the oldest counts at once
 OVERSHOT = 1.05  #: nats by which the score is over the bound when it passes it, in the mean
 CAMPAIGN, PROVIDER = 6.0, 0.5
+MADE_UP = 0.25  #: what an address without an account counts towards ``least``
+MONTH = 30  #: days over which surges are remembered
+MOST_OF_A_DAY = 4  #: surges of one day that are remembered, the largest
+ALIKE = 2.0  #: times as large as one that came before is as usual as that
+
+
+class Surge(msgspec.Struct, frozen=True):
+    """A surge that was told: when first and last, and of how many addresses."""
+
+    since: Instant
+    last: Instant
+    size: float
 
 
 class State(msgspec.Struct, frozen=True):
     """``count`` requests were seen in ``watched`` seconds, both fading; ``lately`` of them within
     the last hour, fading too, less those that are ``waiting``: a surge's own first requests must
-    not hide it. ``score`` is the CUSUM. ``told``: the same of what applications tell of."""
+    not hide it. ``score`` is the CUSUM; ``began``: when it was 0 last; ``size``: addresses since,
+    fading over an hour. ``surges``: those of the month, the newest last. ``told``: the same of what
+    applications tell of."""
 
     settings: SurgeSettings
     count: float
@@ -66,6 +89,9 @@ class State(msgspec.Struct, frozen=True):
     said: Instant = 0
     ids: tuple[str, ...] = ()
     recent: dict[str, Instant] = {}
+    began: Instant = 0
+    size: float = 0.0
+    surges: tuple[Surge, ...] = ()
     told: "State | None" = None
 
 
@@ -117,7 +143,8 @@ def _step(
 
     gap = (at - state.last) / SECOND if state.last else 0.0
     lately, waiting = _lately(settings, state, at)
-    base = _base(settings, state, lately)
+    usual = _usual(settings, state, lately)
+    base = max(usual, settings.floor_per_minute / 60)
     gain = math.log(settings.factor)
     limit = alarm_at(settings, base)
     # Set to 0 before the step and not within it: only then does the bound on false alarms hold.
@@ -125,6 +152,9 @@ def _step(
     score = min(drained + gain, limit + gain)
     fade = math.exp(-gap / settings.memory)
     learn = 1.0 if drained < 0.8 * limit else 0.0
+    goes_on = drained > 0
+    size = state.size * math.exp(-gap * SECOND / HOUR) if goes_on else 0.0
+    size += 1.0 if fact.account is not None else MADE_UP
     state = State(
         settings,
         count=state.count * fade + learn,
@@ -134,28 +164,58 @@ def _step(
         score=score,
         last=at,
         said=state.said,
-        ids=((*state.ids, recorded.id) if drained > 0 else (recorded.id,))[-MOST_EVENTS:],
+        ids=((*state.ids, recorded.id) if goes_on else (recorded.id,))[-MOST_EVENTS:],
         recent=recent,
+        began=state.began if goes_on else at,
+        size=size,
+        surges=state.surges,
         told=state.told,
     )
     now = recorded.placed_at
     quiet = now - state.said < seconds(settings.repeat_after)
-    if score < limit or (state.said and quiet):
+    small = usual < settings.floor_per_minute / 60
+    few = small and size + usual * HOUR / SECOND < settings.least
+    if score < limit or few or (state.said and quiet):
         return state, []
+    surges = _surges(state, now)
+    usually = _alike(surges)
+    campaign = max(0.0, CAMPAIGN - math.log1p(usually))
+    again = f", as {counted(usually, 'time')} in the last month" if usually else ""
     signal = Signal(
         detector=NAME,
         family=Family.RECOVERY,
         subject=RESETS,
-        evidence={Hypothesis.CAMPAIGN: CAMPAIGN, Hypothesis.PROVIDER_COMPROMISED: PROVIDER},
+        evidence={Hypothesis.CAMPAIGN: campaign, Hypothesis.PROVIDER_COMPROMISED: PROVIDER},
         at=now,
-        reason=f"resets come far above the usual {base * 60:.2g} a minute",
+        reason=f"resets come far above the usual {base * 60:.2g} a minute{again}",
         events=state.ids,
         own_observation=False,
         forger=Forger.ANYONE,
         half_life=3600.0,
         expires_at=now + seconds(86_400),
     )
-    return msgspec.structs.replace(state, said=now), [signal]
+    return msgspec.structs.replace(state, said=now, surges=surges), [signal]
+
+
+def _surges(state: State, now: Instant) -> tuple[Surge, ...]:
+    """With the one that is told now, the newest last. What goes on is the same one for an hour."""
+    kept = [one for one in state.surges if one.since > now - MONTH * DAY]
+    today = [one for one in kept if one.since // DAY == now // DAY]
+    last, size = (today[-1] if today else None), state.size
+    if last is not None and last.last >= state.began and now - last.since < HOUR:
+        return (*kept[:-1], Surge(last.since, now, max(last.size, size)))
+    if len(today) >= MOST_OF_A_DAY:
+        kept.remove(min(today, key=lambda one: one.size))
+    return (*kept, Surge(now, now, size))
+
+
+def _alike(surges: tuple[Surge, ...]) -> int:
+    """How often there was one like the newest: other days, and earlier ones of the same day. A day
+    counts once, however many it had: whoever stages one an hour has not made it usual."""
+    newest = surges[-1]
+    today = newest.since // DAY
+    days = [one.since // DAY for one in surges[:-1] if newest.size <= ALIKE * one.size]
+    return days.count(today) + len({*days} - {today})
 
 
 def _lately(
@@ -172,8 +232,8 @@ def _lately(
     return lately, state.waiting[ripe:]
 
 
-def _base(settings: SurgeSettings, state: State, lately: float) -> float:
-    """What is usual now, in requests a second.
+def _usual(settings: SurgeSettings, state: State, lately: float) -> float:
+    """What is usual now, in requests a second, however few.
 
     Args:
         lately: the fading count of the last requests. It is spread by the root of its half about
@@ -181,7 +241,7 @@ def _base(settings: SurgeSettings, state: State, lately: float) -> float:
     """
     usual = max(state.count, 0.5) / state.watched
     surely = (lately - math.sqrt(lately / 2)) / settings.lately
-    return max(usual, min(surely, settings.ramp * usual), settings.floor_per_minute / 60)
+    return max(usual, min(surely, settings.ramp * usual))
 
 
 def alarm_at(settings: SurgeSettings, base: float) -> float:
@@ -192,6 +252,14 @@ def alarm_at(settings: SurgeSettings, base: float) -> float:
     """
     bound = math.log1p(base * settings.between_false_alarms * 86_400)
     return max(bound - OVERSHOT, 0.5 * bound)
+
+
+def needed(settings: SurgeSettings) -> int:
+    """Resets at once that are an alarm, at the base of the settings, each for an account."""
+    base = settings.base_per_minute / 60
+    score = math.ceil(alarm_at(settings, base) / math.log(settings.factor))
+    small = settings.base_per_minute < settings.floor_per_minute
+    return max(score, math.ceil(settings.least - base * HOUR / SECOND) if small else 0)
 
 
 DETECTOR = Detector(NAME, State, start, step, (RecoveryRequested, RecoveryRehearsed))

@@ -5,13 +5,14 @@ Evidence: provider compromised, 4.7 nats (judged: an innocent new host, such as 
 that the provider introduces, about once in three years; under a compromise, and nothing more, one
 day in ten), which opens nothing alone. 4.0 once a decoy of that provider has come with no stranger
 in it since (judged: a tracking domain never stands in recovery mail, and every second thief who
-alters mail would begin with it). 8.4 where the stranger stands where no honest provider
-writes (``planted``: From, Reply-To, what people read of a decoy), at our own listener: that opens
-an incident, and cuts nobody automatically until something else is seen (``correlation``). It is
-said once a canary of the same sort has come through another provider as we wrote it, or none came
-for a day: where others' come altered as well, it is our own doing, our listener, or the way to it,
-and 6.0 for each. Providers that one house can read, or runs, are one there: where theirs come
-altered together, and that of a third as we wrote it, it is theirs.
+alters mail would begin with it); then nothing that outsiders can stage counts beside it, since
+whoever reads of a provider's new host can stage all that is missing. 8.4 where the stranger stands
+where no honest provider writes (``planted``: From, Reply-To, what people read of a decoy), at our
+own listener: that opens an incident, and cuts nobody automatically until something else is seen
+(``correlation``). It is said once a canary of the same sort has come through another provider as we
+wrote it, or none came for a day: where others' come altered as well, it is our own doing, our
+listener, or the way to it, and 6.0 for each. Providers that one house can read, or runs, are one
+there: where theirs come altered together, and that of a third as we wrote it, it is theirs.
 Whoever is in the way of our listener can alter canaries too, and not sign them anew. So where a
 provider's canaries are usually signed for our domain, a stranger counts so only under such a
 signature, with a key that they had for a day and 20 canaries (``signers``). A key that came later
@@ -252,6 +253,7 @@ def _of_provider(state: State, provider: str, now: Instant) -> Signal:
         half_life=86_400.0,
         expires_at=max(one.said for one in shown) + seconds(LASTS),
         restates=True,
+        backs=planted or not spared,
     )
 
 

@@ -11,5 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Apply."""
-    attested: sa.Column[bool] = sa.Column("attested", sa.Boolean(), nullable=False, server_default=sa.false())
+    attested: sa.Column[bool] = sa.Column(
+        "attested", sa.Boolean(), nullable=False, server_default=sa.false()
+    )
     op.add_column("factors", attested)
