@@ -408,8 +408,10 @@ async def test_an_old_link_in_the_form_keeps_no_right_code_out(house: House) -> 
         for number in range(2 * recovery.settings.asks):
             with pytest.raises(Conflict):
                 await recovery.proving.link(f"t{number}", network, "0" * 26)
-        found = [re.search(r"^Code: (\S+)", one.text, re.M) for one in await house.mails(ADA)]
-        code = next(one[1] for one in found if one)
+        mails = [one.text for one in await house.mails(ADA) if "/recover/proof" in one.text]
+        code = next(
+            one[1] for one in (re.search(r"^Code: (\S+)", two, re.M) for two in mails) if one
+        )
         page = await client.post("/recover/proof", data={"long": "0" * 26, "code": code})
         assert page.status_code == 429
         assert "The short code: shown" in (await client.get("/recover/proof")).text
