@@ -7,7 +7,8 @@ whole.
 
 A sum is built in two steps: each family's signals together add up to its cap, those first that
 nobody outside could stage; and where a party of ours is accused, all that outsiders could stage
-adds up to a cap of its own, however many families see it.
+adds up to a cap of its own, however many families see it. Of two ways in to our mail at a provider
+one counts little (``_WAYS``), whichever leaves the larger sum.
 """
 
 import math
@@ -17,6 +18,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import msgspec
 
 from .types import Family, Forger, Signal
+
+#: Detectors that tell of two ways in: somebody came in at the provider, as it announces, or signs
+#: in to our account there. Who did the one leaves no trace of the other, and what a provider says of a
+#: sign-in is that sign-in: the likelihood of both is that of a mixture, and no product.
+_WAYS = frozenset({"provider_notice", "console_sign_in"})
+_OTHER_WAY = 1.3  #: nats that the other one counts at most; judged
 
 MOST_TRIED = 2000  #: partial sets that are looked at; past that the best one so far counts
 
@@ -64,11 +71,28 @@ def order(one: Weighed) -> tuple[int, float, str, tuple[str, ...]]:
 
 def total(chosen: Iterable[Weighed], caps: Caps) -> float:
     """What a set without doubles adds up to."""
+    chosen = tuple(chosen)
+    return max(_sum(chosen, caps, cut) for cut in _cuts(chosen))
+
+
+def _cuts(chosen: Sequence[Weighed]) -> tuple[str, ...]:
+    """The detectors of which one counts little; "": nothing does. Nobody who stages a way in takes
+    anything from another."""
+    ways = [one.signal.detector for one in chosen if one.firm and one.signal.detector in _WAYS]
+    return tuple(sorted(ways)) if len(ways) > 1 else ("",)
+
+
+def _uncut(one: Weighed, cut: str) -> float:
+    little = one.firm and one.signal.detector == cut
+    return min(one.weight, _OTHER_WAY) if little else one.weight
+
+
+def _sum(chosen: Sequence[Weighed], caps: Caps, cut: str) -> float:
     firm: dict[Family, float] = {}
     staged: dict[Family, float] = {}
     for one in chosen:
         sums, family = (firm if one.firm else staged), one.signal.family
-        sums[family] = sums.get(family, 0.0) + one.weight
+        sums[family] = sums.get(family, 0.0) + _uncut(one, cut)
     sure = doubtful = 0.0
     for family in firm.keys() | staged.keys():
         cap, kept = caps.family.get(family, math.inf), firm.get(family, 0.0)
@@ -79,12 +103,15 @@ def total(chosen: Iterable[Weighed], caps: Caps) -> float:
 
 def parts(chosen: Iterable[Weighed], caps: Caps) -> list[tuple[Weighed, float]]:
     """How much of each signal counts: those first in ``order`` use up the caps."""
+    chosen = tuple(chosen)
+    cut = max(_cuts(chosen), key=lambda one: _sum(chosen, caps, one))
     room = dict(caps.family)
     staged = caps.staged
     out = []
     for one in sorted(chosen, key=order):
         family = one.signal.family
-        counted = min(one.weight, room.get(family, one.weight))
+        weight = _uncut(one, cut)
+        counted = min(weight, room.get(family, weight))
         if not one.firm:
             counted = min(counted, staged)
             staged -= counted

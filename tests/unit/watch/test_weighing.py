@@ -62,7 +62,7 @@ def signal(
 
 _signal = st.builds(
     lambda detector, subject, evidence, facts, forger, family, own: signal(
-        f"d{detector}",
+        detector,
         subject,
         evidence,
         tuple(f"evt_{one}" for one in sorted(facts)),
@@ -70,7 +70,7 @@ _signal = st.builds(
         family=family,
         own=own,
     ),
-    st.integers(0, 6),
+    st.sampled_from(("one", "two", "three", "four", "five", "provider_notice", "console_sign_in")),
     st.sampled_from(SUBJECTS),
     _evidence,
     st.sets(st.integers(0, 9), max_size=3),
@@ -88,7 +88,7 @@ _accusing = st.builds(
         forger=forger,
         family=family,
     ),
-    st.sampled_from(("one", "two", "three")),
+    st.sampled_from(("one", "two", "provider_notice", "console_sign_in")),
     st.floats(0.1, 9.0),
     st.integers(0, 9),
     st.sampled_from((Forger.NOBODY, Forger.CUSTOMERS)),
@@ -101,8 +101,9 @@ def weighed(signals: list[Signal], now: int = START) -> dict[tuple[Hypothesis, S
     for one in signals:
         beliefs = hear(beliefs, one)
     _, opinions = weigh(beliefs, now, SETTINGS)
-    for one in opinions:
-        assert one.log_odds <= one.prior + sum(term.counted for term in one.terms) + 1e-6
+    for opinion in opinions:
+        counted = sum(term.counted for term in opinion.terms)
+        assert opinion.log_odds <= opinion.prior + counted + 1e-6
     return {(one.hypothesis, one.subject): one for one in opinions}
 
 
@@ -112,6 +113,30 @@ def odds(signals: list[Signal], now: int = START) -> dict[tuple[Hypothesis, Subj
 
 def firm(signals: list[Signal]) -> dict[tuple[Hypothesis, Subject], float]:
     return {question: one.firm for question, one in weighed(signals).items()}
+
+
+def test_of_two_ways_in_the_graver_one_counts_whole_and_the_other_little() -> None:
+    a, compromised = provider_subject("a"), Hypothesis.PROVIDER_COMPROMISED
+
+    def counted(*signals: Signal) -> dict[str, float]:
+        terms = weighed(list(signals))[compromised, a].terms
+        return {one.detector: one.counted for one in terms}
+
+    def notice(nats: float, forger: Forger = Forger.NOBODY) -> Signal:
+        said, family = {compromised: nats}, Family.REPORTS
+        return signal("provider_notice", a, said, ("evt_1",), forger=forger, family=family)
+
+    sign_in = signal(
+        "console_sign_in", a, {compromised: 4.6}, ("evt_2",), family=Family.POSTURE, own=False
+    )
+    drift = signal("account_drift", a, {compromised: 8.5}, ("evt_3",), family=Family.POSTURE)
+    assert counted(notice(3.2), sign_in) == {"console_sign_in": 4.6, "provider_notice": 1.3}
+    assert counted(notice(5.0), sign_in) == {"provider_notice": 5.0, "console_sign_in": 1.3}
+    # What somebody does who is in goes with either; and a sign-in that adds nothing takes nothing.
+    assert counted(notice(3.2), drift)["provider_notice"] == 3.2
+    assert counted(notice(3.2), drift, sign_in)["provider_notice"] == 3.2
+    staged = counted(notice(3.2, Forger.ANYONE), sign_in)
+    assert staged["console_sign_in"] == 4.6
 
 
 @given(_signals, st.randoms(use_true_random=False))
