@@ -19,7 +19,7 @@ whoever forgot what they asked for finished nothing. It is weighed by the likeli
 Poisson counts against the share of such recoveries that is denied without a reason, which is
 learned over a month between 1 in 100 (judged) and 3 in 100, over an hour, a day and the week, less
 what comes of looking at the shorter ones more often. Campaign, at most 2.0 nats for one and 1.0 for
-each more, and 6.0, of which 5.0 open one: four owners in a small house (simulated: at 24 accounts a
+each more, and 5.5, of which 5.0 open one: four owners in a small house (simulated: at 24 accounts a
 day of which one owner in five says so, beside as many honest ones, within two days). Where their
 links went through one provider more often than links do (``ProofSent``), that provider, as
 ``mailbox_takeovers`` weighs keepers, at most 1.5 nats for each and what it says of a campaign: as
