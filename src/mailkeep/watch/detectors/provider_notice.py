@@ -2,7 +2,8 @@
 
 Sees: ``ProviderNoticed``. Evidence (judged), of the provider:
 - a break-in (``security``): compromised 3.2 nats, which opens nothing alone: whom it touched they
-  rarely know, or say, and each speaks of one once in two years that was none of ours;
+  rarely know, or say, and each speaks of one once in two years that was none of ours; beside a
+  stranger's sign-in to our account there the lesser of both counts 1.3, being another way in;
 - our account is stopped (``suspended``): silent 4.0, compromised 0.7 (an abuse of our account there
   is a common reason);
 - something of our account was changed (``change``): compromised 1.5: mostly it was us. In March
