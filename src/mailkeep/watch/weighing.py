@@ -20,8 +20,8 @@ import msgspec
 from .types import Family, Forger, Signal
 
 #: Detectors that tell of two ways in: somebody came in at the provider, as it announces, or signs
-#: in to our account there. Who did the one leaves no trace of the other, and what a provider says of
-#: a sign-in is that sign-in: the likelihood of both is that of a mixture, and no product.
+#: in to our account there. Who did the one leaves no trace of the other, and a sign-in that the
+#: provider speaks of is that sign-in: the likelihood of both is a mixture's, and no product.
 _WAYS = frozenset({"provider_notice", "console_sign_in"})
 _OTHER_WAY = 1.3  #: nats that the other one counts at most; judged
 
