@@ -100,6 +100,13 @@ def test_they_are_told_of_as_what_outsiders_can_stage(module: object) -> None:
     assert "late" in first.reason
 
 
+def test_what_was_taken_for_lost_and_is_late_is_held_no_longer() -> None:
+    """Fourteen seconds: as many are overdue by then as an alarm takes."""
+    held = _opinions(replay(log(*_canaries(BEGINS + 900, lambda _when: 14.0))))
+    assert any(one.open for _, one in held)
+    assert not any(one.open for at, one in held if at > START + (BEGINS + 30) * SECOND)
+
+
 @pytest.mark.parametrize("before", [0.0, 60.0])
 def test_what_is_lost_is_told_of_as_soon_as_ever(before: float) -> None:
     """Also where others came late up to then, and that had been said."""

@@ -23,7 +23,7 @@ chooses, but a block is far commoner; too little to back what outsiders could st
 One that comes late, within three times the setting, is no lost one: where that is all, provider
 silent 3.0 nats (judged), as what outsiders can stage, who may have mail sent through the provider
 that slows what it sends to our listener: it opens nothing and allows no act. Lateness near to that
-bound is told of as loss until the first has come.
+bound is told of as loss until the first has come, and then no longer.
 Taken back when three came in time one after the other; where some were lost, when the test lets go.
 Parameters: ``[watch.canary_missing]``. False alarms: greylisting by a mailbox that others keep, a
 forwarding rule that somebody switched off (all providers: nothing is said). Delay: the deadline and
@@ -228,7 +228,7 @@ def _arrived(
     by = max(box.deadline, min(days.usual, punctuality.latest(setting)))
     box = msgspec.structs.replace(box, days=days, deadline=by)
     if overtaken is not None or at - sent > seconds(box.deadline):
-        return _with(state, key, _came_late(box, fact.message)), []
+        return _late_after_all(state, key, _came_late(box, fact.message), recorded)
     passed = at - seconds(box.deadline)
     overdue = {name: one for name, one in box.waiting.items() if one < passed}
     missed, gone = len(overdue), [name for name in overdue if name not in box.tardy]
@@ -266,6 +266,17 @@ def _arrived(
         return _with(state, key, box), []
     state = _with(state, key, msgspec.structs.replace(box, said=0, lost=0.0, light=False))
     return state, [_signal(state, box.provider, recorded.placed_at, recorded.id)]
+
+
+def _late_after_all(
+    state: State, key: str, box: Box, recorded: Recorded
+) -> tuple[State, list[Signal]]:
+    """Say so where it was said that they are lost."""
+    now, waits = recorded.placed_at, box.said and not box.light and not box.lossy
+    if not waits or _is_lost(state, box, now):
+        return _with(state, key, box), []
+    state = _with(state, key, msgspec.structs.replace(box, light=True, said=now))
+    return state, [_signal(state, box.provider, now, recorded.id)]
 
 
 def _came_late(box: Box, message: str) -> Box:

@@ -271,12 +271,26 @@ def _canaries_silent(state: State, provider: str, now: Instant) -> tuple[State, 
     repeated = flow.late_said and now - flow.late_said < again
     if repeated or max(whole, lost + late) < threshold:
         return state, []
-    signal = _signal(
-        provider, LATE, now, f"canaries sent through {provider} come late", canaries.ids, own=True
-    )
-    signal = msgspec.structs.replace(signal, forger=Forger.CUSTOMERS)
     flow = msgspec.structs.replace(flow, late_said=now, silent=True, canaries=_anew(flow))
-    return _with(state, provider, flow), [signal]
+    return _with(state, provider, flow), [_late(flow, provider, now)]
+
+
+def _late_after_all(
+    state: State, flow: Flow, provider: str, recorded: Recorded
+) -> tuple[Flow, list[Signal]]:
+    """Where it was said that canaries are lost, and those come that are late: say that instead."""
+    now, canaries = recorded.placed_at, flow.canaries
+    firm, _ = under_way.sums(canaries, now, 0.0, state.settings)
+    if max(firm, canaries.lost) >= limit(state, canaries.gap) + math.log(2):
+        return flow, []
+    flow = msgspec.structs.replace(flow, late_said=now, canary_said=0)
+    return flow, [msgspec.structs.replace(_late(flow, provider, now), restates=True)]
+
+
+def _late(flow: Flow, provider: str, now: Instant) -> Signal:
+    reason = f"canaries sent through {provider} come late"
+    signal = _signal(provider, LATE, now, reason, flow.canaries.ids, own=True)
+    return msgspec.structs.replace(signal, forger=Forger.CUSTOMERS)
 
 
 def _anew(flow: Flow) -> UnderWay:
@@ -287,10 +301,14 @@ def _anew(flow: Flow) -> UnderWay:
 def _canary_arrived(
     state: State, flow: Flow, fact: CanaryArrived, at: Instant, recorded: Recorded
 ) -> tuple[Flow, list[Signal]]:
-    canaries = under_way.came(flow.canaries, fact.message, at, state.settings)
+    before = flow.canaries
+    canaries = under_way.came(before, fact.message, at, state.settings)
     if canaries is None:
         return flow, []  # held back: it is, or will be, counted as missed
     flow = msgspec.structs.replace(flow, canaries=canaries)
+    # What its reports say is not taken back by that.
+    if canaries.tardy > before.tardy and flow.canary_said and not flow.reports_said:
+        return _late_after_all(state, flow, fact.provider, recorded)
     if canaries.returned < state.settings.returned or not flow.silent or canaries.losing:
         return flow, []
     signal = _signal(
