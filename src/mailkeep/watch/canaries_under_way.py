@@ -103,7 +103,7 @@ def passing(flow: UnderWay, now: Instant, settings: SilenceSettings) -> UnderWay
     return msgspec.structs.replace(
         flow,
         waiting={name: at for name, at in flow.waiting.items() if at > before},
-        passed=passed,
+        passed=dict(list(passed.items())[-MOST:]),
         overdue=min(overdue, 1000.0),
         returned=0 if gone else flow.returned,
         lost=lost,

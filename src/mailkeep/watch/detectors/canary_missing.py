@@ -236,8 +236,8 @@ def _arrived(
     row = min(missed, max(0, IN_A_ROW - box.row))
     told = math.log(LOSSY / chance)
     lost = box.lost + min(row, len(gone)) * told + math.log((1 - LOSSY) / (1 - chance))
-    may_come = {name: one for name, one in box.passed.items() if one.sent >= forgotten}
-    may_come |= {name: Passed(overdue[name], told) for name in gone[:row]}
+    over = [(name, one) for name, one in box.passed.items() if one.sent >= forgotten]
+    over += [(name, Passed(overdue[name], told)) for name in gone[:row]]
     delays = box.delays.add((at - sent) / SECOND, MEMORY)
     longest = punctuality.deadline(days, setting)
     learned = max(SHORTEST, 3 * delays.quantile(0.99), days.usual)
@@ -256,7 +256,7 @@ def _arrived(
         lost=min(max(0.0, lost), limit(state, box)),
         returned=returned if not missed else 0,
         tardy=(),
-        passed=may_come,
+        passed=dict(over[-MOST_WAITING:]),
     )
     box = _halved(box)
     back = box.said and box.returned >= state.settings.returned
@@ -352,19 +352,18 @@ def _signal(state: State, provider: str, now: Instant, event: str = "") -> Signa
         elsewhere = any(_comes(one, overdue, now) for one in boxes if one is not box)
         strength = min(HIGHEST, max(_strength(box, now, lost=True), BLOCKED))
         if box.light:
-            evident = {Hypothesis.PROVIDER_SILENT: LATE}
+            strength = LATE
         elif elsewhere and box.mailbox == DECOY_MAILBOX:
             # The same listener has the other canaries: what is missing is recovery mail. Of those
             # that wait now alone: what was lost an outage ago comes seldom enough to last a day.
             waiting = _strength(msgspec.structs.replace(box, lost=0.0), now, lost=True)
             strength = min(HIGHEST, max(waiting, BLOCKED)) if len(overdue) >= DECOYS else BLOCKED
-            evident = {Hypothesis.PROVIDER_SILENT: strength, Hypothesis.PROVIDER_COMPROMISED: DROPS}
         elif elsewhere:
-            evident = {Hypothesis.PROVIDER_SILENT: BLOCKED, Hypothesis.PROVIDER_COMPROMISED: DROPS}
-        else:
-            evident = {Hypothesis.PROVIDER_SILENT: strength}
-        for hypothesis, weight in evident.items():
-            evidence[hypothesis] = max(weight, evidence.get(hypothesis, 0.0))
+            strength = BLOCKED
+        silent = evidence.get(Hypothesis.PROVIDER_SILENT, 0.0)
+        evidence[Hypothesis.PROVIDER_SILENT] = max(strength, silent)
+        if elsewhere and not box.light:
+            evidence[Hypothesis.PROVIDER_COMPROMISED] = DROPS
     names = ", ".join(sorted(one.mailbox for one in missing))
     own = all(one.mailbox in OURS and not one.light for one in missing)
     late = "come late" if any(one.light for one in missing) else "do not come"
