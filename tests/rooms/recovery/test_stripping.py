@@ -130,6 +130,8 @@ def _factor(name: str, at: int, *, attested: bool = False, gone: int | None = No
             ],
             {"a"},
         ),
+        # In one moment, in whichever order they are listed.
+        ([_factor("b", 15, attested=True), _factor("a", 15)], set()),
         # Replaced in the same moment.
         ([_factor("a", 1, gone=15), _factor("b", 15, attested=True)], {"a", "b"}),
     ],

@@ -142,16 +142,18 @@ def vouched(history: Sequence[FactorView], since: Instant) -> set[str]:
         history: every factor that the account ever had, oldest first.
     """
     found: set[str] = set()
-    for place, one in enumerate(history):
+    for one in history:
         if one.bound_at < since:
             found.add(one.id)
         elif one.attested:
             # Which one was shown is not on record: every one that was there must do.
-            there = (
+            there = {
                 other.id
-                for other in history[:place]
-                if other.revoked_at is None or other.revoked_at >= one.bound_at
-            )
-            if found.issuperset(there):
+                for other in history
+                if other.id != one.id
+                and other.bound_at <= one.bound_at
+                and (other.revoked_at is None or other.revoked_at >= one.bound_at)
+            }
+            if there and there <= found:
                 found.add(one.id)
     return found
