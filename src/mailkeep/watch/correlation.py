@@ -35,7 +35,19 @@ from .types import (
     Signal,
     Subject,
 )
-from .weighing import NO_BONUS, RANK, Bonus, Caps, Sure, Weighed, most, order, parts, total
+from .weighing import (
+    NO_BONUS,
+    RANK,
+    Bonus,
+    Caps,
+    Sure,
+    Weighed,
+    most,
+    order,
+    other_way,
+    parts,
+    total,
+)
 
 MOST_HELD = 16  #: accounts, domains and mailbox services about which an opinion is formed, each
 MOST_NAMED = 4  #: accounts that a reason names
@@ -232,6 +244,7 @@ def _terms(
 ) -> tuple[Term, ...]:
     """A term for each detector: what of it counts, or why nothing does."""
     counted = {id(one): nats for one, nats in parts(chosen, caps)}
+    little = other_way(chosen, caps)
     shown = {one.signal.detector: one for one in chosen}
     said = dict[str, float]()
     for one in sorted(bearing, key=order):
@@ -247,6 +260,8 @@ def _terms(
                 note = "anyone could stage it, and we saw nothing of this ourselves"
         elif nats < one.weight:
             note = "capped: sees the same matter as another"
+            if signal.detector == little:
+                note = "tells of another way in than a graver sign, or of the same act"
         out.append(
             Term(
                 signal.detector,

@@ -64,7 +64,8 @@ def _newest() -> Select[Any]:
         .subquery()
     ).c
     latest = (newest.position.desc(), newest.id.desc())
-    replaces = newest.data.like(literal_column("""'%"restates":true}}'"""))
+    # Inside a text its quotes would be escaped.
+    replaces = newest.data.like(literal_column("""'%"restates":true%'"""))
     ranked = select(
         newest.id,
         newest.position,

@@ -19,9 +19,9 @@ import msgspec
 
 from .types import Family, Forger, Signal
 
-#: Detectors that tell of two ways in: somebody came in at the provider, as it announces, or signs
-#: in to our account there. Who did the one leaves no trace of the other, and a sign-in that the
-#: provider speaks of is that sign-in: the likelihood of both is a mixture's, and no product.
+#: Detectors that tell of two ways in: somebody came in at the provider, which says so, or is in our
+#: account there. Who did the one leaves no trace of the other, and a sign-in or a change that the
+#: provider speaks of is that same one: the likelihood of both is a mixture's, and no product.
 _WAYS = frozenset({"provider_notice", "console_sign_in"})
 _OTHER_WAY = 1.3  #: nats that the other one counts at most; judged
 
@@ -75,6 +75,11 @@ def total(chosen: Iterable[Weighed], caps: Caps) -> float:
     return max(_sum(chosen, caps, cut) for cut in _cuts(chosen))
 
 
+def other_way(chosen: Sequence[Weighed], caps: Caps) -> str:
+    """The detector that counts little, as another one tells of another way in; "": none does."""
+    return max(_cuts(chosen), key=lambda one: _sum(chosen, caps, one))
+
+
 def _cuts(chosen: Sequence[Weighed]) -> tuple[str, ...]:
     """The detectors of which one counts little; "": nothing does. Nobody who stages a way in takes
     anything from another."""
@@ -104,7 +109,7 @@ def _sum(chosen: Sequence[Weighed], caps: Caps, cut: str) -> float:
 def parts(chosen: Iterable[Weighed], caps: Caps) -> list[tuple[Weighed, float]]:
     """How much of each signal counts: those first in ``order`` use up the caps."""
     chosen = tuple(chosen)
-    cut = max(_cuts(chosen), key=lambda one: _sum(chosen, caps, one))
+    cut = other_way(chosen, caps)
     room = dict(caps.family)
     staged = caps.staged
     out = []

@@ -202,6 +202,21 @@ def test_mail_that_a_provider_signed_and_never_had_from_us_speaks_against_it() -
     assert "a signed" in first.reason
 
 
+def test_one_more_report_the_next_day_takes_nothing_away() -> None:
+    beliefs = Beliefs()
+    said = run(abuse_report.DETECTOR, log(*_unsent(4), *_unsent(1, start=93_600.0)))
+    assert len(said) == 4
+    odds = []
+    for one in said[:3]:
+        beliefs = hear(beliefs, one)
+    for more in ((), said[3:]):
+        for one in more:
+            beliefs = hear(beliefs, one)
+        (opinion,) = weigh(beliefs, said[3].at, CorrelationSettings())[1]
+        odds.append(opinion.log_odds)
+    assert odds[1] >= odds[0]
+
+
 def test_what_people_report_opens_only_beside_what_else_is_seen_and_never_cuts() -> None:
     foreign = ForeignMailReported(provider="a", mail="m", why="not_given", untold=20)
     facts, beliefs = log(*_unsent(40), (41, foreign)), Beliefs()

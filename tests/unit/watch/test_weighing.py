@@ -135,6 +135,11 @@ def test_of_two_ways_in_the_graver_one_counts_whole_and_the_other_little() -> No
     # What somebody does who is in goes with either; and a sign-in that adds nothing takes nothing.
     assert counted(notice(3.2), drift)["provider_notice"] == 3.2
     assert counted(notice(3.2), drift, sign_in)["provider_notice"] == 3.2
+    notes = {
+        one.detector: one.note for one in weighed([notice(3.2), sign_in])[compromised, a].terms
+    }
+    assert "another way in" in notes["provider_notice"]
+    assert not notes["console_sign_in"]
     staged = counted(notice(3.2, Forger.ANYONE), sign_in)
     assert staged["console_sign_in"] == 4.6
 

@@ -112,7 +112,9 @@ async def disown(
 
     Args:
         fresh: what was bound after it goes, from whichever browser: who stole a session stole a
-            known browser, from which a factor is settled sooner than what else they did.
+            known browser, from which a factor is settled sooner than what else they did. Not the
+            last one, where one from before was shown for it and it has settled: whoever presses
+            the notice may have the mail and nothing else.
     """
     history = await record.history(tx, account)
     left, doubtful = [], []

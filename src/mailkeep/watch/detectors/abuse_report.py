@@ -126,7 +126,6 @@ def _unsent(state: State, provider: str, recorded: Recorded) -> tuple[State, lis
         forger=Forger.NOBODY,
         half_life=86_400.0,
         expires_at=now + seconds(4 * 86_400),
-        restates=True,
     )
     return state, [signal]
 

@@ -14,8 +14,9 @@ sign-in 0, 1.0, 4.6 (200 days: a new colleague at home); a key 2.0, 3.5, 6.2; a 
 factor 0.7 more; the account's owner, whom no rights bind, 1.5 more. Announced: 0.3 at most. Sorts
 add up; of one sort the gravest counts whole and each further grave one 0.5.
 Of a provider: compromised, at most 8.2: a stranger's sign-in alone opens nothing, with a key that
-they make it does. What the account itself shows of it within the hour (``account_drift``) is left
-out: what was changed counts once, who did it counts here. Of our DNS: domain abused, at most 8.2.
+they make it does; beside what the provider says of itself the lesser of both counts 1.3. What the
+account itself shows of it within the hour (``account_drift``) is left out: what was changed counts
+once, who did it counts here. Of our DNS: domain abused, at most 8.2.
 Of any other party: leaked here, at most 9.2, since it is our own people's access that is used.
 Taken back: what an operator accepts.
 False alarms: a new colleague, travel, a new address of the office. They never cut: it is a house's
