@@ -40,6 +40,13 @@ class Way(msgspec.Struct, frozen=True):
     strange: tuple[str, ...] = ()
 
 
+class Finished(msgspec.Struct, frozen=True):
+    """A recovery that is over, and what carried its link."""
+
+    at: Instant
+    link: str
+
+
 class Denied(msgspec.Struct, frozen=True):
     """An account that was taken over, by its owner's word."""
 
@@ -51,20 +58,21 @@ class Denied(msgspec.Struct, frozen=True):
 class TakenOver(msgspec.Struct, frozen=True):
     """What is remembered.
 
-    ``ways``: by recovery; ``finished``: by recovery, what carried its link. ``done``: how often one
-    is finished so, over a month; ``forgot``: how often one was denied before this week. ``denied``:
-    those of the week, by account, the newest last. ``links``: how many went through each provider.
-    ``said``, ``said_at``: nats of a campaign, last said; ``routes``: of each provider.
+    ``ways``: by recovery; ``finished``: those of the week, by recovery, the newest last. ``done``:
+    how often one is finished so, over a month; ``forgot``: how often one was denied before this
+    week. ``denied``: those of the week, by account, the newest last. ``links``: how many went
+    through each provider. ``said``: nats of a campaign, last said; ``opened``: when that they open
+    one was; ``routes``: nats of each provider.
     """
 
     ways: dict[str, Way] = {}
-    finished: dict[str, str] = {}
+    finished: dict[str, Finished] = {}
     done: Base = Base(0.0, 0.0)
     forgot: Base = Base(0.0, 0.0)
     denied: dict[str, Denied] = {}
     links: dict[str, float] = {}
     said: float = 0.0
-    said_at: Instant = 0
+    opened: Instant = 0
     routes: dict[str, float] = {}
 
 
@@ -99,9 +107,10 @@ def finished(state: TakenOver, fact: RecoveryCompleted, now: Instant) -> TakenOv
     state = msgspec.structs.replace(state, ways=ways)
     if fact.factor or fact.browser not in way.strange:
         return state
+    recent = {name: one for name, one in state.finished.items() if one.at > now - WEEK}
     return msgspec.structs.replace(
         state,
-        finished=kept(state.finished, fact.recovery, way.link, MOST_FINISHED),
+        finished=kept(recent, fact.recovery, Finished(now, way.link), MOST_FINISHED),
         done=state.done.at(now, MONTH).plus(1.0),
     )
 
@@ -110,15 +119,15 @@ def denied(state: TakenOver, fact: RecoveryDenied, recorded: Recorded) -> tuple[
     """With what an owner says.
 
     Returns:
-        the state, and whether it was said of a recovery that was finished so.
+        the state, and whether it was said of a recovery that was finished so, within the week.
     """
-    if not fact.after_completion or fact.recovery not in state.finished:
+    now, done = recorded.placed_at, state.finished.get(fact.recovery)
+    if not fact.after_completion or done is None or done.at <= now - WEEK:
         return state, False
-    now = recorded.placed_at
     old = [name for name, one in state.denied.items() if one.at <= now - WEEK]
     left = {name: one for name, one in state.denied.items() if name not in old}
     if fact.account not in left and len(left) < MOST_DENIED:
-        left[fact.account] = Denied(now, recorded.id, state.finished[fact.recovery])
+        left[fact.account] = Denied(now, recorded.id, done.link)
     forgot = state.forgot.at(now, MONTH).plus(len(old))
     return msgspec.structs.replace(state, denied=left, forgot=forgot), True
 
@@ -136,13 +145,28 @@ def weigh(state: TakenOver, now: Instant) -> float:
     return min(HIGHEST, FIRST + EACH * (len(state.denied) - 1), ratio)
 
 
-def to_say(state: TakenOver, weight: float, now: Instant) -> TakenOver | None:
-    """The state once ``weight`` is said, None where it is not: what opens by itself is said once a
-    day, however many are staged, and what does not where it grew."""
-    fresh = now - state.said_at >= DAY or not state.said_at
-    if not fresh and (state.said >= OPENS or weight < min(OPENS, state.said + GREW)):
-        return None
-    return msgspec.structs.replace(state, said=weight, said_at=now)
+def to_say(
+    state: TakenOver, weight: float, single: float, doubled: bool, now: Instant
+) -> tuple[TakenOver, float | None]:
+    """What is said of a campaign: what opens by itself once a day, however many are staged, and
+    until the next no more than of any denial, so that no staged one mutes the owners of a day; what
+    does not open at each doubling, and where it grew.
+
+    Args:
+        weight: what all denials of the week say, in nats.
+        single: what this one would say alone, in nats.
+        doubled: whether they are twice as many in the window as when that was said last.
+
+    Returns:
+        the state, and the nats; None where nothing is said.
+    """
+    if weight >= OPENS:
+        if not state.opened or now - state.opened >= DAY:
+            return msgspec.structs.replace(state, said=weight, opened=now), weight
+        return state, single if doubled else None
+    if not doubled and weight < state.said + GREW:
+        return state, None
+    return msgspec.structs.replace(state, said=weight), weight
 
 
 def routes(state: TakenOver, now: Instant) -> tuple[TakenOver, Mapping[str, float]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from watch_logs import START, log, request, run
 
-from mailkeep.base.clock import DAY, SECOND
+from mailkeep.base.clock import DAY, HOUR, SECOND
 from mailkeep.events.types import Fact
 from mailkeep.watch.correlation import Beliefs, hear, weigh
 from mailkeep.watch.detectors import reset_surge
@@ -102,3 +102,51 @@ def test_where_more_ask_than_the_floor_nothing_is_slower(gap: float) -> None:
     facts = [(n * gap, request(n)) for n in range(2000)]
     facts += [(2000 * gap + n * gap / 10, request(5000 + n)) for n in range(1, 10)]
     assert len(run(reset_surge.DETECTOR, log(*facts))) == 1
+
+
+def _midnight(day: int) -> float:
+    """Seconds from the start of the log to that UTC midnight."""
+    return day * 86_400 + (DAY - START % DAY) / SECOND
+
+
+def _asked(count: int, since: float, number: int) -> Timed:
+    """One a minute."""
+    return [(since + n * 60.0, _known(number + n)) for n in range(count)]
+
+
+@pytest.mark.parametrize("hours", [-0.4, 12.0])
+def test_one_night_is_one_day(hours: float) -> None:
+    first = _asked(40, _midnight(10) + hours * 3600, 5_000_000)
+    second = _asked(40, _midnight(19) + 6 * 3600, 6_000_000)
+    signals = _surged(30, first, second)
+    of_it = [one for one in signals if one.at > START + 15 * DAY]
+    assert {round(one.evidence[CAMPAIGN], 2) for one in of_it} == {5.31}
+
+
+@pytest.mark.parametrize("hours", [-1.0, 6.0])
+def test_what_goes_on_says_nothing_against_itself(hours: float) -> None:
+    signals = _surged(12, _asked(360, _midnight(10) + hours * 3600, 5_000_000))
+    assert signals[-1].at - signals[0].at > 5 * HOUR
+    assert {one.evidence[CAMPAIGN] for one in signals} == {6.0}
+
+
+def test_one_that_goes_on_for_days_is_one_a_day() -> None:
+    signals = _surged(12, _asked(4 * 1440, 5 * 86_400.0, 5_000_000))
+    counted = [round(one.evidence[CAMPAIGN], 1) for one in signals]
+    assert sorted({*counted}, reverse=True) == [6.0, 5.3, 4.9, 4.6]
+    assert counted == sorted(counted, reverse=True)
+
+
+@pytest.mark.parametrize("gap", [130.0, 158.0, 168.0, 200.0])
+def test_a_drip_between_those_staged_makes_no_many_that_page(gap: float) -> None:
+    """It keeps the score above 0, or teaches itself to be usual."""
+    drip = [(5 * 86_400 + n * gap, _known(7_000_000 + n)) for n in range(int(3 * 86_400 / gap))]
+    signals = iter([*_surged(8, _bursts(16, 1.5, 5, 8, _known), drip), None])
+    beliefs, was, opened, at, following = Beliefs(), False, 0, START + 5 * DAY, next(signals)
+    while at < START + 9 * DAY:
+        while following is not None and following.at <= at:
+            beliefs, following = hear(beliefs, following), next(signals)
+        beliefs, opinions = weigh(beliefs, at, CorrelationSettings())
+        is_open = any(one.open for one in opinions)
+        opened, was, at = opened + (is_open and not was), is_open, at + 300 * SECOND
+    assert 1 <= opened <= 4

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from watch_logs import START, log
 
-from mailkeep.base.clock import DAY, HOUR
+from mailkeep.base.clock import DAY, HOUR, SECOND
 from mailkeep.events.types import Fact, Recorded
 from mailkeep.recovery.events import ProofRedeemed, ProofSent, RecoveryCompleted, RecoveryDenied
 from mailkeep.watch import taken_over
@@ -74,11 +74,11 @@ def _denied(name: str) -> Fact:
     )
 
 
-def _house(days: float, a_day: float = 60.0, seed: int = 7) -> Timed:
+def _house(days: float, a_day: float = 60.0, seed: int = 7, forget: float = 0.003) -> Timed:
     """Honest owners, four in ten of them in a new browser; few forget that they did."""
     chance, out, when = random.Random(seed), Timed(), 0.0
     while (when := when + chance.expovariate(a_day / 86_400)) < days * 86_400:
-        known, forgot = chance.random() < 0.6, chance.random() < 0.003
+        known, forgot = chance.random() < 0.6, chance.random() < forget
         link, name = chance.choice("ab"), f"h{len(out)}"
         out += _recovered(when, name, link, known=known, denied=2.0 if forgot else None)
     return out
@@ -155,6 +155,59 @@ def test_one_owners_word_is_worth_at_least_what_it_was() -> None:
     (signal,) = _signals(*_recovered(10, "v", denied=1.0))
     assert signal.evidence == {CAMPAIGN: denial.FIRST, COMPROMISED: denial.PROVIDER}
     assert signal.subject == RESETS
+
+
+def _of_all(signals: list[Signal]) -> list[Signal]:
+    return [one for one in signals if one.detector == "denial" and one.subject == RESETS]
+
+
+@pytest.mark.parametrize("staged", [0, 1, 5])
+@pytest.mark.parametrize("a_day", [60.0, 300.0])
+def test_no_staged_denial_mutes_the_owners_of_that_day(a_day: float, staged: int) -> None:
+    facts = [one for n in range(staged) for one in _recovered(14 * 86_400 + n, f"o{n}", denied=1.0)]
+    hours = (12, 14, 20)
+    for hour in hours:
+        facts += _recovered(14 * 86_400 + (hour - 2) * 3600 - 3700, f"v{hour}", denied=2.0)
+    said = _of_all(_signals(*_house(16, a_day, forget=0.0), *facts))
+    for hour in hours:
+        now = START + 14 * DAY + hour * HOUR
+        fresh = [one for one in said if one.at == now]
+        assert [one.evidence[COMPROMISED] for one in fresh] == [denial.PROVIDER]
+        assert fresh[0].evidence[CAMPAIGN] >= denial.FIRST
+    assert sum(one.evidence[CAMPAIGN] >= taken_over.OPENS for one in said) <= 1
+
+
+def test_many_within_the_hour_are_a_few_signals() -> None:
+    facts = [one for n in range(64) for one in _recovered(86_400.0 * 4 + n, f"o{n}", denied=1.0)]
+    said = _of_all(_signals(*_house(5), *facts))
+    said = [one for one in said if one.at >= START + 4 * DAY]
+    assert len(said) <= 8
+    assert sum(one.evidence[CAMPAIGN] >= taken_over.OPENS for one in said) == 1
+
+
+def test_one_account_that_denies_again_and_again_is_said_once_an_hour() -> None:
+    facts = Timed()
+    for n in range(40):
+        once = _recovered(86_400.0 + n * 300, f"o{n}", denied=0.1)
+        facts += [(when, msgspec.structs.replace(one, account="mine")) for when, one in once]
+    assert 2 <= len(_of_all(_signals(*facts))) <= 4
+
+
+def test_what_was_finished_is_forgotten_after_a_week() -> None:
+    state, day = taken_over.TakenOver(), START
+    for n in range(30):
+        for when, fact in _recovered(n * 86_400.0, f"o{n}"):
+            at = START + round(when * SECOND)
+            if isinstance(fact, ProofRedeemed):
+                state = taken_over.shown(state, fact)
+            elif isinstance(fact, RecoveryCompleted):
+                state, day = taken_over.finished(state, fact, at), at
+    assert list(state.finished) == [f"o{n}" for n in range(23, 30)]
+    denied = Recorded(1, day, day, "evt_1", _denied("o23"))
+    late = msgspec.structs.replace(denied, at=day + DAY, placed_at=day + DAY)
+    assert isinstance(denied.fact, RecoveryDenied)
+    assert taken_over.denied(state, denied.fact, denied)[1]
+    assert not taken_over.denied(state, denied.fact, late)[1]
 
 
 @pytest.mark.parametrize("a_day", [24, 200])

@@ -24,13 +24,15 @@ day of which one owner in five says so, beside as many honest ones, within two d
 links went through one provider more often than links do (``ProofSent``), that provider, as
 ``mailbox_takeovers`` weighs keepers, at most 1.5 nats for each and what it says of a campaign: as
 what customers can stage, so it names whom to look at and accuses nobody alone. What opens by itself
-is said once a day, so that staging it pages nobody more often.
-False alarms: forgetful owners; a mail gateway does not press buttons. Delay: until an owner reads.
+is said once a day, so that staging it pages nobody more often; until the next, and below that, one
+is said at the 1st, 2nd, 4th, ... account like any other, and any provider with it.
+False alarms: forgetful owners; a mail gateway does not press buttons. Delay: until an owner reads;
+more than a week after it was finished, a denial counts as that of a forgotten reset.
 Evasion: the attacker reads the mail and the owner never sees it; or denies resets of their own for
 weeks, so that it is usual; or finishes more recoveries of their own than owners do, by the
 thousand, which is a surge. Of links: a thief who alters codes' mails has the other routes named.
 Who could forge it: anyone with accounts can ask, finish, change and deny as often as they like.
-State: 512 recoveries under way and 2,048 finished ones, 256 accounts of each kind.
+State: 512 recoveries under way and 2,048 finished within a week, 256 accounts of each kind.
 """
 
 import math
@@ -72,7 +74,8 @@ MOST_ACCOUNTS = 8  #: of which it is said that they are targeted, in the window
 class State(msgspec.Struct, frozen=True):
     """``denied``, ``changed``, ``entered``: when each account denied a reset, a change, a session,
     with the fact's id, the newest last; ``usual``: how often a reset is denied; ``taken``: what
-    was denied after it was finished by whoever the account did not know."""
+    was denied after it was finished by whoever the account did not know; ``strange``: when each
+    account did so in the window."""
 
     settings: DenialSettings
     denied: dict[str, tuple[Instant, str]] = {}
@@ -80,6 +83,7 @@ class State(msgspec.Struct, frozen=True):
     entered: dict[str, tuple[Instant, str]] = {}
     usual: Usual = Usual()
     taken: TakenOver = TakenOver()
+    strange: dict[str, tuple[Instant, str]] = {}
 
 
 def start(settings: WatchSettings) -> State:
@@ -98,7 +102,9 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     if isinstance(fact, RecoveryDenied):
         taken, was_taken = taken_over.denied(state.taken, fact, recorded)
         if was_taken:
-            return _taken(msgspec.structs.replace(state, taken=taken), recorded)
+            strange, new = _noted(state.strange, since, fact.account, recorded)
+            state = msgspec.structs.replace(state, taken=taken, strange=strange)
+            return _taken(state, new, recorded)
         denied, new = _noted(state.denied, since, fact.account, recorded)
         state = msgspec.structs.replace(state, denied=denied)
         if not new:
@@ -134,18 +140,19 @@ def _noted(
     return found, True
 
 
-def _taken(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
-    """An account was taken over, by its owner's word."""
-    taken, now = state.taken, recorded.placed_at
-    lately = sum(one.at > now - seconds(state.settings.remembers) for one in taken.denied.values())
-    usual, surprise = unusual(state.usual, max(1, lately), now)
-    taken, news = taken_over.routes(taken, now)
+def _taken(state: State, new: bool, recorded: Recorded) -> tuple[State, list[Signal]]:
+    """An account was taken over, by its owner's word; ``new`` in the window, or not."""
+    lately, now = len(state.strange), recorded.placed_at
+    usual, surprise = unusual(state.usual, lately, now)
+    taken, news = taken_over.routes(state.taken, now)
     signals = [_route(taken, name, weight, recorded) for name, weight in news.items()]
-    weight = max(taken_over.weigh(taken, now), min(max(surprise, 0.0), FIRST))
-    after = taken_over.to_say(taken, weight, now)
-    if after is not None:
+    single = min(max(surprise, 0.0), FIRST)
+    weight = max(taken_over.weigh(taken, now), single)
+    doubled = new and not lately & (lately - 1)
+    taken, says = taken_over.to_say(taken, weight, single, doubled, now)
+    if says is not None:
         evidence = {
-            Hypothesis.CAMPAIGN: weight,
+            Hypothesis.CAMPAIGN: says,
             Hypothesis.PROVIDER_COMPROMISED: min(max(surprise, LEAST), PROVIDER),
         }
         said = _signal(
@@ -155,10 +162,10 @@ def _taken(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
             + " denied a reset after it was finished in a browser that the account did not know",
             tuple(one.id for one in taken.denied.values()),
         )
-        if weight >= taken_over.OPENS:  # said once a day: until the next it must go on weighing
+        if says >= taken_over.OPENS:  # said once a day: until the next it must go on weighing
             said = msgspec.structs.replace(said, half_life=DAYS, expires_at=now + seconds(2 * DAYS))
         signals.append(said)
-    return msgspec.structs.replace(state, taken=after or taken, usual=usual), signals
+    return msgspec.structs.replace(state, taken=taken, usual=usual), signals
 
 
 def _route(taken: TakenOver, provider: str, weight: float, recorded: Recorded) -> Signal:

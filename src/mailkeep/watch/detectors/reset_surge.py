@@ -16,8 +16,10 @@ times the day's: a day has its shape. Neither is fed while the score is high, so
 not teach itself to be normal. It is never taken to be lower than six an hour. Below that a
 dozen in an hour is no campaign: a surge and what is usual in an hour must be ``least`` together, in
 which an address without an account counts a quarter, since nobody's account is tried by it.
-Surges are learned by the day: each other day of the month with one at least half as large as this
-one is, and each earlier one of today, says that such surges are usual here.
+Surges are learned by the day, in UTC, on which they began: each other day of the month with one at
+least half as large as this one is, and each earlier one of its day, says that such surges are usual
+here. What goes on, the score never back at 0, is one for a day, over midnight too, and says nothing
+against itself.
 Evidence: campaign, 6.0 nats, less ln(1 + n) for n such days and surges (by Bayes, if one in a month
 were usual without any; judged); any provider, 0.5 nats, which correlation counts only beside our
 own evidence about that provider (judged), and which what applications tell of does not say. So the
@@ -198,12 +200,13 @@ def _step(
 
 
 def _surges(state: State, now: Instant) -> tuple[Surge, ...]:
-    """With the one that is told now, the newest last. What goes on is the same one for an hour."""
+    """With the one that is told now, the newest last. What goes on is the same one, on the day on
+    which it began; after a day of it another, so that one staged for weeks becomes usual."""
     kept = [one for one in state.surges if one.since > now - MONTH * DAY]
-    today = [one for one in kept if one.since // DAY == now // DAY]
-    last, size = (today[-1] if today else None), state.size
-    if last is not None and last.last >= state.began and now - last.since < HOUR:
+    last, size = (kept[-1] if kept else None), state.size
+    if last is not None and last.last >= state.began and now - last.since < DAY:
         return (*kept[:-1], Surge(last.since, now, max(last.size, size)))
+    today = [one for one in kept if one.since // DAY == now // DAY]
     if len(today) >= MOST_OF_A_DAY:
         kept.remove(min(today, key=lambda one: one.size))
     return (*kept, Surge(now, now, size))
