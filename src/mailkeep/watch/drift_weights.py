@@ -19,7 +19,8 @@ LASTS = 3.0
 SLOWER = 1.5  #: see ``age``
 _OWNER, _STATUS = 8.2, 0.5
 _USED = 1.0  #: a strange domain that somebody sent from, where the list is of those who sent
-_EXPORTS = frozenset({Kind.EXPORT.value, Kind.READING.value})
+#: What ``export_seen`` weighs, and ``account_drift`` does not.
+EXPORTS = frozenset({Kind.EXPORT.value, Kind.READING.value})
 
 #: Nats by kind and what was done: where it names a strange place, and else.
 WEIGHTS: dict[tuple[str, str], tuple[float, float]] = {
@@ -70,7 +71,7 @@ def weight(fact: PostureChanged) -> float:
 
 def lasts(fact: PostureChanged) -> bool:
     """Whether a change counts for longer than its day, and has those before it count anew."""
-    if fact.item_kind in _EXPORTS:
+    if fact.item_kind in EXPORTS:
         return fact.what == ADDED and not fact.expected
     return weight(fact) >= LASTS
 

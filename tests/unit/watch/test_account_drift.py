@@ -1,13 +1,18 @@
 """Drift of an account and exports from it, on quiet logs and loud ones."""
 
 import math
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from watch_logs import log, run
 
+from mailkeep.base.clock import Instant
 from mailkeep.events.types import Fact
 from mailkeep.providers.posture.types import Kind
 from mailkeep.watch.correlation import Beliefs, hear, weigh
+from mailkeep.watch.detector import Detector
 from mailkeep.watch.detectors import account_drift, export_seen
 from mailkeep.watch.drift import ADDED, CHANGED, REMOVED, USED
 from mailkeep.watch.drift_weights import WEIGHTS
@@ -226,9 +231,11 @@ def test_what_was_announced_or_accepted_does_not_last() -> None:
         (PACE, changed(Kind.EXPORT, number=2)),
         (2 * PACE, changed(Kind.EXPORT, number=3, expected=True)),
     )
-    weights = [(one.at, one.evidence[COMPROMISED]) for one in run(export_seen.DETECTOR, exports)]
-    assert [weight for _, weight in weights] == [0.3, 5.0, 5.0]
-    assert weights[1] == weights[2], "an announced one makes no other new"
+    now = exports[-1].placed_at
+    first, second, third = run(export_seen.DETECTOR, exports)
+    assert [first.evidence, second.evidence] == [{COMPROMISED: 0.3}, {COMPROMISED: 5.0}]
+    left = second.weight(COMPROMISED, now)
+    assert third.weight(COMPROMISED, now) == pytest.approx(left), "it makes no other new"
 
 
 def test_neither_an_announced_change_nor_taking_one_back_makes_others_new() -> None:
@@ -239,8 +246,18 @@ def test_neither_an_announced_change_nor_taking_one_back_makes_others_new() -> N
         (10_800, PostureAccepted(provider="a", changes=("chg_3",), by="uid:0")),
     )
     first, announced, _, back = run(account_drift.DETECTOR, facts)
-    assert first.at == announced.at == back.at
-    assert back.evidence == {COMPROMISED: 3.8}
+    now = facts[-1].placed_at
+    gained = announced.weight(COMPROMISED, now) - first.weight(COMPROMISED, now)
+    assert 0 < gained < 0.3
+    assert back.weight(COMPROMISED, now) == announced.weight(COMPROMISED, now)
+
+
+def test_an_announced_change_makes_no_plain_one_new() -> None:
+    announced = changed(Kind.USER, number=2, expected=True)
+    facts = log((0, changed(Kind.TEMPLATE)), (12 * 3600, announced))
+    assert run(account_drift.DETECTOR, facts)[-1].evidence == {
+        COMPROMISED: pytest.approx(2.0 / 2 + 0.3)
+    }
 
 
 def test_a_mail_as_a_stranger_counts_beside_what_is_long_past() -> None:
@@ -254,9 +271,100 @@ def test_a_mail_as_a_stranger_counts_beside_what_is_long_past() -> None:
 def test_who_may_choose_senders_makes_nothing_new() -> None:
     used = changed(Kind.SENDER, number=2, strange=True, field=USED)
     first, second = run(account_drift.DETECTOR, log((0, changed(Kind.KEY)), (3600, used)))
-    assert first.at == second.at
+    alone = first.weight(COMPROMISED, second.at)
+    assert second.evidence == {COMPROMISED: pytest.approx(alone + 1.0)}
     facts = log((0, changed(Kind.EXPORT)), (3600, used))
     assert len(run(export_seen.DETECTOR, facts)) == 1
+
+
+HOUR = 3600.0
+
+
+def _said(detector: Detector[Any], facts: list[tuple[float, Fact]], now: Instant) -> float:
+    state, said = detector.start(WatchSettings()), 0.0
+    for one in log(*facts):
+        state, signals = detector.step(state, one)
+        for signal in signals:
+            said = signal.weight(COMPROMISED, now)
+    return said
+
+
+@pytest.mark.parametrize("hours", [1, 12, 23, 25])
+def test_plain_changes_count_whole_in_the_day_after_an_act(hours: float) -> None:
+    plain = [
+        (hours * HOUR, changed(Kind.WEBHOOK, number=2)),
+        (hours * HOUR + 60, changed(Kind.TEMPLATE, number=3)),
+        (hours * HOUR + 120, changed(Kind.USER, REMOVED, number=4)),
+    ]
+    act, now = (0.0, changed(Kind.KEY)), log(plain[-1])[0].placed_at
+    alone = _said(account_drift.DETECTOR, plain, now)
+    assert alone == 6.0
+    left = _said(account_drift.DETECTOR, [act], now)
+    both = min(account_drift.CAP, alone + left)
+    assert _said(account_drift.DETECTOR, [act, *plain], now) == pytest.approx(both, abs=0.1)
+
+
+SORTS = st.sampled_from(
+    [
+        (Kind.KEY, ADDED),
+        (Kind.KEY, REMOVED),
+        (Kind.USER, ADDED),
+        (Kind.USER, REMOVED),
+        (Kind.WEBHOOK, ADDED),
+        (Kind.TEMPLATE, CHANGED),
+        (Kind.FORWARD, ADDED),
+        (Kind.DOMAIN, CHANGED),
+        (Kind.EXPORT, ADDED),
+    ]
+)
+DAYS = st.lists(
+    st.tuples(st.integers(0, 86_000), SORTS, st.booleans(), st.booleans()), min_size=1, max_size=12
+)
+
+
+@pytest.mark.parametrize("detector", [account_drift.DETECTOR, export_seen.DETECTOR])
+@given(
+    day=DAYS,
+    before=st.none()
+    | st.tuples(st.sampled_from([1, 4, 5]), st.sampled_from([Kind.KEY, Kind.EXPORT])),
+)
+def test_one_more_change_never_lowers_what_is_said(
+    detector: Detector[Any],
+    day: list[tuple[int, tuple[Kind, str], bool, bool]],
+    before: tuple[int, Kind] | None,
+) -> None:
+    """Whichever of a day's changes, or an act some days before it, is the one more.
+
+    To 0.002 nats: a grave act, faded for four days, ceases to be grave when it counts anew.
+    """
+    facts = [(0.0, changed(before[1], number=99))] if before else []
+    start = before[0] * DAY if before else 0.0
+    for number, (second, (kind, what), strange, expected) in enumerate(sorted(day), 1):
+        one = changed(kind, what, number, strange=strange, expected=expected)
+        facts.append((start + second, one))
+    now = log(*facts)[-1].placed_at
+    said = _said(detector, facts, now)
+    for left_out in range(len(facts)):
+        fewer = [one for number, one in enumerate(facts) if number != left_out]
+        assert said >= _said(detector, fewer, now) - 0.002
+
+
+@pytest.mark.parametrize(
+    ("detector", "first", "second"),
+    [
+        (account_drift.DETECTOR, Kind.FORWARD, Kind.EXPORT),
+        (export_seen.DETECTOR, Kind.EXPORT, Kind.KEY),
+    ],
+)
+def test_an_announced_change_does_not_undo_what_counted_anew(
+    detector: Detector[Any], first: Kind, second: Kind
+) -> None:
+    """The act that made an older one count anew is of a day ago by then."""
+    facts = [(0.0, changed(first)), (3 * DAY, changed(second, number=2))]
+    kind = Kind.EXPORT if detector is export_seen.DETECTOR else Kind.TEMPLATE
+    more = [*facts, (4 * DAY + 60, changed(kind, number=3, expected=True))]
+    now = log(*more)[-1].placed_at
+    assert _said(detector, more, now) >= _said(detector, facts, now) > 0.8
 
 
 def test_what_is_kept_of_an_account_is_bounded() -> None:

@@ -16,7 +16,8 @@ about.
 Lasting: an act of 3.0 nats or more that nobody announced or accepted counts for up to a month, and
 each such act, an export too, has those before it count anew. After d days it weighs 1.5 ln(d) less:
 in as many days our own people did as much (``drift_weights``). What they do every few weeks (a
-template, a plain webhook, a removal) and what comes by itself counts for its day.
+template, a plain webhook, a removal) and what comes by itself counts for its day, whole beside what
+is left of an act: one more change of a day never lowers the sum.
 Parameters: ``remembers``: over how long acts in one account are summed.
 Taken back: a change that an operator accepts; blindness, when the lists are read again.
 False alarms: a colleague who changes something and tells nobody. They open an incident and never
@@ -34,12 +35,11 @@ more.
 
 import msgspec
 
-from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.events.types import Recorded
-from mailkeep.providers.posture.types import Kind
 from mailkeep.watch import drift_weights
 from mailkeep.watch.detector import Detector
-from mailkeep.watch.drift import ADDED, CHANGED, PLACES
+from mailkeep.watch.drift import CHANGED, PLACES
 from mailkeep.watch.events import PostureAccepted, PostureBlind, PostureChanged, PostureRead
 from mailkeep.watch.types import (
     MOST_EVENTS,
@@ -58,8 +58,8 @@ MOST = 64  #: accounts watched
 MOST_CHANGES = 64  #: of each
 MOST_SAID = 4  #: changes that a reason names
 HALF_LIFE = 43_200.0  #: seconds
+LIVES = 7 * DAY  #: what a signal does
 CAP, FURTHER, GRAVE = 8.5, 0.5, 2.0
-_EXPORT_SEEN = frozenset({Kind.EXPORT.value, Kind.READING.value})
 _NO_OUTAGE = frozenset({"refused", "unreadable", "too_large", "too_many"})
 
 _BLIND = 2.0
@@ -68,7 +68,7 @@ _BLIND = 2.0
 class Noted(msgspec.Struct, frozen=True):
     """One change: when it was seen, by which fact, what it weighs, in words. ``act``: it counts for
     longer than a day (``drift_weights.lasts``). An export weighs nothing here: it is noted for the
-    day in which it makes what was done before count anew."""
+    while in which it makes what was done before count anew."""
 
     at: Instant
     event: str
@@ -94,8 +94,8 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
     match fact:
         case PostureChanged():
             act = drift_weights.lasts(fact)
-            if fact.item_kind in _EXPORT_SEEN:
-                if not act or fact.what != ADDED or fact.provider not in state.noted:
+            if fact.item_kind in drift_weights.EXPORTS:
+                if not act or fact.provider not in state.noted:
                     return state, []
                 one = Noted(at, event, fact.item_kind, 0.0, "", act)
             else:
@@ -150,13 +150,21 @@ def _drop(
 
 
 def _fresh(state: State, provider: str, now: Instant) -> dict[str, Noted]:
-    """What still counts of an account: of this day all, of the days before what somebody did."""
+    """What still counts of an account: of this day all, of the days before what somebody did, and
+    the newest act whatever it weighs: as of it those before it count."""
+    of = state.noted.get(provider, {})
     since, day = now - seconds(state.settings.remembers), now - DAY
+    newest = max(now - LIVES, _newest_act(of))
     return {
         key: one
-        for key, one in state.noted.get(provider, {}).items()
-        if one.at > since and (one.at > day or (one.act and _left(one, now)))
+        for key, one in of.items()
+        if one.at > since
+        and (one.at > day or (one.act and (one.at == newest or _left(one, now) > 0.0)))
     }
+
+
+def _newest_act(of: dict[str, Noted]) -> Instant:
+    return max((one.at for one in of.values() if one.act), default=0)
 
 
 def _left(one: Noted, now: Instant) -> float:
@@ -180,25 +188,40 @@ def _words(fact: PostureChanged) -> str:
     return words + (", as announced" if fact.expected else "")
 
 
-def _signal(provider: str, of: dict[str, Noted], recorded: Recorded) -> Signal:
-    # An act makes those before it count anew; an announced change does not, nor does taking
-    # another one back.
-    last = max([one.at for one in of.values()], default=recorded.placed_at)
-    at = max([one.at for one in of.values() if one.act], default=last)
-    faded = 1.0
-    if last - at > DAY:
-        at, faded = last, 2 ** (-(last - at) / seconds(HALF_LIFE))
-    some = [(_left(one, at) * (faded if one.act else 1.0), one) for one in of.values()]
-    by_sort: dict[str, list[float]] = {}
-    for weight, one in some:
-        by_sort.setdefault(one.sort, []).append(weight)
-    total = sum(
-        max(each) + FURTHER * max(0, sum(one >= GRAVE for one in each) - 1)
-        for each in by_sort.values()
+def _weighed(of: dict[str, Noted], at: Instant) -> list[tuple[float, float, Noted]]:
+    """Each with what it weighs at ``at``, as the gravest of its sort and as a further one.
+
+    An act makes those before it count anew; a plain change only the plain ones of its day. An
+    announced change makes nothing new, nor does taking another one back. The sum is of one instant
+    and each sign fades from its own, so that one more never lowers it.
+    """
+    act = _newest_act(of)
+    own = max(
+        (one.at for one in of.values() if one.act or one.weight > drift_weights.ANNOUNCED),
+        default=0,
     )
+    out = []
+    for one in of.values():
+        since = act if one.act else max(own, one.at)
+        left, faded = _left(one, since), 2 ** (-((at - since) / SECOND) / HALF_LIFE)
+        out.append((left * faded, FURTHER * faded if left >= GRAVE else 0.0, one))
+    return out
+
+
+def _signal(provider: str, of: dict[str, Noted], recorded: Recorded) -> Signal:
+    at = max((one.at for one in of.values()), default=recorded.placed_at)
+    some = _weighed(of, at)
+    by_sort: dict[str, list[tuple[float, float]]] = {}
+    for weight, further, one in some:
+        by_sort.setdefault(one.sort, []).append((weight, further))
+    total = 0.0
+    for each in by_sort.values():
+        # Whole is the one of which that says most: an act fades and a plain change overtakes it.
+        (whole, _), *others = sorted(each, key=lambda one: one[1] - one[0])
+        total += whole + sum(further for _, further in others)
     gravest = [
         one
-        for weight, one in sorted(some, key=lambda pair: (-pair[0], pair[1].at, pair[1].event))
+        for weight, _, one in sorted(some, key=lambda each: (-each[0], each[2].at, each[2].event))
         if weight
     ]
     said = "; ".join(one.words for one in gravest[:MOST_SAID])
@@ -216,7 +239,7 @@ def _signal(provider: str, of: dict[str, Noted], recorded: Recorded) -> Signal:
         own_observation=False,
         forger=Forger.NOBODY,
         half_life=HALF_LIFE,
-        expires_at=at + seconds(7 * 86_400),
+        expires_at=at + LIVES,
         restates=True,
     )
 

@@ -20,10 +20,9 @@ import math
 
 import msgspec
 
-from mailkeep.base.clock import DAY, Instant
+from mailkeep.base.clock import DAY, SECOND, Instant
 from mailkeep.base.wording import counted
 from mailkeep.events.types import Recorded
-from mailkeep.providers.posture.types import Kind
 from mailkeep.watch import drift_weights
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.drift import ADDED
@@ -44,7 +43,7 @@ NAME = "export_seen"
 MOST = 64  #: accounts watched
 MOST_EXPORTS = 64  #: of each
 FIRST, DOUBLING, HIGHEST = 5.0, 0.75, 6.5
-_KINDS = frozenset({Kind.EXPORT.value, Kind.READING.value})
+HALF_LIFE = 43_200.0  #: seconds
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -79,7 +78,7 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
             return state, []
         of = {key: one for key, one in of.items() if key not in fact.changes}
     else:
-        export = fact.item_kind in _KINDS
+        export = fact.item_kind in drift_weights.EXPORTS
         if export and fact.what != ADDED:
             return state, []
         if not export and not (drift_weights.lasts(fact) and _exports(of)):
@@ -98,13 +97,20 @@ def step(state: State, recorded: Recorded) -> tuple[State, list[Signal]]:
 
 
 def _fresh(before: dict[str, Seen], now: Instant, settings: ExportSettings) -> dict[str, Seen]:
-    """What still counts: of this day all, of the days before the exports that nobody announced."""
+    """What still counts: of this day all, of the days before the exports that nobody announced, and
+    the newest act beside them: as of it they count."""
     since, day = now - seconds(settings.remembers), now - DAY
+    newest = _newest_act(before)
     return {
         key: one
         for key, one in before.items()
-        if one.at > since and (one.at > day or not (one.expected or one.beside))
+        if one.at > since
+        and (one.at > day or not (one.expected or (one.beside and one.at < newest)))
     }
+
+
+def _newest_act(of: dict[str, Seen]) -> Instant:
+    return max((one.at for one in of.values() if not one.expected), default=0)
 
 
 def _exports(of: dict[str, Seen]) -> list[Seen]:
@@ -126,8 +132,9 @@ def _weight(of: dict[str, Seen], at: Instant) -> float:
 def _signal(provider: str, of: dict[str, Seen], recorded: Recorded) -> Signal:
     exports = _exports(of)
     # As of the newest act: neither an announced export nor taking one back makes the others new.
-    at = max([one.at for one in of.values() if not one.expected], default=recorded.placed_at)
-    weight = max(_weight(of, at), drift_weights.ANNOUNCED)
+    at, act = max((one.at for one in of.values()), default=recorded.placed_at), _newest_act(of)
+    faded = 2 ** (-((at - act) / SECOND) / HALF_LIFE)
+    weight = max(_weight(of, act) * faded, drift_weights.ANNOUNCED)
     reason = counted(len(exports), "export or read", "exports or reads")
     reason += f" of our mail at {provider}"
     if all(one.expected for one in exports):
@@ -142,7 +149,7 @@ def _signal(provider: str, of: dict[str, Seen], recorded: Recorded) -> Signal:
         events=tuple(one.event for one in exports)[-MOST_EVENTS:] or (recorded.id,),
         own_observation=False,
         forger=Forger.NOBODY,
-        half_life=43_200.0,
+        half_life=HALF_LIFE,
         expires_at=at + seconds(7 * 86_400),
         restates=True,
     )
