@@ -33,6 +33,7 @@ GRACE_SECONDS = 2  #: how long open pages may hold up the stop
 #: How long a connection is kept between requests: longer than proxies (nginx 60 s) and clients keep
 #: theirs, else a request now and then meets the door as it shuts, and comes back as an error.
 KEPT_SECONDS = 75
+SCOPES = ("send", "read", "recover", "operate")  #: of the key of development
 
 
 async def production(home: Path, host: str, port: int, *, as_json: bool = False) -> None:
@@ -128,15 +129,15 @@ async def development(
 
 
 async def _key(tx: Tx, running: Application, kept: str) -> str:
-    """The key of development: that of the last start while it is good, so that what was set up with
-    it goes on; else a new one, and no other is good then."""
+    """The key of development: that of the last start while it is good for all that is tried with
+    it, so that what was set up with it goes on; else a new one, and no other is good then."""
     with contextlib.suppress(NotSignedIn, NotAllowed):
-        await api_keys.authorise(tx, running.keys, kept, "operate", network="127.0.0.1")
+        for scope in SCOPES:
+            await api_keys.authorise(tx, running.keys, kept, scope, network="127.0.0.1")
         return kept
     await api_keys.revoke(tx, "development", by="development")
-    scopes = ("send", "read", "recover", "operate")
     return await api_keys.create(
-        tx, running.keys, "development", scopes, owner="developer", by="development"
+        tx, running.keys, "development", SCOPES, owner="developer", by="development"
     )
 
 

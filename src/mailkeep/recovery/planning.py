@@ -74,7 +74,8 @@ class Planner:
         """Look at the recoveries that are due, in fair turns; returns how many were settled.
 
         While no two independent routes stand, those who asked wait: a mail over one route alone
-        would let its reader take the account. One that fails is put back and holds up no other.
+        would let its reader take the account. For whom it becomes too late meanwhile is left out
+        all the same, and the log tells of them. One that fails is put back and holds up no other.
         """
         context, settled = self._context, 0
         async with context.database.read() as tx:
@@ -82,15 +83,16 @@ class Planner:
         for _ in range(BATCH):
             new = await self._turns.sort()
             async with context.database.read() as tx:
-                row, now = await self._turns.next(tx, asked=possible), tx.now
+                late = tx.now + self._late
+                row = await self._turns.next(tx, until=None if possible else late)
             if row is None:
                 if new:
                     continue
                 break
-            if row["state"] == State.ASKED and row["expires_at"] <= now + self._late:
-                settled += await self._lapse(row)
-                continue
             try:
+                if row["state"] == State.ASKED and row["expires_at"] <= late:
+                    settled += await self._lapse(row)
+                    continue
                 # Minted for everybody: the work must not tell whether there is an account.
                 minted = {kind: await self._mint(kind) for kind in KINDS}
                 settled += await self._settle(row["id"], minted)

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, exists, func, select, update
 
 from mailkeep.accounts import queries as accounts
-from mailkeep.base.clock import SECOND
+from mailkeep.base.clock import SECOND, Instant
 from mailkeep.store.database import Database, Tx
 
 from . import tables
@@ -75,25 +75,24 @@ class Turns:
                 await tx.run(update(_r).where(*still).values(values))
             return len(rows)
 
-    async def next(self, tx: Tx, *, asked: bool) -> Row | None:
+    async def next(self, tx: Tx, *, until: Instant | None = None) -> Row | None:
         """The recovery whose turn it is: its ``id``, ``state``, ``turn``, ``region`` and
         ``expires_at``; None when none is due.
 
         Args:
-            asked: also those who asked for the first time.
+            until: of those who asked for the first time only whose time is over by then; None: all.
         """
-        rows = [one for one in Turn if one in ORDER and (asked or one is Turn.AGAIN)]
-        waits = [exists().where(*_due(tx, one)).label(one.value) for one in rows]
+        due = {one: _due(tx, one, until) for one in Turn if one in ORDER}
+        waits = [exists().where(*of).label(one.value) for one, of in due.items()]
         found = await tx.one(select(*waits))
         for _ in ORDER:
             turn = ORDER[self._at % len(ORDER)]
             self._at += 1
-            if turn in rows and found is not None and found[turn.value]:
-                return await self._of(tx, turn)
+            if found is not None and found[turn.value]:
+                return await self._of(tx, turn, due[turn])
         return None
 
-    async def _of(self, tx: Tx, turn: Turn) -> Row | None:
-        due = _due(tx, turn)
+    async def _of(self, tx: Tx, turn: Turn, due: list[ColumnElement[bool]]) -> Row | None:
         place: tuple[str, ...] = (turn.value,)
         for level in LEVELS:
             first = select(level).where(*due).order_by(level).limit(1)
@@ -150,8 +149,9 @@ def away(tx: Tx, why: str) -> dict[str, object]:
     }
 
 
-def _due(tx: Tx, turn: Turn) -> list[ColumnElement[bool]]:
-    return [_r.c.turn == turn.value, _r.c.due_at <= tx.now]
+def _due(tx: Tx, turn: Turn, until: Instant | None) -> list[ColumnElement[bool]]:
+    due = [_r.c.turn == turn.value, _r.c.due_at <= tx.now]
+    return due if until is None or turn is Turn.AGAIN else [*due, _r.c.expires_at <= until]
 
 
 def _unsorted() -> Select[Any]:

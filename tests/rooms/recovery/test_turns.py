@@ -9,7 +9,7 @@ from sqlalchemy import select
 from mailkeep.base.clock import ManualClock
 from mailkeep.base.errors import Conflict, MailkeepError, TooMany
 from mailkeep.recovery import limiting, tables, turns
-from mailkeep.recovery.planning import ENOUGH
+from mailkeep.recovery.planning import AFTER_ERROR, ENOUGH
 from mailkeep.recovery.types import Nets, Turn
 from mailkeep.store.database import Tx
 
@@ -190,6 +190,51 @@ async def test_while_no_two_routes_stand_who_asked_waits_in_place(
     clock.advance(1)
     await plan(room)
     assert len(await room.mails()) == 2
+
+
+async def test_who_asked_in_an_outage_lapses_there_and_is_told_of(
+    room: Room, owner: Owner, clock: ManualClock
+) -> None:
+    """Else what watches resets is blind while no two routes stand, and what strangers typed is kept
+    like the recoveries of owners."""
+    await owner()
+    await known(room, "laptop")
+    room.ailing = {"b", "c"}
+    await flood(room, [HOME], each=3)
+    await ask(room, "laptop")
+    assert await plan(room) == []
+    clock.advance(room.settings.link_life - ENOUGH / 1e6 + 1)
+    await ask(room, "own")
+    assert sorted(await plan(room)) == ["laptop", "t0.0", "t0.1", "t0.2"]
+    found = await standing(room)
+    assert found.pop("own") == ("asked", None)
+    assert set(found.values()) == {("nothing", "expired")}
+    clock.advance(room.settings.link_life)
+    await plan(room)
+    async with room.database.write() as tx:
+        assert await room.recovery.sweep(tx) == 0
+    assert (await standing(room))["own"] == ("nothing", "expired")
+
+
+async def test_one_that_cannot_be_left_out_holds_up_no_other(
+    room: Room, owner: Owner, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await owner()
+    await ask(room, "late")
+    clock.advance(room.settings.link_life)
+    await ask(room, "own")
+
+    async def fails(*_: object) -> int:
+        raise RuntimeError
+
+    monkeypatch.setattr(room.recovery.planner, "_lapse", fails)
+    await plan(room)
+    monkeypatch.undo()
+    found = await standing(room)
+    assert (found["late"][0], found["own"][0]) == ("asked", "open")
+    clock.advance(AFTER_ERROR / 1e6)
+    await plan(room)
+    assert (await standing(room))["late"] == ("nothing", "expired")
 
 
 @pytest.mark.check("ASVS 6.1.1")

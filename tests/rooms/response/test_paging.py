@@ -16,10 +16,12 @@ from mailkeep.base.secret import Secret
 from mailkeep.events import log
 from mailkeep.events.tables import events
 from mailkeep.incidents import queries as incidents
+from mailkeep.incidents.by_hand import Saying
 from mailkeep.response.events import ActionFailed
 from mailkeep.response.paging.bell import AppriseBell
 from mailkeep.response.paging.desk import paged, ring
 from mailkeep.response.paging.types import Pager, PageState, PagingSettings, Why
+from mailkeep.response.tables import pages
 from mailkeep.store.database import Database
 from mailkeep.watch.events import SignalRaised
 from mailkeep.watch.types import (
@@ -429,6 +431,45 @@ async def test_no_account_is_spared_of_which_the_house_takes_more_care(house: Ho
     await _attacked(house, "acc_1")
     await _attacked(house, account)
     assert house.rung["apart"] == 2
+    assert "only the first" not in house.bells["apart"].rung[1][1]
+
+
+async def test_what_is_never_spared_takes_no_page_from_what_is(house: House) -> None:
+    """Else the first customer's account of a day goes untold, and the page before it said that it
+    would not."""
+    editor = await house.stage.owner("editor@example.com")
+    said = await house.stage.owner("said@example.com")
+    async with house.stage.database.write() as tx:
+        mine = accounts.c.id == editor
+        await tx.run(update(accounts).where(mine).values({"class": "high-value"}))
+        saying = Saying(TARGETED, said, "she rang us")
+        await house.stage.incidents.by_hand.open(tx, saying, by="opr_1")
+    await house.stage.hear()
+    await house.step()
+    await _attacked(house, editor)
+    assert house.rung["apart"] == 2
+    await _attacked(house, "acc_1")
+    await _attacked(house, "acc_2")
+    assert ["only the first" in body for _, body in house.bells["apart"].rung] == [
+        False,
+        False,
+        True,
+    ]
+
+
+async def test_a_page_that_woke_nobody_spares_nobody(house: House, clock: ManualClock) -> None:
+    for one in house.bells.values():
+        one.well = False
+    await _attacked(house, "acc_1")
+    await _take(house)
+    await _attacked(house, "acc_2")
+    assert house.rung["apart"] == 1, "one that is tried still may be heard"
+    for _ in range(40):
+        clock.advance(60)
+        await house.step()
+    async with house.stage.database.read() as tx:
+        opened = select(pages.c.incident_id).where(pages.c.why == Why.OPENED.value)
+        assert len(await tx.all(opened.distinct())) == 2
 
 
 async def test_a_day_of_no_length_spares_nobody(database: Database, keys: KeyRing) -> None:
@@ -436,6 +477,7 @@ async def test_a_day_of_no_length_spares_nobody(database: Database, keys: KeyRin
     await _attacked(house, "acc_1")
     await _attacked(house, "acc_2")
     assert house.rung["apart"] == 2
+    assert "only the first" not in house.bells["apart"].rung[0][1]
 
 
 async def test_a_campaign_and_a_persons_word_are_never_spared(house: House) -> None:

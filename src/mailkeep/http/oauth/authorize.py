@@ -104,7 +104,7 @@ class Authorize(Controller):
             address = visit.form.get("address", "")
             return await _page(visit, house, given, application, asked, address, error)
         await recovery.verdicts.begin(visit.browser, asked)
-        visit.asked(crowded=crowded)
+        visit.asked(crowded=crowded, window=recovery.settings.window)
         return visit.go("/recover/proof")
 
 

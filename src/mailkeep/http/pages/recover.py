@@ -54,8 +54,9 @@ class RecoverPages(Controller):
 
     @post("/recover", status_code=200)
     async def ask(self, visit: Visit, house: PageServices) -> Template | Redirect:
+        recovery = _recovery(house)
         try:
-            crowded = await _recovery(house).ask(
+            crowded = await recovery.ask(
                 visit.form.get("address", ""),
                 browser=visit.browser,
                 network=visit.network,
@@ -63,7 +64,7 @@ class RecoverPages(Controller):
             )
         except Invalid as error:
             return visit.page("recover", error=error)
-        visit.asked(crowded=crowded)
+        visit.asked(crowded=crowded, window=recovery.settings.window)
         return visit.go("/recover/proof")
 
     @get("/recover/proof")
@@ -123,9 +124,9 @@ class RecoverPages(Controller):
         if handed is not None:
             issuer = asking.issuer(house.public_url)
             code = handed.code.reveal()
-            visit.forget(ASKED)
+            visit.forget(ASKED, CROWDED)
             return visit.go(asking.back(handed.redirect_uri, issuer, handed.state, code=code))
-        visit.forget(ASKED)
+        visit.forget(ASKED, CROWDED)
         return visit.go("/recover/done")
 
     @get("/recover/done")
@@ -195,7 +196,7 @@ async def _proof(visit: Visit, house: PageServices, error: MailkeepError | None 
         application=application,
         sent=asked is not None,
         begun=bool(visit.cookie(ASKED)) or progress.link or progress.code,
-        crowded=visit.cookie(ASKED) == CROWDED,
+        crowded=bool(visit.cookie(CROWDED)) and not (progress.link or progress.code),
         headers=headers,
         length="" if hold is None else speaks.span(hold.length / SECOND),
         until="" if hold is None or hold.until is None else iso(hold.until),

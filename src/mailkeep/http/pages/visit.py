@@ -41,7 +41,7 @@ CONFIRMATION = "__Host-confirmation"
 CONFIRMING = "__Host-confirming"  #: the address that is being confirmed, sealed
 SENT = "__Host-sent"  #: what an application sent it here for, while somebody signs in
 ASKED = "__Host-asked"  #: a reset was asked for here, of whatever address
-CROWDED = "crowded"  #: what ``ASKED`` says where others of its network had asked for many
+CROWDED = "__Host-crowded"  #: others of its network had asked for many when it did
 DENIED = "__Host-denied"  #: a mail was denied here, of whatever secret
 CARRIED = "__Host-carried"  #: the address that was typed, sealed, on its way to another language
 NEWS = "__Host-news"  #: a word about what was just done, for the next page
@@ -249,14 +249,16 @@ class Visit:
         """Nothing is being confirmed any more."""
         self.forget(CONFIRMATION, CONFIRMING)
 
-    def asked(self, *, crowded: bool) -> None:
+    def asked(self, *, crowded: bool, window: float) -> None:
         """Have the browser keep that a reset was asked for here, whether or not there is an
         account: its page then says that two mails are on their way.
 
         Args:
             crowded: so many were asked for from its network that the page says that as well.
+            window: seconds in which they are counted; what was before is not of late any more.
         """
-        self.keep(ASKED, CROWDED if crowded else "1", max_age=_DAY_SECONDS)
+        self.keep(ASKED, "1", max_age=_DAY_SECONDS)
+        self.keep(CROWDED, "1" if crowded else "", max_age=round(window) if crowded else 0)
 
     def carry(self, address: str) -> None:
         """Have the next page that asks for an address fill it in: once, and sealed, as above."""

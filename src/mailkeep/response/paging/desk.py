@@ -156,8 +156,8 @@ class Desk:
             return False
         await self._database.retrying(self._repeat)
         due = await self._database.retrying(self._claim)
-        rung = await asyncio.gather(*(self._ring(row, incident) for row, incident in due))
-        for (row, _), told in zip(due, rung, strict=True):
+        rung = await asyncio.gather(*(self._ring(*one) for one in due))
+        for (row, *_), told in zip(due, rung, strict=True):
             await self._database.retrying(partial(self._note, row=row, told=told))
         return len(due) == AT_ONCE
 
@@ -222,9 +222,9 @@ class Desk:
         tx.after_commit.append(self.awake.set)
         return chosen.names
 
-    async def _claim(self, tx: Tx) -> list[tuple[RowMapping, Incident]]:
-        """Take what is due. A try is counted before it is made: a kill costs a try, and at worst
-        somebody is woken twice."""
+    async def _claim(self, tx: Tx) -> list[tuple[RowMapping, Incident, bool]]:
+        """Take what is due, and whether others like it are spared. A try is counted before it is
+        made: a kill costs a try, and at worst somebody is woken twice."""
         query = (
             select(_p)
             .where(_p.c.due_at <= tx.now, _p.c.pager.in_(self._pagers))
@@ -235,10 +235,14 @@ class Desk:
         for row in rows:
             values = {"due_at": tx.now + LEASE, "tries": row["tries"] + 1}
             await tx.run(update(_p).where(_p.c.id == row["id"]).values(**values))
-        return [(row, await incidents.one(tx, row["incident_id"])) for row in rows]
+        about = [await incidents.one(tx, row["incident_id"]) for row in rows]
+        first = [await self._is_first(tx, one) for one in about]
+        return list(zip(rows, about, first, strict=True))
 
-    async def _ring(self, row: RowMapping, incident: Incident) -> bool:
-        title, body = words(incident, Why(row["why"]), row["round"], self._url, apart=row["apart"])
+    async def _ring(self, row: RowMapping, incident: Incident, first: bool) -> bool:
+        title, body = words(
+            incident, Why(row["why"]), row["round"], self._url, apart=row["apart"], first=first
+        )
         return await self._pagers[row["pager"]].bell.ring(title, body)
 
     async def _note(self, tx: Tx, *, row: RowMapping, told: bool) -> None:
@@ -275,11 +279,28 @@ class Desk:
         and whoever has accounts of their own would have people woken as often as they like. Several
         at a time are a campaign, which pages; so do accounts of which the house takes more care
         than of those that sign up, and what a person says."""
-        if gravity(incident) != ONE_ACCOUNT or incident.word is not None:
+        if not await self._is_first(tx, incident):
             return False
         since = tx.now - int(self._settings.accounts_each * SECOND)
-        like_it = (_p.c.gravity == ONE_ACCOUNT, _p.c.why == Why.OPENED.value, _p.c.at > since)
-        if await tx.value(select(_p.c.id).where(*like_it).limit(1)) is None:
+        rung = select(_p.c.incident_id).where(
+            _p.c.gravity == ONE_ACCOUNT,
+            _p.c.why == Why.OPENED.value,
+            _p.c.at > since,
+            _p.c.state != PageState.FAILED.value,  # that woke nobody
+        )
+        for row in await tx.all(rung.distinct()):
+            if await self._is_one_of_many(tx, await incidents.one(tx, row["incident_id"])):
+                return True
+        return False
+
+    async def _is_first(self, tx: Tx, incident: Incident) -> bool:
+        """Whether others like it are spared once it has paged."""
+        return gravity(incident) == ONE_ACCOUNT and await self._is_one_of_many(tx, incident)
+
+    async def _is_one_of_many(self, tx: Tx, incident: Incident) -> bool:
+        """Whether it is one of those of which the first in a while pages alone, if an account is
+        all that it is about."""
+        if not self._settings.accounts_each or incident.word is not None:
             return False
         try:
             return (await accounts.account(tx, incident.subject.id)).account_class == CUSTOMER

@@ -73,12 +73,16 @@ def wants_somebody(incident: Incident) -> bool:
     return whole and incident.state is not State.CLOSED and incident.taken_at is None
 
 
-def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) -> tuple[str, str]:
+def words(
+    incident: Incident, why: Why, count: int, url: str, *, apart: bool, first: bool
+) -> tuple[str, str]:
     """Title and body of a page; no customer is named in it.
 
     Args:
         count: which page of this incident it is.
         url: where people reach Mailkeep.
+        apart: no suspect carries it.
+        first: others like it page nobody for a while.
     """
     title = {
         Why.OPENED: "Mailkeep: an incident opened",
@@ -94,7 +98,7 @@ def words(incident: Incident, why: Why, count: int, url: str, *, apart: bool) ->
         Why.LIMIT: "Mailkeep: a playbook has reached a limit, and leaves an action to people",
     }[why]
     lines = [headline(incident), "", f"{url.rstrip('/')}/console/incidents/{incident.id}"]
-    if gravity(incident) == ONE_ACCOUNT:
+    if first:
         lines += ["", FIRST]
     if not apart:
         lines += ["", "No pager is independent of the suspect: they may have read this."]
