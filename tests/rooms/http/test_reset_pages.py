@@ -6,7 +6,9 @@ import httpx
 import msgspec
 import pytest
 
+from mailkeep.accounts.types import Origin
 from mailkeep.recovery.finishing import Finishing
+from mailkeep.recovery.types import Progress
 
 from .test_factor_pages import ADDRESS, PASSWORD, Browser, browser
 
@@ -35,13 +37,14 @@ async def test_a_crowd_is_told_of_for_as_long_as_it_is_one(
 
     # Once a mail has come the next one is not waited for.
     progress = Finishing.progress
-    for shown in ({"link": True}, {"code": True}):
+    for link in (True, False):
 
-        async def so_far(self: Finishing, origin: object, shown: dict[str, bool]) -> object:
-            return msgspec.structs.replace(await progress(self, origin), **shown)  # type: ignore
+        async def so_far(self: Finishing, origin: Origin, link: bool) -> Progress:
+            found = await progress(self, origin)
+            return msgspec.structs.replace(found, link=link, code=not link)
 
         monkeypatch.setattr(
-            recovery.finishing, "progress", partial(so_far, recovery.finishing, shown=shown)
+            recovery.finishing, "progress", partial(so_far, recovery.finishing, link=link)
         )
         assert CROWDED not in (await browser.get("/recover/proof"))[1]
     monkeypatch.undo()

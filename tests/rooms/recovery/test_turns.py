@@ -400,9 +400,9 @@ async def test_who_has_shown_both_takes_no_place_from_a_neighbours_flood(
     whose = []
     check = room.context.slow.check
 
-    async def noted(*given: object, of: str) -> bool:
+    async def noted(purpose: str, secret: str, kept: str | None, *, of: str) -> bool:
         whose.append(of)
-        return await check(*given, of=of)  # type: ignore[arg-type]
+        return await check(purpose, secret, kept, of=of)
 
     monkeypatch.setattr(room.context.slow, "check", noted)
     for browser, shows in (("own", False), ("own", True), ("thief", True)):

@@ -89,9 +89,8 @@ def test_nothing_is_done_by_itself_for_canaries_that_come_seconds_too_late(
     assert not any(one.open for _, one in _opinions(signals))
 
 
-@pytest.mark.parametrize("module", [canary_missing, delivery_silence])
-def test_they_are_told_of_as_what_outsiders_can_stage(module: object) -> None:
-    name = module.NAME  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", [canary_missing.NAME, delivery_silence.NAME])
+def test_they_are_told_of_as_what_outsiders_can_stage(name: str) -> None:
     signals = replay(log(*_canaries(BEGINS + 1200, lambda _when: 6.5)))
     (first, *_) = [one for one in signals if one.detector == name and one.evidence]
     assert 0 < (first.at - START) / SECOND - BEGINS <= 25
