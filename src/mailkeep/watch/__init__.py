@@ -15,10 +15,11 @@ signed the mail that it came in. ``noticing`` ingests what providers tell their 
 audit logs of third parties tell of our accounts there, as ``audit_logs/`` (pure) reads them.
 ``lookalikes`` looks up names that look like our domains, as ``permutations`` (pure) makes them.
 ``strangers`` and ``signers`` (pure) compare what canaries came with. ``detectors/`` are pure: a
-state, a fact or a second of time in, signals out. ``correlation`` is pure too: signals in, opinions
-out, each explained term by term. ``engine`` runs all detectors over a log, live or replayed;
-``runner`` is the thin shell that reads the log, stores the detectors' state beside its checkpoint,
-and records what they raise.
+state, a fact or a second of time in, signals out. ``heard`` reads the signals that opinions are
+formed from, ``hearing`` (pure) keeps those that still weigh, ``weighing`` (pure) adds them up, and
+``correlation`` (pure) makes opinions of them, each explained term by term.
+``engine`` runs all detectors over a log, live or replayed; ``runner`` is the thin shell that reads
+the log, stores the detectors' state beside its checkpoint, and records what they raise.
 
 Owns: ``canaries``, ``canary_mailboxes``, ``posture_accounts``, ``posture_items``,
 ``posture_changes``, ``posture_expected``, ``reports``, ``reports_refused``, ``lookalikes``,
