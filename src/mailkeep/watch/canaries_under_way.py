@@ -8,15 +8,11 @@ import msgspec
 from mailkeep.base.clock import SECOND, Instant
 
 from . import punctuality
-from .punctuality import Days
+from .punctuality import IN_A_ROW, LOSSY, MEMORY, Days
 from .rates import Delays
 from .types import MOST_EVENTS, SilenceSettings, seconds
 
 MOST = 64  #: canaries under way
-LOSSY = 0.25  #: the part of canaries missed that is looked for
-IN_A_ROW = 2  #: misses of one row that tell of it
-SHORTEST = 2.0  #: seconds after which a canary is overdue, at the least
-LEARN_FROM, REMEMBERED = 20.0, 500.0  #: canaries
 
 
 class Passed(msgspec.Struct, frozen=True):
@@ -79,9 +75,7 @@ def deadline(flow: UnderWay, settings: SilenceSettings) -> float:
 
 def usual(flow: UnderWay, settings: SilenceSettings) -> float:
     """Seconds after which a canary that may still come in time is overdue already."""
-    longest = deadline(flow, settings)
-    learned = max(SHORTEST, 3 * flow.delays.quantile(0.99), flow.days.usual)
-    return min(longest, learned) if flow.delays.total >= LEARN_FROM else longest
+    return punctuality.usual(flow.delays, flow.days, deadline(flow, settings))
 
 
 def passing(flow: UnderWay, now: Instant, settings: SilenceSettings) -> UnderWay:
@@ -125,7 +119,7 @@ def came(flow: UnderWay, message: str, at: Instant, settings: SilenceSettings) -
         # Overtaken, they add nothing any more.
         passed={name: msgspec.structs.replace(one, alone=0.0) for name, one in flow.passed.items()},
         arrived=at,
-        delays=flow.delays.add(took, REMEMBERED),
+        delays=flow.delays.add(took, MEMORY),
         days=punctuality.heard(flow.days, took, at),
         seen=max(when, flow.seen),
         overdue=0.0,

@@ -16,6 +16,10 @@ LATE = 3.0  #: nats of canaries that come late; judged
 BOUND = 3.0  #: times the deadline of the settings: the latest that is learned, and that is late
 ENOUGH = 100.0  #: canaries of a day from which it teaches
 REMEMBERED = 20_000.0  #: of a day
+LOSSY = 0.25  #: the part of canaries missed that is looked for
+IN_A_ROW = 2  #: misses of one row that count: an outage is one event
+SHORTEST = 2.0  #: seconds after which a canary is overdue, at the least
+LEARN_FROM, MEMORY = 20.0, 500.0  #: canaries before a delay is believed; over which it is averaged
 PART, TIMES = 0.95, 1.5  #: the deadline is so many times what this part of a day's canaries took
 
 
@@ -44,6 +48,17 @@ def deadline(days: Days, setting: float) -> float:
         setting: those of the settings, below which nothing is learned here.
     """
     return min(BOUND * setting, max(setting, days.usual))
+
+
+def usual(delays: Delays, days: Days, longest: float) -> float:
+    """The seconds after which a canary that may still come in time is overdue already.
+
+    Args:
+        delays: of the last ones that came.
+        longest: those within which one is in time.
+    """
+    learned = max(SHORTEST, 3 * delays.quantile(0.99), days.usual)
+    return min(longest, learned) if delays.total >= LEARN_FROM else longest
 
 
 def latest(setting: float) -> float:

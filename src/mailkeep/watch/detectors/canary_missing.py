@@ -42,7 +42,7 @@ from mailkeep.events.types import Recorded
 from mailkeep.watch import punctuality
 from mailkeep.watch.detector import Detector
 from mailkeep.watch.events import CanaryArrived, CanarySent
-from mailkeep.watch.punctuality import LATE, Days
+from mailkeep.watch.punctuality import IN_A_ROW, LATE, LOSSY, MEMORY, Days
 from mailkeep.watch.rates import Delays, gap_alarm
 from mailkeep.watch.thresholds import CanaryMissingSettings
 from mailkeep.watch.types import (
@@ -62,11 +62,6 @@ from mailkeep.watch.types import (
 NAME = "canary_missing"
 MOST = 128  #: pairs watched
 MOST_WAITING = 32  #: canaries under way of each
-LEARN_FROM = 20.0  #: arrivals before a delay is believed
-MEMORY = 500.0  #: arrivals over which it is averaged
-SHORTEST = 2.0  #: seconds of the shortest deadline
-LOSSY = 0.25
-IN_A_ROW = 2  #: losses of one row that count: an outage is one event
 DECOYS = 2  #: of recovery mail that are overdue before anything is said
 HIGHEST, BLOCKED, DROPS = 9.0, 3.0, 0.5
 
@@ -240,7 +235,6 @@ def _arrived(
     over += [(name, Passed(overdue[name], told)) for name in gone[:row]]
     delays = box.delays.add((at - sent) / SECOND, MEMORY)
     longest = punctuality.deadline(days, setting)
-    learned = max(SHORTEST, 3 * delays.quantile(0.99), days.usual)
     returned = min(box.returned + 1, state.settings.returned)
     box = msgspec.structs.replace(
         box,
@@ -249,7 +243,7 @@ def _arrived(
         },
         newest=max(sent, box.newest),
         delays=delays,
-        deadline=min(longest, learned) if delays.total >= LEARN_FROM else longest,
+        deadline=punctuality.usual(delays, days, longest),
         seen=box.seen + 1 + missed,
         missed=box.missed + row,
         row=0,
